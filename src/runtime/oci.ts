@@ -1,0 +1,149 @@
+/**
+ * The part of the OCI runtime specification (config.json, version 1.2) that Berth uses.
+ * Names and meanings are the specification's.
+ */
+export interface Spec {
+  ociVersion: string;
+  root: { path: string; readonly: boolean };
+  hostname?: string;
+  domainname?: string;
+  process: Process;
+  mounts: Mount[];
+  linux: Linux;
+  annotations?: Record<string, string>;
+}
+
+export interface Process {
+  terminal: boolean;
+  consoleSize?: { height: number; width: number };
+  cwd: string;
+  env: string[];
+  args: string[];
+  user: { uid: number; gid: number; umask?: number; additionalGids?: number[] };
+  rlimits?: Rlimit[];
+  capabilities?: Capabilities;
+  noNewPrivileges: boolean;
+  oomScoreAdj?: number;
+}
+
+export interface Rlimit {
+  type: string;
+  soft: number;
+  hard: number;
+}
+
+export interface Capabilities {
+  bounding: string[];
+  effective: string[];
+  permitted: string[];
+  inheritable: string[];
+  ambient: string[];
+}
+
+export interface Mount {
+  destination: string;
+  type?: string;
+  source?: string;
+  options?: string[];
+  /** Set when this mount needs ids mapped otherwise than the container's own mapping. */
+  uidMappings?: IdMapping[];
+  gidMappings?: IdMapping[];
+}
+
+export interface IdMapping {
+  containerID: number;
+  hostID: number;
+  size: number;
+}
+
+export type NamespaceType = "pid" | "network" | "mount" | "ipc" | "uts" | "user" | "cgroup" | "time";
+
+export interface Namespace {
+  type: NamespaceType;
+  /** An existing namespace to join, e.g. /proc/123/ns/net; without it a new one is made. */
+  path?: string;
+}
+
+export interface Linux {
+  namespaces: Namespace[];
+  uidMappings?: IdMapping[];
+  gidMappings?: IdMapping[];
+  devices?: Device[];
+  cgroupsPath?: string;
+  resources?: Resources;
+  rootfsPropagation?: string;
+  seccomp?: Seccomp;
+  sysctl?: Record<string, string>;
+  maskedPaths?: string[];
+  readonlyPaths?: string[];
+}
+
+export interface Device {
+  type: "c" | "b" | "p" | "u";
+  path: string;
+  major: number;
+  minor: number;
+  fileMode?: number;
+  uid?: number;
+  gid?: number;
+}
+
+export interface DeviceRule {
+  allow: boolean;
+  type?: "a" | "c" | "b";
+  major?: number;
+  minor?: number;
+  access?: string;
+}
+
+export interface ThrottleDevice {
+  major: number;
+  minor: number;
+  rate: number;
+}
+
+export interface Resources {
+  devices?: DeviceRule[];
+  memory?: {
+    limit?: number;
+    reservation?: number;
+    swap?: number;
+    kernel?: number;
+    swappiness?: number;
+    disableOOMKiller?: boolean;
+  };
+  cpu?: {
+    shares?: number;
+    quota?: number;
+    period?: number;
+    realtimeRuntime?: number;
+    realtimePeriod?: number;
+    cpus?: string;
+    mems?: string;
+  };
+  pids?: { limit: number };
+  blockIO?: {
+    weight?: number;
+    weightDevice?: { major: number; minor: number; weight: number }[];
+    throttleReadBpsDevice?: ThrottleDevice[];
+    throttleWriteBpsDevice?: ThrottleDevice[];
+    throttleReadIOPSDevice?: ThrottleDevice[];
+    throttleWriteIOPSDevice?: ThrottleDevice[];
+  };
+  unified?: Record<string, string>;
+}
+
+export interface Seccomp {
+  defaultAction: string;
+  defaultErrnoRet?: number;
+  architectures?: string[];
+  flags?: string[];
+  syscalls?: SeccompRule[];
+}
+
+export interface SeccompRule {
+  names: string[];
+  action: string;
+  errnoRet?: number;
+  args?: { index: number; value: number; valueTwo?: number; op: string }[];
+}

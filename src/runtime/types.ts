@@ -1,0 +1,114 @@
+import type { Duplex } from "node:stream";
+import type { IdMapping, Process, Spec } from "./oci.ts";
+
+/** How a process's standard streams are wired. */
+export interface Stdio {
+  tty: boolean;
+  /** Keep stdin open for attached clients; otherwise the process reads /dev/null. */
+  stdin: boolean;
+  /** Close the process's stdin when the first attached client that sends input goes away. */
+  stdinOnce: boolean;
+  consoleSize?: { height: number; width: number };
+  /**
+   * How many attach connections the shim waits for (10 s at most) before it reads the first output
+   * byte, so that a client that attaches at start misses nothing. 0 for detached starts.
+   */
+  waitForAttach: number;
+}
+
+/** What the shim writes the output to. Sizes in bytes; `maxSize` 0 means one file without end. */
+export interface ShimLog {
+  driver: "json-file" | "local" | "none";
+  path: string;
+  maxSize: number;
+  maxFile: number;
+  /** Written as `attrs` with each json-file line when set (Docker's labels/env log options). */
+  attrs?: Record<string, string>;
+}
+
+/** Where the root filesystem comes from. All paths are absolute host paths below `dataRoot`. */
+export interface RootfsSource {
+  dataRoot: string;
+  /** Read-only layer directories, topmost first; at least one. */
+  lower: string[];
+  /** A directory that holds `upper` and `work` on one filesystem; files there keep plain ids. */
+  rw: string;
+}
+
+export interface ContainerLaunch {
+  id: string;
+  spec: Spec;
+  rootfs: RootfsSource;
+  stdio: Stdio;
+  log: ShimLog;
+  /** Run a small init as PID 1 that forwards signals and reaps (docker run --init). */
+  init: boolean;
+}
+
+export interface ExecLaunch {
+  /** The exec's own id. */
+  id: string;
+  containerId: string;
+  /** The container's init, on the host. */
+  containerPid: number;
+  process: Process;
+  stdio: Stdio;
+  /** The container's seccomp profile, cgroup and mapping come from its spec. */
+  spec: Spec;
+}
+
+export interface ExitStatus {
+  /** Shell convention: 128 + signal for a killed process. */
+  exitCode: number;
+  signal: number | null;
+  oomKilled: boolean;
+  at: Date;
+}
+
+/** One connection to a shim's streams. Closing it detaches; the process goes on. */
+export interface ShimAttachment {
+  /** Frames in the order the process wrote them. With a tty everything is stdout. Ends with the process's output. */
+  output: AsyncIterable<{ stream: "stdout" | "stderr"; data: Buffer }>;
+  /** Resolves when the kernel took the bytes; rejects when stdin is closed. */
+  write(data: Buffer): Promise<void>;
+  closeStdin(): void;
+  close(): void;
+}
+
+/** A running process (a container's init or an exec) under its shim, which outlives the daemon. */
+export interface Shim {
+  readonly id: string;
+  /** The process's PID on the host. */
+  readonly pid: number;
+  /** Resolves once, also when the exit happened while no daemon ran. Rejects if the shim itself was killed. */
+  readonly exited: Promise<ExitStatus>;
+  attach(options: { stdin: boolean; stdout: boolean; stderr: boolean }): Promise<ShimAttachment>;
+  resize(size: { height: number; width: number }): Promise<void>;
+  /** kill(2) of the process, raced safely against its exit (pidfd). */
+  signal(signal: number): Promise<void>;
+  /** Calls back at each OOM kill in the container's cgroup. */
+  onOom(listener: () => void): void;
+  /** Removes what the shim left on disk; after `exited`. */
+  dispose(): Promise<void>;
+}
+
+/** What the engine asks of the runtime. One per daemon. */
+export interface Runtime {
+  /** Runs the launch plan up to exec. Rejects with a LaunchError that names the failing step. */
+  start(launch: ContainerLaunch): Promise<Shim>;
+  exec(launch: ExecLaunch): Promise<Shim>;
+  /** Every shim whose directory is under the exec root: running ones and those that exited unseen. */
+  adopt(): Promise<Shim[]>;
+  /** The steps as text, for `berth explain`; touches nothing. */
+  explain(launch: ContainerLaunch): PlanView;
+  close(): Promise<void>;
+}
+
+/** A launch plan made readable. */
+export interface PlanView {
+  steps: { phase: "host" | "parent" | "child"; group: string; call: string; why: string }[];
+}
+
+/** The host ids that a container's user namespace uses, or null with --userns=host. */
+export type IdRange = IdMapping | null;
+export type { Duplex };
