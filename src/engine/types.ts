@@ -1,0 +1,192 @@
+import type { Readable } from "node:stream";
+import type {
+  ContainerCreateRequest,
+  ContainerCreateResponse,
+  ContainerInspectResponse,
+  ContainerPruneResponse,
+  ContainerStatsResponse,
+  ContainerSummary,
+  ContainerTopResponse,
+  ContainerUpdateRequest,
+  ContainerUpdateResponse,
+  ContainerWaitResponse,
+  EventMessage,
+  ExecConfig,
+  ExecInspectResponse,
+  FilesystemChange,
+  SystemDataUsageResponse,
+  SystemInfo,
+  SystemVersion,
+} from "@docker/node-sdk";
+
+/** Docker's filters: a name and the values asked for, e.g. { status: ["running"] }. */
+export type Filters = Record<string, string[]>;
+
+export interface Size {
+  height: number;
+  width: number;
+}
+
+export interface ListOptions {
+  all?: boolean;
+  /** The newest N, whatever their state; 0 or absent for no limit. */
+  limit?: number;
+  size?: boolean;
+  filters?: Filters;
+}
+
+export interface StopOptions {
+  /** Name or number; the container's own stop signal by default. */
+  signal?: string;
+  /** Seconds until SIGKILL; -1 waits for ever; the container's own, else 10, by default. */
+  timeout?: number;
+}
+
+export type WaitCondition = "not-running" | "next-exit" | "removed";
+
+export interface LogsOptions {
+  stdout: boolean;
+  stderr: boolean;
+  follow?: boolean;
+  since?: Date;
+  until?: Date;
+  /** The last N lines; all by default. */
+  tail?: number;
+}
+
+export interface LogLine {
+  stream: "stdout" | "stderr";
+  time: Date;
+  /** RFC 3339 with nanoseconds, as logged. */
+  timestamp: string;
+  /** With its line end, or without for a part of a long line. */
+  line: Buffer;
+  attrs?: Record<string, string>;
+}
+
+export interface AttachOptions {
+  stdin?: boolean;
+  stdout?: boolean;
+  stderr?: boolean;
+  /** Replay the log first. */
+  logs?: boolean;
+  /** Go on with the live streams. */
+  stream?: boolean;
+  detachKeys?: string;
+}
+
+/** A client's hold on a process's streams: of a container or of an exec. */
+export interface Attachment {
+  tty: boolean;
+  output: AsyncIterable<{ stream: "stdout" | "stderr"; data: Buffer }>;
+  write(data: Buffer): Promise<void>;
+  closeStdin(): void;
+  /** Detaches; the process goes on. */
+  close(): void;
+}
+
+export interface ExecStartOptions {
+  detach?: boolean;
+  tty?: boolean;
+  consoleSize?: Size;
+  stdin?: boolean;
+}
+
+export interface EventsOptions {
+  since?: Date;
+  until?: Date;
+  filters?: Filters;
+}
+
+export interface PathStat {
+  name: string;
+  size: number;
+  /** Go's os.FileMode bits, as Docker's X-Docker-Container-Path-Stat header has them. */
+  mode: number;
+  mtime: string;
+  linkTarget: string;
+}
+
+export interface PutArchiveOptions {
+  noOverwriteDirNonDir?: boolean;
+  copyUidGid?: boolean;
+}
+
+/**
+ * Containers: everything under /containers of the Docker Engine API. `ref` is a name, an id or a
+ * unique prefix of an id.
+ */
+export interface Containers {
+  create(
+    request: ContainerCreateRequest,
+    options?: { name?: string; platform?: string },
+  ): Promise<ContainerCreateResponse>;
+  list(options?: ListOptions): Promise<ContainerSummary[]>;
+  inspect(ref: string, options?: { size?: boolean }): Promise<ContainerInspectResponse>;
+  /** Throws NOT_MODIFIED when it runs already. */
+  start(ref: string, options?: { detachKeys?: string }): Promise<void>;
+  /** Throws NOT_MODIFIED when it is stopped already. */
+  stop(ref: string, options?: StopOptions): Promise<void>;
+  restart(ref: string, options?: StopOptions): Promise<void>;
+  kill(ref: string, signal?: string): Promise<void>;
+  pause(ref: string): Promise<void>;
+  unpause(ref: string): Promise<void>;
+  rename(ref: string, name: string): Promise<void>;
+  update(ref: string, request: ContainerUpdateRequest): Promise<ContainerUpdateResponse>;
+  /**
+   * Resolves as soon as the wait is registered, with a promise of the outcome, so that the API can
+   * send its headers then; rejects at once when there is no such container.
+   */
+  wait(
+    ref: string,
+    condition?: WaitCondition,
+    signal?: AbortSignal,
+  ): Promise<{ done: Promise<ContainerWaitResponse> }>;
+  remove(ref: string, options?: { force?: boolean; volumes?: boolean; link?: boolean }): Promise<void>;
+  prune(filters?: Filters): Promise<ContainerPruneResponse>;
+  /** The tty flag tells the API whether to multiplex. */
+  logs(
+    ref: string,
+    options: LogsOptions,
+    signal?: AbortSignal,
+  ): Promise<{ tty: boolean; lines: AsyncIterable<LogLine> }>;
+  /** On a created container it waits for the start: a client that attaches first misses nothing. */
+  attach(ref: string, options: AttachOptions): Promise<Attachment>;
+  resize(ref: string, size: Size): Promise<void>;
+  top(ref: string, psArgs?: string): Promise<ContainerTopResponse>;
+  stats(
+    ref: string,
+    options?: { stream?: boolean; oneShot?: boolean },
+    signal?: AbortSignal,
+  ): Promise<AsyncIterable<ContainerStatsResponse>>;
+  changes(ref: string): Promise<FilesystemChange[]>;
+  /** The root filesystem as a tar stream. */
+  export(ref: string): Promise<Readable>;
+  statPath(ref: string, path: string): Promise<PathStat>;
+  getArchive(ref: string, path: string): Promise<{ stat: PathStat; tar: Readable }>;
+  putArchive(ref: string, path: string, tar: Readable, options?: PutArchiveOptions): Promise<void>;
+}
+
+/** Further processes in running containers: /exec of the Docker Engine API. */
+export interface Execs {
+  create(containerRef: string, config: ExecConfig): Promise<{ Id: string }>;
+  /** Resolves when the process runs; `null` with `detach`. */
+  start(id: string, options?: ExecStartOptions): Promise<Attachment | null>;
+  inspect(id: string): Promise<ExecInspectResponse>;
+  resize(id: string, size: Size): Promise<void>;
+}
+
+/** The engine as a whole: /info, /version, /events, /system/df. */
+export interface System {
+  info(): Promise<SystemInfo>;
+  version(): Promise<SystemVersion>;
+  diskUsage(types?: string[]): Promise<SystemDataUsageResponse>;
+  events(options?: EventsOptions, signal?: AbortSignal): AsyncIterable<EventMessage>;
+}
+
+export interface EngineOptions {
+  /** Default /var/lib/berth. One owner at a time. */
+  dataRoot?: string;
+  /** Default /run/berth. Sockets and shims; need not survive a reboot. */
+  execRoot?: string;
+}
