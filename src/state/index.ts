@@ -1,0 +1,82 @@
+import { readdirSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { lockDirectory } from "./lock.ts";
+import { migrate } from "./migrate.ts";
+import { type DataPaths, dataPaths, makeDataDirectories } from "./paths.ts";
+import { schemas } from "./schema/index.ts";
+
+export type { DataPaths } from "./paths.ts";
+
+/** An open data root. It has one owner at a time. */
+export interface State {
+  readonly paths: DataPaths;
+  readonly db: DatabaseSync;
+  /**
+   * Runs `work` in a transaction: all of its writes happen or, when it throws, none. Nests. `work` is
+   * synchronous: a transaction that waits would take in what others write meanwhile.
+   */
+  transaction<T>(work: () => T): T;
+  close(): void;
+}
+
+/**
+ * Opens a data root, making it if need be: takes its lock (CONFLICT, naming the holder's pid, when
+ * another process has it), brings the tables up to date and removes what a crash left half-made.
+ */
+export function openState(dataRoot: string): State {
+  const paths = dataPaths(resolve(dataRoot));
+  makeDataDirectories(paths);
+  const lock = lockDirectory(paths.root);
+  try {
+    const db = openDatabase(paths.database);
+    for (const name of readdirSync(paths.temporary)) {
+      rmSync(join(paths.temporary, name), { recursive: true, force: true });
+    }
+    return {
+      paths,
+      db,
+      transaction: transactions(db),
+      close() {
+        db.close();
+        lock.release();
+      },
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+function openDatabase(file: string): DatabaseSync {
+  const db = new DatabaseSync(file, { timeout: 5000 });
+  try {
+    // With WAL and NORMAL a commit does not wait for the disk: a power cut may cost the last
+    // transactions but never consistency, and the death of the process costs nothing.
+    db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON");
+    migrate(db, schemas);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function transactions(db: DatabaseSync): State["transaction"] {
+  let depth = 0;
+  return (work) => {
+    const name = `nested_${depth}`;
+    db.exec(depth === 0 ? "BEGIN IMMEDIATE" : `SAVEPOINT ${name}`);
+    depth++;
+    try {
+      const result = work();
+      db.exec(depth === 1 ? "COMMIT" : `RELEASE ${name}`);
+      return result;
+    } catch (error) {
+      db.exec(depth === 1 ? "ROLLBACK" : `ROLLBACK TO ${name}; RELEASE ${name}`);
+      throw error;
+    } finally {
+      depth--;
+    }
+  };
+}

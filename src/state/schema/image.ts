@@ -1,0 +1,50 @@
+import type { Schema } from "../migrate.ts";
+
+/**
+ * Images and what they are made of. References are rows with foreign keys rather than counters:
+ * a counter can drift after a crash, a row cannot.
+ */
+export const imageSchema: Schema = {
+  domain: "image",
+  steps: [
+    // An image's id is the digest of its configuration, whose exact bytes are kept.
+    `CREATE TABLE images(
+       id TEXT PRIMARY KEY,
+       config BLOB NOT NULL,
+       created INTEGER NOT NULL,
+       tagged INTEGER NOT NULL DEFAULT 0,
+       size INTEGER NOT NULL
+     ) STRICT;
+     CREATE TABLE tags(
+       ref TEXT PRIMARY KEY,
+       image TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE
+     ) STRICT;
+     CREATE INDEX tags_image ON tags(image);
+     CREATE TABLE repo_digests(
+       repo TEXT NOT NULL,
+       digest TEXT NOT NULL,
+       image TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+       PRIMARY KEY(repo, digest)
+     ) STRICT;
+     CREATE INDEX repo_digests_image ON repo_digests(image);
+     CREATE TABLE layers(
+       id INTEGER PRIMARY KEY AUTOINCREMENT,
+       key TEXT NOT NULL UNIQUE,
+       diff_id TEXT NOT NULL,
+       size INTEGER NOT NULL,
+       entries INTEGER NOT NULL
+     ) STRICT;
+     CREATE TABLE image_layers(
+       image TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+       position INTEGER NOT NULL,
+       layer INTEGER NOT NULL REFERENCES layers(id),
+       PRIMARY KEY(image, position)
+     ) STRICT;
+     CREATE INDEX image_layers_layer ON image_layers(layer);
+     CREATE TABLE image_uses(
+       container TEXT PRIMARY KEY,
+       image TEXT NOT NULL
+     ) STRICT;
+     CREATE INDEX image_uses_image ON image_uses(image);`,
+  ],
+};

@@ -1,0 +1,6 @@
+import type { Schema } from "../migrate.ts";
+import { containerSchema } from "./container.ts";
+import { imageSchema } from "./image.ts";
+
+/** Every domain's tables. */
+export const schemas: readonly Schema[] = [imageSchema, containerSchema];
