@@ -1,0 +1,127 @@
+#!/bin/sh
+# All that a fresh Debian machine with Node and npm needs to run Berth from this directory: system
+# packages, npm packages, the native programs. Silent and quick when there is nothing to do.
+#   scripts/setup.sh          what running needs
+#   scripts/setup.sh --test   and what the tests need
+set -eu
+cd "$(dirname "$0")/.."
+
+tests=
+case ${1-} in
+--test) tests=1 ;;
+'') ;;
+*)
+	echo "usage: scripts/setup.sh [--test]" >&2
+	exit 2
+	;;
+esac
+
+say() { echo "setup: $*" >&2; }
+fail() {
+	say "$*"
+	exit 1
+}
+has() { command -v "$1" > /dev/null 2>&1; }
+# One of the files exists; takes an unquoted pattern.
+there() { [ -e "$1" ]; }
+
+# Names the Debian packages whose files are not here. Looks for files, so that a compiler or a
+# library that came another way counts too.
+missing_packages() {
+	has cc || has gcc || echo gcc
+	has make || echo make
+	there /usr/include/stdio.h || echo libc6-dev
+	there /usr/include/linux/seccomp.h || echo linux-libc-dev
+	{ there /usr/include/seccomp.h && there /usr/lib/*/libseccomp.a; } || echo libseccomp-dev
+	[ -z "$tests" ] || there /bin/busybox || echo busybox-static
+}
+
+# The docker command line that the end-to-end tests drive: the machine's, else Debian's, unpacked into
+# .cache/docker so that no daemon is installed or started.
+docker_client_missing() { [ -n "$tests" ] && ! has docker && ! there .cache/docker/usr/bin/docker; }
+
+fetch_docker_client() {
+	work=$(mktemp -d)
+	trap 'rm -rf "$work"' EXIT
+	for package in docker-cli docker.io; do
+		# The last apt-get writes as root into a directory of ours, not as its user _apt.
+		if apt-cache show "$package" > /dev/null 2>&1 &&
+			(cd "$work" && apt-get -qq -o APT::Sandbox::User=root download "$package") &&
+			dpkg-deb --extract "$work/$package"_*.deb "$work/root" && there "$work/root/usr/bin/docker"; then
+			mkdir -p .cache/docker/usr/bin
+			mv "$work/root/usr/bin/docker" .cache/docker/usr/bin/docker
+			return 0
+		fi
+	done
+	fail "no package with a docker command line found (docker-cli, docker.io)"
+}
+
+# Keeps package scripts from starting services while it runs, unless the machine has a say of its own.
+install_packages() {
+	policy=/usr/sbin/policy-rc.d
+	if ! there "$policy"; then
+		trap 'rm -f "$policy"' EXIT
+		printf '#!/bin/sh\nexit 101\n' > "$policy"
+		chmod 755 "$policy"
+	fi
+	DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install --yes --no-install-recommends "$@" > .cache/apt.log 2>&1 < /dev/null || {
+		cat .cache/apt.log >&2
+		fail "apt-get could not install: $*"
+	}
+}
+
+setup_packages() {
+	packages=$(missing_packages | tr '\n' ' ')
+	packages=${packages% }
+	[ -n "$packages" ] || docker_client_missing || return 0
+	has apt-get || fail "missing: ${packages:-docker}. This is not a Debian system; install what gives these by its own means."
+	if [ -n "$packages" ] && [ "$(id -u)" != 0 ]; then
+		fail "missing: $packages. Run as root: apt-get update && apt-get install --yes $packages"
+	fi
+	if [ "$(id -u)" = 0 ]; then
+		say "reading Debian's package lists"
+		apt-get -qq update > .cache/apt.log 2>&1 || say "apt-get update failed, trying with the lists that are here: $(tail -n 1 .cache/apt.log)"
+	fi
+	if [ -n "$packages" ]; then
+		say "installing $packages"
+		# A subshell, so that the traps of one step end with it.
+		# shellcheck disable=SC2086
+		(install_packages $packages)
+	fi
+	if docker_client_missing; then
+		say "fetching a docker command line for the tests"
+		(fetch_docker_client)
+	fi
+}
+
+setup_npm() {
+	stamp=node_modules/.berth-lock
+	if cmp -s package-lock.json "$stamp" && there node_modules/.bin/node; then
+		return 0
+	fi
+	has npm || fail "npm is missing; install Node.js 20 or newer with npm"
+	say "installing npm packages"
+	npm ci --no-audit --no-fund --loglevel=error > .cache/npm.log 2>&1 < /dev/null || {
+		cat .cache/npm.log >&2
+		fail "npm ci failed"
+	}
+	there node_modules/.bin/node || fail "the npm package 'node' did not install a Node for this machine"
+	cp package-lock.json "$stamp"
+}
+
+setup_native() {
+	for directory in native native/hello; do
+		there "$directory/Makefile" || continue
+		make --question --silent -C "$directory" > /dev/null 2>&1 && continue
+		say "building $directory"
+		make --silent -C "$directory" >&2 < /dev/null
+	done
+}
+
+mkdir -p .cache
+# Two starts at once: the second waits, then finds all done.
+exec 9> .cache/setup.lock
+flock 9
+setup_packages
+setup_npm
+setup_native
