@@ -1,0 +1,135 @@
+import type { ContainerCreateRequest, ContainerUpdateRequest } from "@docker/node-sdk";
+import type { StopOptions } from "../engine/types.ts";
+import { invalid } from "../lib/errors.ts";
+import type { Context } from "./context.ts";
+import type { Route } from "./router.ts";
+
+async function list(context: Context): Promise<void> {
+  const { query } = context;
+  const limit = query.integer("limit");
+  const containers = await context.services.containers.list({
+    all: query.flag("all"),
+    limit: limit !== undefined && limit > 0 ? limit : undefined,
+    size: query.flag("size"),
+    filters: query.filters(),
+  });
+  context.json(200, containers);
+}
+
+async function create(context: Context): Promise<void> {
+  const { query } = context;
+  const request = (await context.body()) as ContainerCreateRequest;
+  const created = await context.services.containers.create(request, {
+    name: query.text("name"),
+    platform: context.version >= 41 ? query.text("platform") : undefined,
+  });
+  context.json(201, { Id: created.Id, Warnings: created.Warnings ?? [] });
+}
+
+async function inspect(context: Context): Promise<void> {
+  const size = context.query.flag("size");
+  context.json(200, await context.services.containers.inspect(context.name, { size }));
+}
+
+async function start(context: Context): Promise<void> {
+  const { headers } = context.request;
+  // A JSON object that says something has more than seven characters; "null" and "{}" are let pass.
+  if (Number(headers["content-length"] ?? 0) > 7 || headers["transfer-encoding"] !== undefined) {
+    throw invalid(
+      "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24",
+    );
+  }
+  await context.services.containers.start(context.name, { detachKeys: context.query.text("detachKeys") });
+  context.empty(204);
+}
+
+function stopOptions(context: Context): StopOptions {
+  return {
+    signal: context.version >= 42 ? context.query.text("signal") : undefined,
+    timeout: context.query.integer("t"),
+  };
+}
+
+async function stop(context: Context): Promise<void> {
+  await context.services.containers.stop(context.name, stopOptions(context));
+  context.empty(204);
+}
+
+async function restart(context: Context): Promise<void> {
+  await context.services.containers.restart(context.name, stopOptions(context));
+  context.empty(204);
+}
+
+async function kill(context: Context): Promise<void> {
+  await context.services.containers.kill(context.name, context.query.text("signal"));
+  context.empty(204);
+}
+
+async function pause(context: Context): Promise<void> {
+  await context.services.containers.pause(context.name);
+  context.empty(204);
+}
+
+async function unpause(context: Context): Promise<void> {
+  await context.services.containers.unpause(context.name);
+  context.empty(204);
+}
+
+async function rename(context: Context): Promise<void> {
+  await context.services.containers.rename(context.name, context.query.text("name") ?? "");
+  context.empty(204);
+}
+
+async function update(context: Context): Promise<void> {
+  const request = (await context.body()) as ContainerUpdateRequest;
+  context.json(200, await context.services.containers.update(context.name, request));
+}
+
+async function remove(context: Context): Promise<void> {
+  const { query } = context;
+  await context.services.containers.remove(context.name, {
+    force: query.flag("force"),
+    volumes: query.flag("v"),
+    link: query.flag("link"),
+  });
+  context.empty(204);
+}
+
+async function prune(context: Context): Promise<void> {
+  context.json(200, await context.services.containers.prune(context.query.filters()));
+}
+
+async function resize(context: Context): Promise<void> {
+  const { query } = context;
+  const size = { height: query.requiredInteger("h"), width: query.requiredInteger("w") };
+  await context.services.containers.resize(context.name, size);
+  context.empty(200);
+}
+
+async function top(context: Context): Promise<void> {
+  context.json(200, await context.services.containers.top(context.name, context.query.text("ps_args")));
+}
+
+async function changes(context: Context): Promise<void> {
+  context.json(200, await context.services.containers.changes(context.name));
+}
+
+/** Containers: their life and what can be asked of them at once. */
+export const containerRoutes: Route[] = [
+  { method: "GET", path: "/containers/json", handle: list },
+  { method: "POST", path: "/containers/create", handle: create },
+  { method: "POST", path: "/containers/prune", handle: prune },
+  { method: "GET", path: "/containers/{name}/json", handle: inspect },
+  { method: "POST", path: "/containers/{name}/start", handle: start },
+  { method: "POST", path: "/containers/{name}/stop", handle: stop },
+  { method: "POST", path: "/containers/{name}/restart", handle: restart },
+  { method: "POST", path: "/containers/{name}/kill", handle: kill },
+  { method: "POST", path: "/containers/{name}/pause", handle: pause },
+  { method: "POST", path: "/containers/{name}/unpause", handle: unpause },
+  { method: "POST", path: "/containers/{name}/rename", handle: rename },
+  { method: "POST", path: "/containers/{name}/update", handle: update },
+  { method: "POST", path: "/containers/{name}/resize", handle: resize },
+  { method: "GET", path: "/containers/{name}/top", handle: top },
+  { method: "GET", path: "/containers/{name}/changes", handle: changes },
+  { method: "DELETE", path: "/containers/{name}", handle: remove },
+];

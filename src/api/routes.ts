@@ -1,0 +1,17 @@
+import { archiveRoutes } from "./archive.ts";
+import { containerRoutes } from "./containers.ts";
+import { execRoutes } from "./exec.ts";
+import type { Route } from "./router.ts";
+import { streamRoutes } from "./streams.ts";
+import { swarmRoutes } from "./swarm.ts";
+import { systemRoutes } from "./system.ts";
+
+/** Every route of the API, a table per resource. */
+export const routes: Route[][] = [
+  systemRoutes,
+  containerRoutes,
+  streamRoutes,
+  archiveRoutes,
+  execRoutes,
+  swarmRoutes,
+];
