@@ -1,0 +1,74 @@
+/* berth-tar unpack DIRECTORY MAX_BYTES MAX_ENTRIES RESERVE < archive
+ *
+ * Unpacks a layer (tar, gzip or zstd of it) into an empty directory, whiteouts in overlayfs's form, and
+ * prints one JSON object: what it was, or {"error","code","entry"} with exit code 1. */
+#include "tar.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define CHECK_SPACE_EVERY (64u << 20)
+
+static void check_space(int root, const struct limits *limits)
+{
+	struct statfs fs;
+	if (fstatfs(root, &fs) != 0)
+		fail_errno("statfs");
+	if ((uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize < limits->reserve)
+		fail("no space left on device: less than %llu bytes are free", (unsigned long long)limits->reserve);
+}
+
+static void unpack(int root, const struct limits *limits)
+{
+	static struct entry entry;
+	uint64_t entries = 0, size = 0, unchecked = CHECK_SPACE_EVERY;
+	tree_root(root);
+	input_start(STDIN_FILENO, limits->bytes);
+	while (header_next(&entry)) {
+		if (++entries > limits->entries)
+			fail("the archive has more than %llu entries", (unsigned long long)limits->entries);
+		size += entry.real_size;
+		unchecked += entry.size + 4096;
+		if (unchecked >= CHECK_SPACE_EVERY) {
+			check_space(root, limits);
+			unchecked = 0;
+		}
+		place(&entry);
+		input_skip(entry.size);
+		input_skip(-entry.size & (BLOCK - 1));
+	}
+	place_finish();
+	putchar('{');
+	input_finish();
+	printf(",\"size\":%llu,\"entries\":%llu,", (unsigned long long)size, (unsigned long long)entries);
+	implied_print();
+	puts("}");
+}
+
+static uint64_t argument(const char *text)
+{
+	uint64_t value;
+	if (!parse_decimal(text, strlen(text), &value))
+		fail("not a number: %s", text);
+	return value;
+}
+
+int main(int argc, char **argv)
+{
+	/* The archive ends with the daemon that sends it. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (argc != 6 || strcmp(argv[1], "unpack") != 0) {
+		fprintf(stderr, "usage: berth-tar unpack DIRECTORY MAX_BYTES MAX_ENTRIES RESERVE\n");
+		return 2;
+	}
+	struct limits limits = { argument(argv[3]), argument(argv[4]), argument(argv[5]) };
+	umask(0);
+	unpack(enter_jail(argv[2]), &limits);
+	return 0;
+}

@@ -1,0 +1,126 @@
+/* berth-tar: unpacks one layer archive below a directory, in a jail, and says what it was. */
+#ifndef BERTH_TAR_H
+#define BERTH_TAR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BLOCK 512
+#define MAX_PATH_BYTES 4096
+#define MAX_RECORDS (1 << 20) /* bytes of one extended header */
+#define MAX_XATTRS 64
+#define MAX_SPARSE 65536
+
+struct limits {
+	uint64_t bytes;   /* of the decompressed archive */
+	uint64_t entries;
+	uint64_t reserve; /* bytes that stay free on the file system */
+};
+
+/* report.c */
+extern const char *current_entry; /* named in errors */
+_Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void fail_errno(const char *what);
+void *must_alloc(size_t size);
+void *must_grow(void *pointer, size_t size);
+void put_json_string(const char *text);
+void put_hex(const char *key, const unsigned char *digest);
+
+/* input.c: the archive as plain bytes, decompressed and digested in a second thread */
+void input_start(int fd, uint64_t max_bytes);
+/* At most `want` bytes at *data, which stay valid until the next call; 0 at the end. */
+size_t input_next(const unsigned char **data, size_t want);
+/* Exactly `size` bytes; false when the archive ends right here, fails when it ends within. */
+bool input_exact(void *buffer, size_t size);
+void input_skip(uint64_t size);
+/* Reads what is left and prints the digests as JSON members. */
+void input_finish(void);
+
+/* decompress.c */
+enum packing { PLAIN, GZIP, ZSTD };
+struct decompressor;
+struct decompressor *decompressor_new(enum packing packing);
+/* Takes from *in, gives to out; returns the bytes given. At the end of the input call with *in_size 0. */
+size_t decompress(struct decompressor *d, const unsigned char **in, size_t *in_size, unsigned char *out, size_t out_size);
+/* Whether the input may end here. */
+bool decompressor_done(const struct decompressor *d);
+
+/* header.c */
+uint64_t header_number(const unsigned char *field, size_t size);
+struct xattr {
+	char *name;
+	unsigned char *value;
+	size_t size;
+};
+struct extent {
+	uint64_t offset, size;
+};
+struct entry {
+	char type;
+	char path[MAX_PATH_BYTES];
+	char link[MAX_PATH_BYTES];
+	uint64_t size;      /* bytes of data in the archive */
+	uint64_t real_size; /* of the file, larger when it has holes */
+	uint32_t mode, uid, gid, major, minor;
+	int64_t mtime, atime;
+	uint32_t mtime_ns, atime_ns;
+	struct xattr xattrs[MAX_XATTRS];
+	size_t xattr_count;
+	bool sparse;
+	struct extent *extents;
+	size_t extent_count;
+};
+/* False at the end of the archive. */
+bool header_next(struct entry *entry);
+
+/* pax.c */
+struct pax {
+	bool has_path, has_link, has_size, has_uid, has_gid, has_mtime, has_atime, has_real_size;
+	char path[MAX_PATH_BYTES], link[MAX_PATH_BYTES];
+	uint64_t size, real_size;
+	uint32_t uid, gid;
+	int64_t mtime, atime;
+	uint32_t mtime_ns, atime_ns;
+	struct xattr xattrs[MAX_XATTRS];
+	size_t xattr_count;
+	int sparse_major, sparse_minor; /* -1: none */
+	struct extent *extents;         /* of formats 0.0 and 0.1 */
+	size_t extent_count;
+	bool pending_offset;
+};
+void pax_clear(struct pax *pax);
+void pax_parse(struct pax *pax, char *records, size_t size);
+bool parse_decimal(const char *text, size_t size, uint64_t *value);
+void add_extent(struct extent **extents, size_t *count, uint64_t offset, uint64_t size);
+
+/* sparse.c */
+void sparse_old_gnu(struct entry *entry, const unsigned char *header);
+void sparse_pax_1_0(struct entry *entry);
+void sparse_check(const struct entry *entry);
+
+/* path.c */
+/* Cleans in place: no leading, double or trailing slash, no "."; "" is the root. Fails on an escape. */
+void clean_path(char *path);
+
+/* place.c: one entry in the directory */
+void place(struct entry *entry);
+/* Times of directories, which what is put into them would change. */
+void place_finish(void);
+
+/* tree.c */
+void tree_root(int fd);
+/* The directory `path` below the root, made when missing. Valid until the next call. */
+int open_directory(const char *path);
+void remove_existing(int directory, const char *name);
+/* The archive has described this directory after all; false when it was not implied. */
+bool implied_forget(int fd);
+/* As a JSON member. */
+void implied_print(void);
+
+/* jail.c */
+/* Leaves the process with `directory` as its root, without devices, without capabilities and system
+ * calls other than unpacking needs. Returns the root's descriptor. */
+int enter_jail(const char *directory);
+
+#endif
