@@ -1,0 +1,137 @@
+import type { Readable } from "node:stream";
+import type {
+  HistoryResponseItem,
+  ImageConfig,
+  ImageDeleteResponseItem,
+  ImageInspect,
+  ImagePruneResponse,
+  ImageSummary,
+} from "@docker/node-sdk";
+
+/** Docker's filters: a name and the values asked for, e.g. { dangling: ["true"] }. */
+export type ImageFilters = Record<string, string[]>;
+
+/** What an image runs on, in the terms of the OCI image specification. */
+export interface Platform {
+  os: string;
+  architecture: string;
+  variant?: string;
+}
+
+/** The OCI image configuration: https://github.com/opencontainers/image-spec/blob/main/config.md */
+export interface ImageDocument {
+  created?: string;
+  author?: string;
+  architecture: string;
+  variant?: string;
+  os: string;
+  "os.version"?: string;
+  "os.features"?: string[];
+  config?: ImageConfig;
+  rootfs: { type: "layers"; diff_ids: string[] };
+  history?: HistoryEntry[];
+  /** Docker's additions. */
+  comment?: string;
+  docker_version?: string;
+}
+
+export interface HistoryEntry {
+  created?: string;
+  author?: string;
+  created_by?: string;
+  comment?: string;
+  empty_layer?: boolean;
+}
+
+/** An image, found and ready to run. */
+export interface ResolvedImage {
+  /** sha256:<64 hex digits>, the digest of the configuration. */
+  id: string;
+  document: ImageDocument;
+  platform: Platform;
+  /** Absolute directories of the layers, topmost first; at least one. */
+  layers: string[];
+}
+
+/** A line of progress, as Docker's API streams it. */
+export interface Progress {
+  stream?: string;
+  status?: string;
+  id?: string;
+  progressDetail?: { current?: number; total?: number };
+  progress?: string;
+  aux?: unknown;
+}
+
+export type OnProgress = (progress: Progress) => void;
+
+/** Something that happened to an image; `docker events` shows it. */
+export interface ImageEvent {
+  action: "delete" | "import" | "load" | "prune" | "pull" | "push" | "save" | "tag" | "untag";
+  id: string;
+  attributes: Record<string, string>;
+}
+
+/** A container and the image it was made from, as the engine knows it. */
+export interface ImageUser {
+  containerId: string;
+  imageId: string;
+  running: boolean;
+}
+
+export interface ImportOptions {
+  repo?: string;
+  tag?: string;
+  /** Dockerfile instructions that change the configuration: CMD, ENV, … */
+  changes?: string[];
+  message?: string;
+  platform?: string;
+}
+
+export interface ImageListOptions {
+  /** Docker hides intermediate images; Berth has none, so this changes nothing. */
+  all?: boolean;
+  filters?: ImageFilters;
+  sharedSize?: boolean;
+}
+
+/**
+ * Images: everything under /images of the Docker Engine API. `ref` is a name with or without a tag, a
+ * name with a digest, an id or a unique prefix of an id. An unknown one throws NOT_FOUND with dockerd's
+ * words ("No such image: x:latest").
+ */
+export interface Images {
+  /** The image a container is to be made of. `hello` is built in and needs no loading. */
+  resolve(ref: string): Promise<ResolvedImage>;
+  /**
+   * Records that a container is made of an image: its layers stay until `release`, even when the image
+   * itself is removed by force. Safe to call again.
+   */
+  use(imageId: string, containerId: string): void;
+  release(containerId: string): void;
+  /** The layers of a container that `use` recorded, topmost first; empty when there is no record. */
+  layersOf(containerId: string): string[];
+
+  /**
+   * Reads an archive of `docker save` or an OCI image layout, plain or compressed by gzip or zstd.
+   * Resolves with what was loaded: a reference each, or an id for images without a name.
+   */
+  load(
+    tar: Readable,
+    options?: { quiet?: boolean; platform?: string; onProgress?: OnProgress },
+  ): Promise<string[]>;
+  /** Makes an image of a root filesystem's tar; resolves with its id. */
+  import(tar: Readable, options?: ImportOptions): Promise<string>;
+  /** The images as an archive that `load` reads. */
+  save(refs: string[]): Promise<Readable>;
+  list(options?: ImageListOptions): Promise<ImageSummary[]>;
+  inspect(ref: string): Promise<ImageInspect>;
+  history(ref: string): Promise<HistoryResponseItem[]>;
+  /** Throws INVALID_PARAMETER for a malformed repository or tag. */
+  tag(ref: string, repo: string, tag?: string): Promise<void>;
+  /** Throws CONFLICT with dockerd's words when the image is in use or has several names. */
+  remove(ref: string, options?: { force?: boolean; noprune?: boolean }): Promise<ImageDeleteResponseItem[]>;
+  prune(filters?: ImageFilters): Promise<ImagePruneResponse>;
+  /** `layersSize`: bytes of all layers, each counted once. */
+  diskUsage(): Promise<{ layersSize: number; images: ImageSummary[] }>;
+}
