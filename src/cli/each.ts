@@ -1,0 +1,38 @@
+import { ApiError } from "./errors.ts";
+import { err, out } from "./io/output.ts";
+
+export interface EachOptions {
+  /** Errors to print without failing. */
+  ignore?: (error: ApiError) => boolean;
+}
+
+/**
+ * Does something to each argument, up to 50 at a time, and prints its name when it is done; errors are
+ * printed together at the end. Resolves to the exit status: 1 if one failed.
+ */
+export async function forEachArgument(
+  args: readonly string[],
+  action: (name: string) => Promise<void>,
+  options: EachOptions = {},
+): Promise<number> {
+  const errors: string[] = [];
+  let failed = false;
+  for (let start = 0; start < args.length; start += 50) {
+    const names = args.slice(start, start + 50);
+    const results = names.map((name) => action(name));
+    // A rejection is read below, in the order of the arguments.
+    for (const result of results) result.catch(() => undefined);
+    for (const [i, name] of names.entries()) {
+      try {
+        await results[i];
+        out(`${name}\n`);
+      } catch (error) {
+        if (!(error instanceof Error)) throw error;
+        errors.push(error.message);
+        if (!(error instanceof ApiError && options.ignore?.(error))) failed = true;
+      }
+    }
+  }
+  if (errors.length > 0) err(`${errors.join("\n")}\n`);
+  return failed ? 1 : 0;
+}

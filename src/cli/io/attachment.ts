@@ -1,0 +1,92 @@
+import { isatty } from "node:tty";
+import { drained, type HttpResponse } from "../client/http.ts";
+import { CliError } from "../errors.ts";
+import { demultiplex } from "./demultiplex.ts";
+import { DetachWatcher, parseDetachKeys } from "./detach-keys.ts";
+import { err, out } from "./output.ts";
+
+export interface AttachmentOptions {
+  tty: boolean;
+  stdin: boolean;
+  /** Whether output is copied at all; without it the end of input is the end. */
+  output: boolean;
+  /** The sequence that detaches from a terminal; ctrl-p,ctrl-q if empty. */
+  detachKeys: string;
+}
+
+/**
+ * Copies between this process's standard streams and an upgraded connection. Resolves to `detached`
+ * when the detach sequence was typed, else to `closed` when the output ends.
+ */
+export async function copyStreams(
+  response: HttpResponse,
+  options: AttachmentOptions,
+): Promise<"closed" | "detached"> {
+  const restore = options.tty && options.stdin ? rawTerminal() : () => undefined;
+  try {
+    const output = options.output ? copyOutput(response, options.tty) : undefined;
+    if (!options.stdin) {
+      response.socket.end();
+      await output;
+      return "closed";
+    }
+    const input = copyInput(response, options);
+    const ends: Promise<"closed" | "detached">[] = [];
+    if (output) ends.push(output.then(() => "closed"));
+    ends.push(input.then((end) => (end === "detached" || !output ? end : output.then(() => "closed"))));
+    return await Promise.race(ends);
+  } finally {
+    restore();
+    process.stdin.destroy();
+    response.socket.destroy();
+  }
+}
+
+/** Without a terminal on stdin `-t` is refused; the error is docker's. */
+export function checkTerminal(attachStdin: boolean, tty: boolean): void {
+  if (attachStdin && tty && !isatty(0)) throw new CliError("the input device is not a TTY");
+}
+
+async function copyOutput({ body }: HttpResponse, tty: boolean): Promise<void> {
+  if (!tty) {
+    await demultiplex(body, (stream, data) => (stream === "stderr" ? err(data) : out(data)));
+    return;
+  }
+  for await (const data of body) out(data);
+}
+
+async function copyInput(
+  { socket }: HttpResponse,
+  { tty, detachKeys }: AttachmentOptions,
+): Promise<"closed" | "detached"> {
+  const watcher = tty ? new DetachWatcher(detachSequence(detachKeys)) : undefined;
+  for await (const chunk of process.stdin) {
+    const data: Buffer = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
+    const { send, detached } = watcher?.feed(data) ?? { send: data, detached: false };
+    if (send.length > 0 && socket.writable && !socket.write(send)) await drained(socket);
+    if (detached) return "detached";
+    if (!socket.writable) break;
+  }
+  socket.end();
+  return "closed";
+}
+
+function detachSequence(keys: string): number[] {
+  const standard = [16, 17];
+  if (keys === "") return standard;
+  try {
+    return parseDetachKeys(keys);
+  } catch (error) {
+    err(
+      `WARNING: invalid detach escape keys, using default: ${error instanceof Error ? error.message : error}\n`,
+    );
+    return standard;
+  }
+}
+
+function rawTerminal(): () => void {
+  const { stdin } = process;
+  if (!stdin.isTTY) return () => undefined;
+  stdin.setRawMode(true);
+  return () => stdin.setRawMode(false);
+}

@@ -1,0 +1,82 @@
+import { isatty } from "node:tty";
+import { CliError } from "../errors.ts";
+import { err, out } from "./output.ts";
+
+/** One message of a long operation, as the API streams them. */
+export interface ProgressMessage {
+  stream?: string;
+  status?: string;
+  id?: string;
+  progress?: string;
+  progressDetail?: { current?: number; total?: number };
+  error?: string;
+  errorDetail?: { code?: number; message?: string };
+  aux?: unknown;
+}
+
+/** The JSON values of a body that are one after another, on a line each. */
+export async function* jsonLines<T>(body: AsyncIterable<Buffer>): AsyncGenerator<T, void, undefined> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of body) {
+    rest += decoder.decode(chunk, { stream: true });
+    for (let end = rest.indexOf("\n"); end >= 0; end = rest.indexOf("\n")) {
+      const line = rest.slice(0, end).trim();
+      rest = rest.slice(end + 1);
+      if (line) yield JSON.parse(line) as T;
+    }
+  }
+  if (rest.trim()) yield JSON.parse(rest) as T;
+}
+
+export interface ProgressOptions {
+  /** 1 for stdout, 2 for stderr, 0 for silence. */
+  fd?: 0 | 1 | 2;
+  onAux?: (aux: unknown) => void;
+}
+
+/**
+ * Shows a stream of progress: in place on a terminal, elsewhere a line for each change without the
+ * bars. Throws `CliError` for an error in the stream.
+ */
+export async function showProgress(
+  body: AsyncIterable<Buffer>,
+  { fd = 1, onAux }: ProgressOptions = {},
+): Promise<void> {
+  const terminal = fd !== 0 && isatty(fd);
+  const print = fd === 0 ? () => undefined : fd === 1 ? out : err;
+  const rows = new Map<string, number>();
+  for await (const message of jsonLines<ProgressMessage>(body)) {
+    if (message.error || message.errorDetail) {
+      const { code, message: text } = message.errorDetail ?? {};
+      throw new CliError(text || message.error || "unknown error", code && code < 256 ? code : 1);
+    }
+    if (message.aux !== undefined) onAux?.(message.aux);
+    else if (message.stream !== undefined) print(message.stream);
+    else if (message.status !== undefined) {
+      const line = `${message.id ? `${message.id}: ` : ""}${message.status}`;
+      const detail = message.progressDetail?.total
+        ? ` ${message.progress ?? bar(message.progressDetail)}`
+        : "";
+      if (!terminal) {
+        if (!detail) print(`${line}\n`);
+      } else if (message.id) {
+        const row = rows.get(message.id);
+        if (row === undefined) {
+          rows.set(message.id, rows.size);
+          print(`${line}${detail}\n`);
+        } else {
+          const up = rows.size - row;
+          print(`\x1b[${up}A\x1b[2K\r${line}${detail}\x1b[${up}B\r`);
+        }
+      } else {
+        print(`${line}${detail}\n`);
+      }
+    }
+  }
+}
+
+function bar({ current = 0, total = 0 }: { current?: number; total?: number }): string {
+  const filled = Math.max(0, Math.min(50, Math.trunc((current / total) * 50)));
+  return `[${"=".repeat(filled)}>${" ".repeat(50 - filled)}]`;
+}

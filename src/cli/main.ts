@@ -1,0 +1,122 @@
+import { Client } from "./client/client.ts";
+import { chooseHost, defaultHost, parseHost } from "./client/endpoint.ts";
+import type { Command, Context } from "./command.ts";
+import { commands, type Entry } from "./commands.ts";
+import { CliError, errorMessage } from "./errors.ts";
+import { parseFlags } from "./flags/parse.ts";
+import { globalFlags } from "./global-flags.ts";
+import { err, out } from "./io/output.ts";
+
+/** Runs one command line (without the program's name) and resolves to the exit status. */
+async function main(argv: string[]): Promise<number> {
+  const globals = parseFlags(globalFlags, argv, true);
+  const { host: hosts, version } = globals.values;
+  if (version) {
+    const { showVersion } = await import("./commands/version.ts");
+    out(showVersion());
+    return 0;
+  }
+  const { path, entry, rest } = find(globals.args);
+  if (entry.children || globals.help) return await showGroup(path, entry, rest, globals.help);
+
+  const command = (await entry.load?.())?.command;
+  if (command === undefined) throw new CliError(`berth: '${path}' has no command`);
+  // The daemon reads its own flags, -H among them.
+  if (path === "daemon") return (await command.run({}, rawContext(path, rest))) ?? 0;
+  const parsed = await parseOrExplain(path, command, rest);
+  if (parsed.help) {
+    const { commandHelp } = await import("./flags/help.ts");
+    out(commandHelp(path, command));
+    return 0;
+  }
+  const { min, max } = command.arity;
+  if (parsed.args.length < min || parsed.args.length > max) {
+    const { arityMessage } = await import("./flags/help.ts");
+    throw new CliError(arityMessage(path, command, parsed.args.length));
+  }
+  const context = {
+    args: parsed.args,
+    changed: parsed.changed,
+    path,
+    client: makeClient(Array.isArray(hosts) ? hosts.map(String) : [], globals.values),
+  };
+  return (await command.run(parsed.values, context)) ?? 0;
+}
+
+function find(args: readonly string[]): { path: string; entry: Entry; rest: string[] } {
+  let entry: Entry = { summary: "", children: commands };
+  let at = 0;
+  for (; entry.children; at++) {
+    const child = Object.hasOwn(entry.children, args[at] ?? "") ? entry.children[args[at] ?? ""] : undefined;
+    if (child === undefined) break;
+    entry = child;
+  }
+  return { path: args.slice(0, at).join(" "), entry, rest: args.slice(at) };
+}
+
+async function showGroup(path: string, entry: Entry, rest: string[], help: boolean): Promise<number> {
+  const { groupHelp, unknownCommand } = await import("./flags/help.ts");
+  const first = rest[0];
+  if (first === undefined || help || first === "--help" || first === "-h" || first === "help") {
+    out(groupHelp(path, entry, globalFlags));
+    return 0;
+  }
+  if (first.startsWith("-")) {
+    parseFlags({}, rest);
+  }
+  throw new CliError(unknownCommand(path, first));
+}
+
+async function parseOrExplain(path: string, command: Command, rest: string[]) {
+  try {
+    return parseFlags(command.flags, rest, command.flagsFirst);
+  } catch (error) {
+    const { usageMessage } = await import("./flags/help.ts");
+    throw new CliError(usageMessage(path, command, errorMessage(error)), 125);
+  }
+}
+
+function makeClient(hosts: string[], values: Record<string, unknown>): Client {
+  if (hosts.length > 1) throw new CliError("Specify only one -H");
+  const { env } = process;
+  const host = chooseHost(hosts[0], env);
+  const folder = env.DOCKER_CERT_PATH || `${env.HOME ?? ""}/.docker`;
+  const verify = values.tlsverify === true || Boolean(env.DOCKER_TLS_VERIFY);
+  const tls =
+    verify || values.tls === true
+      ? {
+          ca: String(values.tlscacert || `${folder}/ca.pem`),
+          cert: String(values.tlscert || `${folder}/cert.pem`),
+          key: String(values.tlskey || `${folder}/key.pem`),
+          verify,
+        }
+      : null;
+  const startDaemon =
+    host === defaultHost
+      ? async () => (await import("./client/start-daemon.ts")).startDaemon(defaultHost)
+      : undefined;
+  return new Client({
+    host,
+    endpoint: parseHost(host, tls),
+    fixedVersion: env.DOCKER_API_VERSION || undefined,
+    startDaemon,
+  });
+}
+
+function rawContext(path: string, args: string[]): Context {
+  return { args, changed: new Set(), path, client: makeClient([], {}) };
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (error instanceof CliError) {
+    if (error.message) err(`${error.message}\n`);
+    process.exitCode = error.exitCode;
+  } else {
+    err(`berth: ${process.env.BERTH_DEBUG && error instanceof Error ? error.stack : errorMessage(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+// Open handles (a terminal being read, an idle connection) must not delay the end. The daemon ends by itself.
+if (process.argv[2] !== "daemon") process.exit();
