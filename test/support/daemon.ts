@@ -1,0 +1,199 @@
+// A Berth daemon of a test's own, with the real docker CLI pointed at it.
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { busyboxImage, dockerArchive } from "./images.ts";
+
+const repository = resolve(dirname(new URL(import.meta.url).pathname), "../..");
+export const berth = join(repository, "bin/berth");
+
+export interface Result {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunOptions {
+  input?: string | Buffer;
+  env?: Record<string, string>;
+  /** Milliseconds until it is killed and the test fails; 60,000 by default. */
+  timeout?: number;
+}
+
+/** Runs a program to its end. Never throws for an exit code: the tests look at it. */
+export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Result> {
+  return new Promise((done, fail) => {
+    const spawnOptions: SpawnOptions = { env: { ...process.env, ...options.env }, stdio: "pipe" };
+    const child = spawn(command, args, spawnOptions);
+    const out: Buffer[] = [];
+    const err: Buffer[] = [];
+    const timer = setTimeout(() => {
+      child.kill("SIGKILL");
+      fail(new Error(`no end after ${options.timeout ?? 60_000} ms: ${command} ${args.join(" ")}`));
+    }, options.timeout ?? 60_000);
+    child.stdout?.on("data", (chunk: Buffer) => out.push(chunk));
+    child.stderr?.on("data", (chunk: Buffer) => err.push(chunk));
+    child.on("error", fail);
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      done({ code, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() });
+    });
+    child.stdin?.on("error", () => undefined);
+    child.stdin?.end(options.input);
+  });
+}
+
+export class TestDaemon {
+  readonly directory: string;
+  readonly dataRoot: string;
+  readonly execRoot: string;
+  readonly socket: string;
+  #child: ChildProcess | null = null;
+  #log = "";
+
+  constructor(name = "test") {
+    this.directory = mkdtempSync(join(tmpdir(), `berth-${name}-`));
+    this.dataRoot = join(this.directory, "data");
+    this.execRoot = join(this.directory, "run");
+    this.socket = join(this.directory, "berth.sock");
+  }
+
+  /** Starts a daemon and a busybox image in it. */
+  static async start(name?: string): Promise<TestDaemon> {
+    const daemon = new TestDaemon(name);
+    await daemon.up();
+    await daemon.ok(["load"], { input: dockerArchive([busyboxImage()]) });
+    return daemon;
+  }
+
+  get host(): string {
+    return `unix://${this.socket}`;
+  }
+
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error("the daemon does not run");
+    return pid;
+  }
+
+  /** What the daemon has logged so far. */
+  get log(): string {
+    return this.#log;
+  }
+
+  async up(...args: string[]): Promise<void> {
+    const child = spawn(
+      berth,
+      ["daemon", "-H", this.host, "--data-root", this.dataRoot, "--exec-root", this.execRoot, ...args],
+      { stdio: ["ignore", "pipe", "pipe"] },
+    );
+    this.#child = child;
+    const keep = (chunk: Buffer): void => {
+      this.#log += chunk.toString();
+    };
+    child.stdout.on("data", keep);
+    child.stderr.on("data", keep);
+    for (let attempt = 0; attempt < 1000; attempt++) {
+      if (child.exitCode !== null) throw new Error(`the daemon ended at once:\n${this.#log}`);
+      if (await answers(this.socket)) return;
+      await sleep(10);
+    }
+    throw new Error(`the daemon does not answer:\n${this.#log}`);
+  }
+
+  /** Ends the daemon and waits for its end. Containers stay. */
+  async down(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    const child = this.#child;
+    this.#child = null;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((done) => child.once("exit", done));
+    child.kill(signal);
+    await ended;
+  }
+
+  /** The docker CLI against this daemon. */
+  docker(args: readonly string[], options: RunOptions = {}): Promise<Result> {
+    return run("docker", ["-H", this.host, ...args], options);
+  }
+
+  /** As `docker`, for commands that must succeed; returns what they print, trimmed. */
+  async ok(args: readonly string[], options: RunOptions = {}): Promise<string> {
+    const result = await this.docker(args, options);
+    if (result.code !== 0) {
+      throw new Error(
+        `docker ${args.join(" ")}: exit ${result.code}\n${result.stderr}${result.stdout}\n${this.#log}`,
+      );
+    }
+    return result.stdout.trim();
+  }
+
+  /** The CLI of our own against this daemon. */
+  berth(args: readonly string[], options: RunOptions = {}): Promise<Result> {
+    return run(berth, ["-H", this.host, ...args], options);
+  }
+
+  /** Removes every container, ends the daemon and removes its directories. */
+  async end(): Promise<void> {
+    if (!this.#child) await this.up();
+    const ids = (await this.ok(["ps", "-aq"])).split("\n").filter(Boolean);
+    if (ids.length > 0) await this.ok(["rm", "-f", ...ids]);
+    await this.down();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** The cgroup that is the parent of this daemon's containers. */
+  get cgroupParent(): string {
+    return `berth-${createHash("sha256").update(this.dataRoot).digest("hex").slice(0, 8)}`;
+  }
+
+  /** What is on the machine in this daemon's name beyond the containers `expected` (full ids). */
+  leftovers(expected: readonly string[] = []): string[] {
+    return [
+      ...entries(join(this.execRoot, "shims")).filter((id) => !expected.includes(id)),
+      ...entries(join(this.dataRoot, "containers")).filter((id) => !expected.includes(id)),
+      ...this.#cgroups().filter((path) => !expected.some((id) => path.endsWith(id))),
+      ...readFileSync("/proc/self/mountinfo", "utf8")
+        .split("\n")
+        .filter((line) => line.includes(this.directory)),
+    ];
+  }
+
+  #cgroups(): string[] {
+    const roots = entries("/sys/fs/cgroup").map((controller) => join("/sys/fs/cgroup", controller));
+    return ["/sys/fs/cgroup", ...roots]
+      .map((root) => join(root, this.cgroupParent))
+      .flatMap((parent) => directories(parent).map((name) => join(parent, name)));
+  }
+}
+
+const entries = (path: string): string[] => (existsSync(path) ? readdirSync(path) : []);
+
+const directories = (path: string): string[] =>
+  existsSync(path)
+    ? readdirSync(path, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map((entry) => entry.name)
+    : [];
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      done(true);
+    });
+    socket.on("error", () => done(false));
+  });
+}
+
+/** Polls until `condition` holds; fails with `what` after ten seconds. */
+export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let attempt = 0; attempt < 500; attempt++) {
+    if (await condition()) return;
+    await sleep(20);
+  }
+  throw new Error(`not in 10 s: ${what}`);
+}
