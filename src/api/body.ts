@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { BerthError, invalid } from "../lib/errors.ts";
+import { jsonFlaw } from "../lib/json-error.ts";
 
 /** The largest JSON body that is read, in bytes. Archives and images are streams and have no bound here. */
 export const maxJsonBody = 4 * 1024 * 1024;
@@ -46,12 +47,12 @@ async function readAll(request: IncomingMessage): Promise<Buffer> {
 export async function readJson(request: IncomingMessage): Promise<unknown> {
   checkType(request);
   if (hasNoBody(request)) return undefined;
-  const bytes = await readAll(request);
-  const text = bytes.toString("utf8");
-  if (text.trim() === "") return undefined;
+  const text = (await readAll(request)).toString("utf8");
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw invalid(`invalid JSON: ${error instanceof Error ? error.message : String(error)}`, error);
+    if (text.trim() === "") return undefined;
+    const flaw = jsonFlaw(text);
+    throw invalid(flaw === "" ? "unexpected content after JSON" : `invalid JSON: ${flaw}`, error);
   }
 }

@@ -1,8 +1,10 @@
-import type { ContainerCreateRequest, ContainerUpdateRequest } from "@docker/node-sdk";
 import type { StopOptions } from "../engine/types.ts";
 import { invalid } from "../lib/errors.ts";
 import type { Context } from "./context.ts";
+import { adaptCreateRequest } from "./create-compat.ts";
+import { createRequest, updateRequest } from "./create-request.ts";
 import type { Route } from "./router.ts";
+import { decode } from "./shape.ts";
 
 async function list(context: Context): Promise<void> {
   const { query } = context;
@@ -18,12 +20,18 @@ async function list(context: Context): Promise<void> {
 
 async function create(context: Context): Promise<void> {
   const { query } = context;
-  const request = (await context.body()) as ContainerCreateRequest;
+  const body = await context.body();
+  if (body === undefined) throw invalid("invalid JSON: got EOF while reading request body");
+  const request = decode(createRequest, body);
+  if (!Object.keys(request).some((key) => key !== "HostConfig" && key !== "NetworkingConfig")) {
+    throw invalid("Config cannot be empty in order to create a container");
+  }
+  const warnings = adaptCreateRequest(request, context.version);
   const created = await context.services.containers.create(request, {
     name: query.text("name"),
     platform: context.version >= 41 ? query.text("platform") : undefined,
   });
-  context.json(201, { Id: created.Id, Warnings: created.Warnings ?? [] });
+  context.json(201, { Id: created.Id, Warnings: [...(created.Warnings ?? []), ...warnings] });
 }
 
 async function inspect(context: Context): Promise<void> {
@@ -39,7 +47,7 @@ async function start(context: Context): Promise<void> {
       "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24",
     );
   }
-  await context.services.containers.start(context.name, { detachKeys: context.query.text("detachKeys") });
+  await context.services.containers.start(context.name);
   context.empty(204);
 }
 
@@ -81,7 +89,10 @@ async function rename(context: Context): Promise<void> {
 }
 
 async function update(context: Context): Promise<void> {
-  const request = (await context.body()) as ContainerUpdateRequest;
+  const request = decode(updateRequest, (await context.body()) ?? null);
+  if (context.version < 40) delete request.PidsLimit;
+  // 0 and any negative number mean no limit.
+  if (request.PidsLimit && request.PidsLimit < 0) request.PidsLimit = 0;
   context.json(200, await context.services.containers.update(context.name, request));
 }
 

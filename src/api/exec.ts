@@ -1,13 +1,38 @@
 import type { ExecConfig, ExecStartConfig } from "@docker/node-sdk";
 import type { Attachment, ExecStartOptions } from "../engine/types.ts";
+import { parseDetachKeys } from "../lib/detach-keys.ts";
 import { invalid } from "../lib/errors.ts";
 import type { Context } from "./context.ts";
 import { writeFrame } from "./frames.ts";
 import { finish, pump } from "./pump.ts";
 import type { Route } from "./router.ts";
+import { decode, flag, integer, list, struct, text, texts } from "./shape.ts";
+
+const execConfig = struct<ExecConfig>("ExecOptions", {
+  AttachStdin: flag,
+  AttachStdout: flag,
+  AttachStderr: flag,
+  ConsoleSize: list(integer, "[2]uint"),
+  DetachKeys: text,
+  Tty: flag,
+  Env: texts,
+  Cmd: texts,
+  Privileged: flag,
+  User: text,
+  WorkingDir: text,
+});
+
+const execStartConfig = struct<ExecStartConfig>("ExecStartOptions", {
+  Detach: flag,
+  Tty: flag,
+  ConsoleSize: list(integer, "[2]uint"),
+});
 
 async function create(context: Context): Promise<void> {
-  const config = (await context.body()) as ExecConfig;
+  const body = await context.body();
+  if (body === undefined) throw invalid("invalid JSON: got EOF while reading request body");
+  const config = decode(execConfig, body);
+  if (context.version < 42) delete config.ConsoleSize;
   if (!config.Cmd || config.Cmd.length === 0) throw invalid("No exec command specified");
   const { Id } = await context.services.execs.create(context.name, config);
   context.json(201, { Id });
@@ -15,11 +40,12 @@ async function create(context: Context): Promise<void> {
 
 async function start(context: Context): Promise<void> {
   const { execs } = context.services;
-  const config = ((await context.body()) ?? {}) as ExecStartConfig;
+  const config = decode(execStartConfig, (await context.body()) ?? null);
   const exec = await execs.inspect(context.name);
   const tty = config.Tty ?? false;
   const stdin = exec.OpenStdin ?? false;
-  const [height, width] = config.ConsoleSize ?? [];
+  const detachKeys = exec.DetachKeys ? parseDetachKeys(exec.DetachKeys) : undefined;
+  const [height, width] = (context.version >= 42 && tty && config.ConsoleSize) || [];
   const options: ExecStartOptions = {
     detach: config.Detach ?? false,
     tty,
@@ -38,13 +64,13 @@ async function start(context: Context): Promise<void> {
   try {
     attachment = await execs.start(context.name, options);
   } catch (error) {
-    const text = Buffer.from(`${error instanceof Error ? error.message : String(error)}\r\n`);
-    if (tty) connection.socket.write(text);
-    else writeFrame(connection.socket, "stdout", text);
+    const reason = Buffer.from(`${error instanceof Error ? error.message : String(error)}\r\n`);
+    if (tty) connection.socket.write(reason);
+    else writeFrame(connection.socket, "stdout", reason);
     finish(connection.socket);
     return;
   }
-  if (attachment) await pump(connection, attachment, { stdin });
+  if (attachment) await pump(connection, attachment, { stdin, detachKeys });
   else finish(connection.socket);
 }
 

@@ -130,7 +130,7 @@ test("exec start reads its body, opens the stream and tells failures on it", asy
         return { ID: id, OpenStdin: true };
       },
       start: async (id, options) => {
-        assert.deepEqual(options?.consoleSize, { height: 24, width: 80 });
+        assert.equal(options?.consoleSize, undefined, "without a tty there is no console");
         if (id === "bad") throw new Error("no such command");
         return attachment;
       },
@@ -153,4 +153,21 @@ test("exec start reads its body, opens the stream and tells failures on it", asy
   gone.socket.write(upgrade("/exec/gone/start", body));
   await gone.ended;
   assert.match(gone.received.toString("latin1"), /^HTTP\/1\.1 404 /);
+});
+
+test("with a tty the detach keys detach, before them nothing is lost", async () => {
+  const attachment = fakeAttachment(true);
+  await using server = await serveForTest(attaching(attachment));
+  const client = new Client(server.socketPath);
+  client.socket.write(upgrade("/containers/a/attach?stream=1&stdin=1&stdout=1&detachKeys=ctrl-a,d"));
+  await client.until((text) => text.includes("\r\n\r\n"));
+  client.socket.write("ls\x01x\x01d");
+  await attachment.closed;
+  assert.equal(Buffer.concat(attachment.input).toString(), "ls\x01x");
+  await client.ended;
+
+  const wrong = new Client(server.socketPath);
+  wrong.socket.write(upgrade("/containers/a/attach?stream=1&stdin=1&detachKeys=foo"));
+  await wrong.ended;
+  assert.equal(wrong.stream.toString(), '{"message":"Invalid detach keys (foo) provided"}\n');
 });

@@ -1,11 +1,19 @@
 import type { Socket } from "node:net";
 import type { Attachment } from "../engine/types.ts";
+import { DetachWatcher, defaultDetachKeys } from "../lib/detach-keys.ts";
 import { drained } from "./context.ts";
 import { writeFrame } from "./frames.ts";
 import type { Connection } from "./hijack.ts";
 
 /** How long a client may keep its half of a connection open after our half ended. Milliseconds. */
 const lingering = 60_000;
+
+export interface PumpOptions {
+  /** Whether what the client sends is the process's stdin. */
+  stdin: boolean;
+  /** With a tty, the keys that detach; ctrl-p,ctrl-q by default. */
+  detachKeys?: readonly number[];
+}
 
 /**
  * Joins a client's raw connection and a process's streams until the output ends or the client goes.
@@ -15,12 +23,13 @@ const lingering = 60_000;
 export async function pump(
   connection: Connection,
   attachment: Attachment,
-  options: { stdin: boolean },
+  options: PumpOptions,
 ): Promise<void> {
   const { socket } = connection;
   socket.on("error", () => attachment.close());
   socket.on("close", () => attachment.close());
-  readInput(connection, options.stdin ? attachment : null);
+  if (options.stdin) readInput(connection, attachment, options.detachKeys);
+  else socket.resume();
   try {
     for await (const { stream, data } of attachment.output) {
       if (socket.destroyed) break;
@@ -33,22 +42,28 @@ export async function pump(
   }
 }
 
-/** Feeds the process one chunk at a time; without an attachment it reads only to notice the end. */
-function readInput({ socket, head }: Connection, attachment: Attachment | null): void {
-  if (!attachment) {
+/** Feeds the process a chunk at a time, so that it reads no faster than it can take. */
+function readInput(
+  { socket, head }: Connection,
+  attachment: Attachment,
+  detachKeys: readonly number[] = defaultDetachKeys,
+): void {
+  const watcher = attachment.tty ? new DetachWatcher(detachKeys) : null;
+  const stop = (): void => {
+    socket.off("data", feed);
     socket.resume();
-    return;
-  }
+  };
   const feed = (chunk: Buffer): void => {
-    socket.pause();
-    attachment.write(chunk).then(
-      () => socket.resume(),
-      () => {
-        // The process closed its stdin: what the client still sends goes nowhere.
-        socket.off("data", feed);
-        socket.resume();
-      },
-    );
+    const { send, detached } = watcher?.feed(chunk) ?? { send: chunk, detached: false };
+    if (send.length > 0) {
+      socket.pause();
+      // When the process has closed its stdin, what the client still sends goes nowhere.
+      attachment.write(send).then(() => socket.resume(), stop);
+    }
+    if (detached) {
+      stop();
+      attachment.close();
+    }
   };
   socket.on("data", feed);
   socket.on("end", () => attachment.closeStdin());

@@ -71,27 +71,26 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** dockerd tells no more than this of filters that it cannot read. */
+const unreadable = (cause?: unknown) => invalid("invalid filter", cause);
+
 function parseFilters(text: string): Filters {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw invalid(`invalid filter: ${error instanceof Error ? error.message : String(error)}`, error);
+    throw unreadable(error);
   }
   if (json === null) return {};
-  if (!isRecord(json)) throw invalid("invalid filter: not a JSON object");
-  const filters: Filters = Object.create(null);
-  for (const [key, value] of Object.entries(json)) {
-    filters[key] = filterValues(key, value);
-  }
-  return filters;
+  if (!isRecord(json)) throw unreadable();
+  return Object.fromEntries(Object.entries(json).map(([key, value]) => [key, filterValues(value)]));
 }
 
-function filterValues(key: string, value: unknown): string[] {
+function filterValues(value: unknown): string[] {
   if (value === null) return [];
   if (Array.isArray(value) && value.every((entry) => typeof entry === "string")) return value;
   if (isRecord(value) && Object.values(value).every((entry) => typeof entry === "boolean")) {
-    return Object.keys(value).filter((name) => value[name]);
+    return Object.keys(value);
   }
-  throw invalid(`invalid filter '${key}': values must be a list of strings or an object of booleans`);
+  throw unreadable();
 }

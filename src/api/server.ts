@@ -1,5 +1,12 @@
 import { once } from "node:events";
-import { type IncomingMessage, Server, type ServerOptions, ServerResponse } from "node:http";
+import {
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  ServerResponse,
+} from "node:http";
+import type { Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { BerthError, errorStatus } from "../lib/errors.ts";
@@ -43,15 +50,18 @@ function findRoute(request: IncomingMessage): Located | null {
   return match && Object.assign(match, { search: mark < 0 ? "" : url.slice(mark + 1) });
 }
 
+/** Makes the server of node:http or node:https with the settings that the API needs. */
+export type MakeServer = (settings: ServerOptions, handler: RequestListener) => Server | TlsServer;
+
 export interface ApiServer {
   /** The caller makes it listen. */
-  http: Server;
+  http: Server | TlsServer;
   /** Stops listening and drops every connection, those that left HTTP too. */
   close(): Promise<void>;
 }
 
 /** Makes a server that answers the Docker Engine API. */
-export function createApiServer(options: ApiOptions): ApiServer {
+export function createApiServer(options: ApiOptions, makeServer: MakeServer): ApiServer {
   const identity = new Map([
     ["Api-Version", maxApiVersion],
     ["Docker-Experimental", "false"],
@@ -76,7 +86,7 @@ export function createApiServer(options: ApiOptions): ApiServer {
     }
   };
 
-  const http = new Server(serverOptions, serve);
+  const http = makeServer(serverOptions, serve);
   http.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;

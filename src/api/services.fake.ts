@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { type IncomingHttpHeaders, request } from "node:http";
+import { type IncomingHttpHeaders, request, Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Attachment, Containers, Execs, System } from "../engine/types.ts";
@@ -73,7 +73,10 @@ export interface Answer {
 export async function serveForTest(services: Services): Promise<TestServer> {
   const directory = mkdtempSync(join(tmpdir(), "berth-api-test-"));
   const socketPath = join(directory, "api.sock");
-  const server = createApiServer({ services, log: silentLogger, release: "0.0.0" });
+  const server = createApiServer(
+    { services, log: silentLogger, release: "0.0.0" },
+    (settings, handler) => new Server(settings, handler),
+  );
   await new Promise<void>((resolve) => server.http.listen(socketPath, resolve));
   return {
     socketPath,
@@ -137,7 +140,10 @@ export function fakeAttachment(tty = false): FakeAttachment {
       input.push(data);
     },
     closeStdin: stdinClosed.resolve,
-    close: closed.resolve,
+    close() {
+      closed.resolve();
+      writer.close().catch(() => {});
+    },
     emit: (stream, text) => writer.write({ stream, data: Buffer.from(text) }),
     end: () => void writer.close(),
   };

@@ -72,7 +72,6 @@ export interface AttachOptions {
   logs?: boolean;
   /** Go on with the live streams. */
   stream?: boolean;
-  detachKeys?: string;
 }
 
 /** A client's hold on a process's streams: of a container or of an exec. */
@@ -124,7 +123,7 @@ export interface Containers {
   list(options?: ListOptions): Promise<ContainerSummary[]>;
   inspect(ref: string, options?: { size?: boolean }): Promise<ContainerInspectResponse>;
   /** Throws NOT_MODIFIED when it runs already. */
-  start(ref: string, options?: { detachKeys?: string }): Promise<void>;
+  start(ref: string): Promise<void>;
   /** Throws NOT_MODIFIED when it is stopped already. */
   stop(ref: string, options?: StopOptions): Promise<void>;
   restart(ref: string, options?: StopOptions): Promise<void>;
@@ -150,7 +149,7 @@ export interface Containers {
     options: LogsOptions,
     signal?: AbortSignal,
   ): Promise<{ tty: boolean; lines: AsyncIterable<LogLine> }>;
-  /** On a created container it waits for the start: a client that attaches first misses nothing. */
+  /** Resolves at once. On a created container the streams wait for the start: who attaches first misses nothing. */
   attach(ref: string, options: AttachOptions): Promise<Attachment>;
   resize(ref: string, size: Size): Promise<void>;
   top(ref: string, psArgs?: string): Promise<ContainerTopResponse>;

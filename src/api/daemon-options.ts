@@ -1,0 +1,122 @@
+import { parseArgs } from "node:util";
+import { invalid } from "../lib/errors.ts";
+import { type LogLevel, logLevels } from "../lib/log.ts";
+
+export interface TlsFiles {
+  ca: string;
+  certificate: string;
+  key: string;
+}
+
+/** Where to listen. */
+export type Address =
+  | { kind: "unix"; path: string }
+  | { kind: "tcp"; host: string; port: number; tls: TlsFiles };
+
+export interface DaemonOptions {
+  addresses: Address[];
+  dataRoot: string;
+  execRoot: string;
+  pidFile: string | undefined;
+  logLevel: LogLevel;
+  logFormat: "text" | "json";
+}
+
+export const usage = `Usage: berth daemon [OPTIONS]
+
+Runs the engine and answers the Docker Engine API. A stop leaves the containers running.
+
+  -H, --host ADDRESS      unix://PATH or tcp://NAME:PORT; several may be given
+                          (default unix:///run/berth/berth.sock)
+      --data-root DIR     state that lasts (default /var/lib/berth)
+      --exec-root DIR     state of running containers (default /run/berth)
+  -p, --pidfile FILE      where to write the process id
+  -l, --log-level LEVEL   debug, info, warn or error (default info)
+      --log-format FORMAT text or json (default text)
+  -D, --debug             the same as --log-level debug
+      --tlsverify         tcp:// needs it, with the next three
+      --tlscacert FILE    the authority that clients' certificates must come from
+      --tlscert FILE      this daemon's certificate
+      --tlskey FILE       its key
+  -h, --help              this text
+`;
+
+/** Reads the daemon's flags; `null` when help is asked for. Throws INVALID_PARAMETER. */
+export function parseDaemonOptions(argv: string[]): DaemonOptions | null {
+  const values = readFlags(argv);
+  if (values.help) return null;
+  const logLevel = values.debug ? "debug" : logLevels.find((level) => level === values["log-level"]);
+  if (!logLevel) throw invalid(`invalid log level ${values["log-level"]}: one of ${logLevels.join(", ")}`);
+  const logFormat = values["log-format"];
+  if (logFormat !== "text" && logFormat !== "json") {
+    throw invalid(`invalid log format ${logFormat}: text or json`);
+  }
+  const hosts = values.host ?? ["unix:///run/berth/berth.sock"];
+  const tls = tlsFiles(values);
+  return {
+    addresses: hosts.map((host) => parseAddress(host, tls)),
+    dataRoot: values["data-root"],
+    execRoot: values["exec-root"],
+    pidFile: values.pidfile,
+    logLevel,
+    logFormat,
+  };
+}
+
+function readFlags(argv: string[]) {
+  try {
+    return parseArgs({
+      args: argv,
+      options: {
+        host: { type: "string", short: "H", multiple: true },
+        "data-root": { type: "string", default: "/var/lib/berth" },
+        "exec-root": { type: "string", default: "/run/berth" },
+        pidfile: { type: "string", short: "p" },
+        "log-level": { type: "string", short: "l", default: "info" },
+        "log-format": { type: "string", default: "text" },
+        debug: { type: "boolean", short: "D", default: false },
+        tlsverify: { type: "boolean", default: false },
+        tlscacert: { type: "string" },
+        tlscert: { type: "string" },
+        tlskey: { type: "string" },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw invalid(`${error instanceof Error ? error.message : error}\nSee 'berth daemon --help'.`, error);
+  }
+}
+
+function tlsFiles(values: {
+  tlsverify: boolean;
+  tlscacert?: string;
+  tlscert?: string;
+  tlskey?: string;
+}): TlsFiles | null {
+  const { tlsverify, tlscacert, tlscert, tlskey } = values;
+  if (!tlsverify || !tlscacert || !tlscert || !tlskey) return null;
+  return { ca: tlscacert, certificate: tlscert, key: tlskey };
+}
+
+function parseAddress(host: string, tls: TlsFiles | null): Address {
+  const [, scheme, rest = ""] = /^(?:(\w+):\/\/)?(.*)$/.exec(host) ?? [];
+  if (scheme === "unix") {
+    if (!rest.startsWith("/"))
+      throw invalid(`invalid bind address (${host}): unix:// needs an absolute path`);
+    return { kind: "unix", path: rest };
+  }
+  if (scheme !== "tcp" && scheme !== undefined) {
+    throw invalid(`invalid bind address (${host}): only unix:// and tcp:// are known`);
+  }
+  if (!tls) {
+    throw invalid(
+      `refusing to listen on ${host}: over TCP whoever reaches the port would own this machine. ` +
+        "Give --tlsverify, --tlscacert, --tlscert and --tlskey, or use unix://",
+    );
+  }
+  const [, name = "", port = "2376"] = /^(\[[^\]]*\]|[^:]*)(?::(\d+))?\/?$/.exec(rest) ?? [];
+  if (Number(port) > 65535 || !/^(\[[^\]]*\]|[^:]*)(:\d+)?\/?$/.test(rest)) {
+    throw invalid(`invalid bind address (${host}): tcp://NAME:PORT`);
+  }
+  return { kind: "tcp", host: name.replace(/^\[|\]$/g, "") || "localhost", port: Number(port), tls };
+}
