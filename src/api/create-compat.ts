@@ -6,8 +6,9 @@ import { invalid } from "../lib/errors.ts";
  * know yet is dropped or refused, as by dockerd. `version` is the minor number. Returns warnings.
  */
 export function adaptCreateRequest(request: ContainerCreateRequest, version: number): string[] {
-  const host: HostConfig = (request.HostConfig ??= {});
-  const networking: NetworkingConfig = (request.NetworkingConfig ??= {});
+  request.HostConfig ??= {};
+  request.NetworkingConfig ??= {};
+  const { HostConfig: host, NetworkingConfig: networking } = request;
   defaultNetwork(host, networking);
   if (version < 25) host.AutoRemove = false;
   if (version < 40) host.IpcMode ||= "shareable";
@@ -109,7 +110,8 @@ function setMacAddress(
   version: number,
 ): void {
   const network = host.NetworkMode ?? "bridge";
-  const endpoints = (networking.EndpointsConfig ??= {});
+  networking.EndpointsConfig ??= {};
+  const endpoints = networking.EndpointsConfig;
   const [only] = Object.values(endpoints);
   if (!only) {
     endpoints[network] = { MacAddress: address };

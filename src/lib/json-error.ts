@@ -70,13 +70,13 @@ class Scanner {
       if (char === '"') return;
       if (char < " ") this.#fail(char, "in string literal");
       if (char !== "\\") continue;
-      const escape = this.#raw();
-      if (escape === "u") {
+      const escaped = this.#raw();
+      if (escaped === "u") {
         for (let i = 0; i < 4; i++) {
           const code = this.#raw();
           if (!hex.test(code)) this.#fail(code, "in \\u hexadecimal character escape");
         }
-      } else if (!'"\\/bfnrt'.includes(escape)) this.#fail(escape, "in string escape code");
+      } else if (!'"\\/bfnrt'.includes(escaped)) this.#fail(escaped, "in string escape code");
     }
   }
 
