@@ -1,6 +1,6 @@
 import type { Filters } from "../engine/types.ts";
 import { invalid } from "../lib/errors.ts";
-import { parseTime } from "./time.ts";
+import { parseTime } from "../lib/parse-time.ts";
 
 const falsy = new Set(["", "0", "no", "false", "none"]);
 
