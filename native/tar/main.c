@@ -1,7 +1,9 @@
 /* berth-tar unpack DIRECTORY MAX_BYTES MAX_ENTRIES RESERVE < archive
  *
  * Unpacks a layer (tar, gzip or zstd of it) into an empty directory, whiteouts in overlayfs's form, and
- * prints one JSON object: what it was, or {"error","code","entry"} with exit code 1. */
+ * prints one JSON object: what it was, or {"error","code","entry"} with exit code 1.
+ *
+ * berth-tar inherit LAYER LOWER... < paths: see inherit.c */
 #include "tar.h"
 
 #include <signal.h>
@@ -63,6 +65,10 @@ int main(int argc, char **argv)
 {
 	/* The archive ends with the daemon that sends it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (argc >= 3 && strcmp(argv[1], "inherit") == 0) {
+		inherit(argv[2], argv + 3, argc - 3);
+		return 0;
+	}
 	if (argc != 6 || strcmp(argv[1], "unpack") != 0) {
 		fprintf(stderr, "usage: berth-tar unpack DIRECTORY MAX_BYTES MAX_ENTRIES RESERVE\n");
 		return 2;

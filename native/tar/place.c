@@ -24,7 +24,7 @@ static struct directory_time *times;
 static size_t times_count;
 static bool default_acls; /* once seen, the kernel changes the modes of new files */
 
-static bool allowed_xattr(const char *name)
+bool allowed_xattr(const char *name)
 {
 	if (strncmp(name, "user.", 5) == 0)
 		/* Overlayfs's own attributes would let an image steer the mount. */

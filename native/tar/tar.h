@@ -105,6 +105,8 @@ void clean_path(char *path);
 
 /* place.c: one entry in the directory */
 void place(struct entry *entry);
+/* Whether an image may have it on its files. */
+bool allowed_xattr(const char *name);
 /* Times of directories, which what is put into them would change. */
 void place_finish(void);
 
@@ -117,6 +119,9 @@ void remove_existing(int directory, const char *name);
 bool implied_forget(int fd);
 /* As a JSON member. */
 void implied_print(void);
+
+/* inherit.c */
+void inherit(const char *layer, char **lowers, int count);
 
 /* jail.c */
 /* Leaves the process with `directory` as its root, without devices, without capabilities and system

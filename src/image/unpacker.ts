@@ -1,0 +1,129 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import type { Writable } from "node:stream";
+import { invalid, system } from "../lib/errors.ts";
+import { nativeProgram } from "../lib/native.ts";
+
+/** What a layer's archive was, as told by the program that unpacked it. */
+export interface Unpacked {
+  /** Digest of the archive as it came. */
+  packedDigest: string;
+  packedSize: number;
+  packing: "plain" | "gzip" | "zstd";
+  /** Digest of the uncompressed archive. */
+  diffId: string;
+  plainSize: number;
+  /** Sum of the files' sizes: what Docker shows as a layer's size. */
+  size: number;
+  entries: number;
+  /** Directories that the archive implies by paths below them but does not describe. */
+  implied: string[];
+}
+
+/** Bounds on one layer. */
+export interface UnpackLimits {
+  /** Bytes of the uncompressed archive. */
+  bytes: number;
+  entries: number;
+  /** Bytes that must stay free on the file system. */
+  reserve: number;
+}
+
+export const defaultLimits: UnpackLimits = { bytes: 64 * 2 ** 30, entries: 4_000_000, reserve: 64 * 2 ** 20 };
+
+export interface Unpacking {
+  /** Takes the archive. Waits while the program has enough to do; returns false when it takes no more. */
+  write(chunk: Buffer): Promise<boolean>;
+  /** Ends the archive. Rejects with INVALID_PARAMETER when it is damaged or beyond a limit. */
+  finish(): Promise<Unpacked>;
+  abort(): void;
+}
+
+/** Starts to unpack an archive (tar, or gzip or zstd of it) into an empty directory. */
+export function unpackInto(directory: string, limits: UnpackLimits = defaultLimits): Unpacking {
+  const args = ["unpack", directory, limits.bytes, limits.entries, limits.reserve].map(String);
+  const child = spawn(nativeProgram("berth-tar"), args, { stdio: ["pipe", "pipe", "pipe"], env: {} });
+  const output: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => output.push(data));
+  const { promise: ended, resolve, reject } = Promise.withResolvers<Unpacked>();
+  // Who aborts does not ask for the result.
+  ended.catch(() => undefined);
+  child.on("error", (error) => reject(system(`could not run berth-tar: ${error.message}`, error)));
+  child.on("close", (code, signal) => {
+    try {
+      resolve(readResult(Buffer.concat(output).toString("utf8"), code, signal));
+    } catch (error) {
+      reject(error);
+    }
+  });
+  const input = inputOf(child.stdin);
+  return {
+    write: input.write,
+    finish() {
+      input.end();
+      return ended;
+    },
+    abort() {
+      child.kill("SIGKILL");
+    },
+  };
+}
+
+function inputOf(stdin: Writable): { write: Unpacking["write"]; end: () => void } {
+  let open = true;
+  // The program may end before the archive does; its own words say why.
+  stdin.on("error", () => {
+    open = false;
+  });
+  stdin.on("close", () => {
+    open = false;
+  });
+  return {
+    async write(chunk) {
+      if (open && !stdin.write(chunk)) {
+        await Promise.race([once(stdin, "drain"), once(stdin, "close")]);
+      }
+      return open;
+    },
+    end: () => void stdin.end(),
+  };
+}
+
+function readResult(output: string, code: number | null, signal: NodeJS.Signals | null): Unpacked {
+  const result: unknown = output.startsWith("{") ? JSON.parse(output) : {};
+  if (typeof result !== "object" || result === null) throw system("berth-tar gave no answer");
+  if ("error" in result && typeof result.error === "string") {
+    const entry =
+      "entry" in result && typeof result.entry === "string" ? ` (${fromBytes(result.entry)})` : "";
+    const message = `Error processing tar file: ${result.error}${entry}`;
+    throw "code" in result && result.code === "ENOSPC" ? system(message) : invalid(message);
+  }
+  if (code !== 0) throw system(`berth-tar ended by ${signal ?? `exit code ${code}`}: ${output.trim()}`);
+  return toUnpacked(result);
+}
+
+/** File names come one byte a character. */
+const fromBytes = (text: string): string => Buffer.from(text, "latin1").toString("utf8");
+
+function toUnpacked(result: object): Unpacked {
+  const field = <T>(name: string, check: (value: unknown) => value is T): T => {
+    const value = Object.entries(result).find(([key]) => key === name)?.[1];
+    if (!check(value)) throw system(`berth-tar gave no ${name}`);
+    return value;
+  };
+  const isNumber = (value: unknown): value is number => typeof value === "number";
+  const isText = (value: unknown): value is string => typeof value === "string";
+  const isPacking = (value: unknown): value is Unpacked["packing"] =>
+    value === "plain" || value === "gzip" || value === "zstd";
+  const isList = (value: unknown): value is string[] => Array.isArray(value) && value.every(isText);
+  return {
+    packedDigest: `sha256:${field("packedDigest", isText)}`,
+    packedSize: field("packedSize", isNumber),
+    packing: field("packing", isPacking),
+    diffId: `sha256:${field("diffId", isText)}`,
+    plainSize: field("plainSize", isNumber),
+    size: field("size", isNumber),
+    entries: field("entries", isNumber),
+    implied: field("implied", isList),
+  };
+}
