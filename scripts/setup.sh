@@ -33,6 +33,9 @@ missing_packages() {
 	there /usr/include/stdio.h || echo libc6-dev
 	there /usr/include/linux/seccomp.h || echo linux-libc-dev
 	{ there /usr/include/seccomp.h && there /usr/lib/*/libseccomp.a; } || echo libseccomp-dev
+	{ there /usr/include/zlib.h && there /usr/lib/*/libz.a; } || echo zlib1g-dev
+	{ there /usr/include/zstd.h && there /usr/lib/*/libzstd.a; } || echo libzstd-dev
+	{ there /usr/include/openssl/sha.h && there /usr/lib/*/libcrypto.a; } || echo libssl-dev
 	[ -z "$tests" ] || there /bin/busybox || echo busybox-static
 }
 
@@ -110,7 +113,7 @@ setup_npm() {
 }
 
 setup_native() {
-	for directory in native native/hello; do
+	for directory in native native/hello native/tar; do
 		there "$directory/Makefile" || continue
 		make --question --silent -C "$directory" > /dev/null 2>&1 && continue
 		say "building $directory"

@@ -56,7 +56,9 @@ function nodeTests(patterns: string[], concurrency: number): string[] | null {
   ];
 }
 
-const nativeMakefiles = ["native/Makefile", "native/hello/Makefile"].filter((file) => existsSync(file));
+const nativeMakefiles = ["native/Makefile", "native/hello/Makefile", "native/tar/Makefile"].filter((file) =>
+  existsSync(file),
+);
 const stages: Stage[] = [
   { name: "lint", what: "biome", command: ["biome", "check", "--error-on-warnings", "."] },
   { name: "types", what: "tsc", command: ["tsc", "--noEmit"] },
