@@ -25,6 +25,10 @@ has() { command -v "$1" > /dev/null 2>&1; }
 # One of the files exists; takes an unquoted pattern.
 there() { [ -e "$1" ]; }
 
+writable() {
+	[ -w . ] || fail "not set up yet, and this directory is not yours to write: run scripts/setup.sh as $(stat -c %U .)"
+}
+
 # Names the Debian packages whose files are not here. Looks for files, so that a compiler or a
 # library that came another way counts too.
 missing_packages() {
@@ -81,6 +85,7 @@ setup_packages() {
 	if [ -n "$packages" ] && [ "$(id -u)" != 0 ]; then
 		fail "missing: $packages. Run as root: apt-get update && apt-get install --yes $packages"
 	fi
+	writable
 	if [ "$(id -u)" = 0 ]; then
 		say "reading Debian's package lists"
 		apt-get -qq update > .cache/apt.log 2>&1 || say "apt-get update failed, trying with the lists that are here: $(tail -n 1 .cache/apt.log)"
@@ -102,6 +107,7 @@ setup_npm() {
 	if cmp -s package-lock.json "$stamp" && there node_modules/.bin/node; then
 		return 0
 	fi
+	writable
 	has npm || fail "npm is missing; install Node.js 20 or newer with npm"
 	say "installing npm packages"
 	npm ci --no-audit --no-fund --loglevel=error > .cache/npm.log 2>&1 < /dev/null || {
@@ -116,15 +122,18 @@ setup_native() {
 	for directory in native native/hello native/tar; do
 		there "$directory/Makefile" || continue
 		make --question --silent -C "$directory" > /dev/null 2>&1 && continue
+		writable
 		say "building $directory"
 		make --silent -C "$directory" >&2 < /dev/null
 	done
 }
 
-mkdir -p .cache
-# Two starts at once: the second waits, then finds all done.
-exec 9> .cache/setup.lock
-flock 9
+if [ -w . ]; then
+	# Two starts at once: the second waits, then finds all done.
+	mkdir -p .cache
+	exec 9> .cache/setup.lock
+	flock 9
+fi
 setup_packages
 setup_npm
 setup_native
