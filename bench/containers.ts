@@ -1,0 +1,50 @@
+import { imageName } from "./image.ts";
+import type { Daemon } from "./peers/daemon.ts";
+
+/** Creates a container without network that runs `command`; answers its id. */
+export async function create({ api }: Daemon, command: string[]): Promise<string> {
+  const { Id } = await api.json<{ Id: string }>("POST", "/containers/create", {
+    Image: imageName,
+    Cmd: command,
+    HostConfig: { NetworkMode: "none" },
+  });
+  return Id;
+}
+
+export async function start({ api }: Daemon, id: string): Promise<void> {
+  await api.call("POST", `/containers/${id}/start`);
+}
+
+export async function remove({ api }: Daemon, id: string): Promise<void> {
+  await api.call("DELETE", `/containers/${id}?force=1`);
+}
+
+/** A container's whole life: create, start, wait for its end, remove. */
+export async function life(daemon: Daemon): Promise<void> {
+  const id = await create(daemon, ["/bin/true"]);
+  await start(daemon, id);
+  const { StatusCode } = await daemon.api.json<{ StatusCode: number }>("POST", `/containers/${id}/wait`);
+  if (StatusCode !== 0) throw new Error(`${daemon.name}: true ended with ${StatusCode}`);
+  await daemon.api.call("DELETE", `/containers/${id}`);
+}
+
+/** `true` in a running container: create the exec, start it and read to its end, ask for its exit code. */
+export async function exec({ api, name }: Daemon, id: string): Promise<void> {
+  const { Id } = await api.json<{ Id: string }>("POST", `/containers/${id}/exec`, {
+    Cmd: ["/bin/true"],
+    AttachStdout: true,
+    AttachStderr: true,
+  });
+  await api.call("POST", `/exec/${Id}/start`, { Detach: false, Tty: false });
+  const { ExitCode, Running } = await api.json<{ ExitCode: number; Running: boolean }>(
+    "GET",
+    `/exec/${Id}/json`,
+  );
+  if (ExitCode !== 0 || Running) throw new Error(`${name}: exec of true ended with ${ExitCode}`);
+}
+
+/** The PID on the host of a container's first process. */
+export async function firstProcess({ api }: Daemon, id: string): Promise<number> {
+  const { State } = await api.json<{ State: { Pid: number } }>("GET", `/containers/${id}/json`);
+  return State.Pid;
+}

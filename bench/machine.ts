@@ -1,0 +1,15 @@
+import { cpus, release, totalmem } from "node:os";
+import { find, firstLine } from "./command.ts";
+
+/** One line about the processor, memory and kernel. */
+export function describeMachine(): string {
+  const processors = cpus();
+  const model = processors[0]?.model.trim() ?? "unknown processor";
+  return `${processors.length} × ${model}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Linux ${release()}`;
+}
+
+/** Versions of the programs beside the engines. */
+export function describeTools(): string[] {
+  const docker = find("docker");
+  return [`Node ${process.versions.node}`, ...(docker ? [firstLine(docker, "--version") ?? ""] : [])];
+}

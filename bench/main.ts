@@ -1,0 +1,120 @@
+// Berth beside its peers on this machine: npm run bench -- [--quick] [--markdown] [--only TEXT]
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { importImage, makeRootfs } from "./image.ts";
+import { describeMachine, describeTools } from "./machine.ts";
+import { Daemon } from "./peers/daemon.ts";
+import { installedEngines } from "./peers/engines.ts";
+import { installedRuntimes } from "./peers/runtimes.ts";
+import { table } from "./table.ts";
+import { type Measured, measure, ratio, type Work } from "./work.ts";
+import * as works from "./works.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    markdown: { type: "boolean", default: false },
+    only: { type: "string", default: "" },
+  },
+});
+
+if (process.getuid?.() !== 0) {
+  console.error("The engines that are compared run as root; so must the comparison.");
+  process.exit(1);
+}
+
+const rounds = (count: number) => (options.quick ? Math.max(2, Math.ceil(count / 5)) : count);
+const directory = mkdtempSync(join(tmpdir(), "berth-bench-"));
+const engines = installedEngines();
+const runtimes = installedRuntimes(directory);
+const daemons = engines.map((engine) => new Daemon(engine, directory));
+const rows: Measured[] = [];
+
+const wanted = (...all: Work[]) => all.some(({ title }) => title.includes(options.only));
+
+async function take(work: Work): Promise<Measured> {
+  process.stderr.write(`${work.title} `);
+  const measured = await measure(work);
+  process.stderr.write("done\n");
+  rows.push(measured);
+  return measured;
+}
+
+async function compare(): Promise<void> {
+  const rootfs = makeRootfs(directory);
+  const { starting, resident } = works.daemonStart(daemons, rounds(7));
+  if (wanted(starting, resident)) {
+    await take(starting);
+    await take(resident);
+  }
+  for (const daemon of daemons) {
+    await daemon.start();
+    await importImage(daemon, rootfs);
+  }
+  const plain = [
+    works.apiLife(daemons, rounds(30)),
+    works.apiExec(daemons, rounds(30)),
+    works.throughput(daemons, rounds(3), 8, options.quick ? 2 : 5),
+    works.idleMemory(daemons, rounds(3), 5),
+    works.runtimeAlone(runtimes, directory, rootfs, rounds(30)),
+  ];
+  for (const work of plain) if (wanted(work)) await take(work);
+  const client = works.dockerClient(daemons, rounds(20));
+  if (client && wanted(client.whole, client.version)) {
+    const whole = await take(client.whole);
+    rows.push(ratio("`docker run --rm` ÷ `docker version`", whole, await take(client.version), 1.6));
+  }
+  const berth = daemons.find(({ name }) => name === "berth");
+  if (berth) {
+    const own = works.ownClient(berth, rounds(20));
+    if (wanted(own.version, own.node)) {
+      const version = await take(own.version);
+      rows.push(ratio("`berth version` ÷ `node -e 0`", version, await take(own.node), 1.6));
+    }
+  }
+}
+
+function report(): string[] {
+  const notes = runtimes.flatMap(({ note }) => (note ? [`${note}.`] : []));
+  return [
+    ...table(rows),
+    "",
+    `Machine: ${describeMachine()}.`,
+    `Versions: ${[...engines, ...runtimes].map(({ version }) => version).join("; ")}; ${describeTools().join("; ")}.`,
+    "Medians of interleaved rounds; in parentheses how many times better Berth did, and the time within",
+    "which 90 % of Berth's rounds were. All containers without network.",
+    ...notes,
+  ];
+}
+
+let failed = false;
+try {
+  await compare();
+} finally {
+  for (const daemon of daemons) {
+    try {
+      await daemon.stop();
+      daemon.remove();
+    } catch (error) {
+      failed = true;
+      console.error(`${daemon.name}: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+  rmSync(directory, { recursive: true, force: true });
+}
+console.log(report().join("\n"));
+if (options.markdown) {
+  const file = resolve(import.meta.dirname, "../docs/performance.md");
+  mkdirSync(resolve(file, ".."), { recursive: true });
+  const head = [
+    "# Performance",
+    "",
+    "Written by `npm run bench -- --markdown`, which runs Berth and what is installed of dockerd, Podman,",
+    "runc and crun side by side in private directories and asks all of them the same with the same client.",
+    "",
+  ];
+  writeFileSync(file, `${[...head, ...report()].join("\n")}\n`);
+}
+process.exitCode = failed ? 1 : 0;

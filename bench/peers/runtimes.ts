@@ -1,0 +1,62 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { find, firstLine, run } from "../command.ts";
+
+/** A program that runs an OCI bundle and exits with it: no daemon, no images, no log. */
+export interface OciRuntime {
+  name: string;
+  version: string;
+  note?: string;
+  run(bundle: string, id: string): Promise<void>;
+}
+
+/** Writes a bundle whose process is `true` in the given root: the namespaces of a container without network. */
+export function writeBundle(directory: string, rootfs: string): void {
+  mkdirSync(directory, { recursive: true });
+  const types = ["pid", "mount", "uts", "ipc", "network"];
+  const config = {
+    ociVersion: "1.0.2",
+    process: { args: ["/bin/true"], cwd: "/", env: ["PATH=/bin"], user: { uid: 0, gid: 0 } },
+    root: { path: rootfs, readonly: true },
+    hostname: "bench",
+    mounts: [
+      { destination: "/proc", type: "proc", source: "proc" },
+      { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "mode=755", "size=65536k"] },
+    ],
+    linux: { namespaces: types.map((type) => ({ type })) },
+  };
+  writeFileSync(join(directory, "config.json"), JSON.stringify(config));
+}
+
+/** The OCI runtimes of this machine; `state` is a directory for their own use. */
+export function installedRuntimes(state: string): OciRuntime[] {
+  const found: OciRuntime[] = [];
+  const runc = find("runc");
+  if (runc) {
+    found.push({
+      name: "runc",
+      version: firstLine(runc, "--version") ?? "runc",
+      run: (bundle, id) => run(runc, ["--root", join(state, "runc"), "run", "--bundle", bundle, id]),
+    });
+  }
+  const crun = find("crun");
+  if (crun) {
+    found.push({
+      name: "crun",
+      version: firstLine(crun, "--version") ?? "crun",
+      // It refuses a machine with cgroups of both versions.
+      note: "crun ran without cgroups",
+      run: (bundle, id) =>
+        run(crun, [
+          "--root",
+          join(state, "crun"),
+          "--cgroup-manager=disabled",
+          "run",
+          "--bundle",
+          bundle,
+          id,
+        ]),
+    });
+  }
+  return found;
+}
