@@ -1,4 +1,4 @@
-// Berth beside its peers on this machine: npm run bench -- [--quick] [--markdown] [--only TEXT]
+// Berth beside its peers on this machine: npm run bench -- [--quick] [--markdown] [--only TEXT] [--engines NAME,NAME]
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -17,6 +17,7 @@ const { values: options } = parseArgs({
     quick: { type: "boolean", default: false },
     markdown: { type: "boolean", default: false },
     only: { type: "string", default: "" },
+    engines: { type: "string", default: "berth,dockerd,podman" },
   },
 });
 
@@ -27,7 +28,7 @@ if (process.getuid?.() !== 0) {
 
 const rounds = (count: number) => (options.quick ? Math.max(2, Math.ceil(count / 5)) : count);
 const directory = mkdtempSync(join(tmpdir(), "berth-bench-"));
-const engines = installedEngines();
+const engines = installedEngines().filter(({ name }) => options.engines.split(",").includes(name));
 const runtimes = installedRuntimes(directory);
 const daemons = engines.map((engine) => new Daemon(engine, directory));
 const rows: Measured[] = [];
@@ -77,7 +78,6 @@ async function compare(): Promise<void> {
 }
 
 function report(): string[] {
-  const notes = runtimes.flatMap(({ note }) => (note ? [`${note}.`] : []));
   return [
     ...table(rows),
     "",
@@ -85,7 +85,6 @@ function report(): string[] {
     `Versions: ${[...engines, ...runtimes].map(({ version }) => version).join("; ")}; ${describeTools().join("; ")}.`,
     "Medians of interleaved rounds; in parentheses how many times better Berth did, and the time within",
     "which 90 % of Berth's rounds were. All containers without network.",
-    ...notes,
   ];
 }
 

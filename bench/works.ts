@@ -8,6 +8,7 @@ import type { Daemon } from "./peers/daemon.ts";
 import { berthProgram } from "./peers/engines.ts";
 import { type OciRuntime, writeBundle } from "./peers/runtimes.ts";
 import { holdersOf, proportionalBytes, residentBytes } from "./processes.ts";
+import { PrivateShell } from "./shell.ts";
 import { timed } from "./statistics.ts";
 import type { Work } from "./work.ts";
 
@@ -168,6 +169,7 @@ export function runtimeAlone(
 ): Work {
   const bundle = join(directory, "bundle");
   let count = 0;
+  let shell: PrivateShell;
   return {
     title: "OCI runtime alone, one `true`",
     unit: "ms",
@@ -176,10 +178,17 @@ export function runtimeAlone(
     contenders: new Map(
       runtimes.map((runtime) => [
         runtime.name,
-        () => timed(() => runtime.run(bundle, `bench-${process.pid}-${count++}`)),
+        () => timed(() => shell.run(runtime.command(bundle, `bench-${process.pid}-${count++}`))),
       ]),
     ),
-    prepare: async () => writeBundle(bundle, rootfs),
-    finish: async () => rmSync(bundle, { recursive: true }),
+    prepare: async () => {
+      writeBundle(bundle, rootfs);
+      // crun refuses to run where it sees cgroups of both versions.
+      shell = new PrivateShell("umount /sys/fs/cgroup/unified 2>/dev/null");
+    },
+    finish: async () => {
+      shell.close();
+      rmSync(bundle, { recursive: true });
+    },
   };
 }

@@ -1,13 +1,13 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { find, firstLine, run } from "../command.ts";
+import { find, firstLine } from "../command.ts";
 
 /** A program that runs an OCI bundle and exits with it: no daemon, no images, no log. */
 export interface OciRuntime {
   name: string;
   version: string;
-  note?: string;
-  run(bundle: string, id: string): Promise<void>;
+  /** The shell command that runs a bundle under an id. */
+  command(bundle: string, id: string): string;
 }
 
 /** Writes a bundle whose process is `true` in the given root: the namespaces of a container without network. */
@@ -30,33 +30,14 @@ export function writeBundle(directory: string, rootfs: string): void {
 
 /** The OCI runtimes of this machine; `state` is a directory for their own use. */
 export function installedRuntimes(state: string): OciRuntime[] {
-  const found: OciRuntime[] = [];
-  const runc = find("runc");
-  if (runc) {
-    found.push({
-      name: "runc",
-      version: firstLine(runc, "--version") ?? "runc",
-      run: (bundle, id) => run(runc, ["--root", join(state, "runc"), "run", "--bundle", bundle, id]),
-    });
-  }
-  const crun = find("crun");
-  if (crun) {
-    found.push({
-      name: "crun",
-      version: firstLine(crun, "--version") ?? "crun",
-      // It refuses a machine with cgroups of both versions.
-      note: "crun ran without cgroups",
-      run: (bundle, id) =>
-        run(crun, [
-          "--root",
-          join(state, "crun"),
-          "--cgroup-manager=disabled",
-          "run",
-          "--bundle",
-          bundle,
-          id,
-        ]),
-    });
-  }
-  return found;
+  return ["runc", "crun"].flatMap((name) => {
+    const program = find(name);
+    if (program === null) return [];
+    return {
+      name,
+      version: firstLine(program, "--version") ?? name,
+      command: (bundle: string, id: string) =>
+        `${program} --root ${join(state, name)} run --bundle ${bundle} ${id}`,
+    };
+  });
 }
