@@ -14,8 +14,8 @@ export class Context {
   /** What stood for `{name}` in the route's path. */
   readonly name: string;
   readonly query: Query;
-  /** Bytes that followed an upgrade request; undefined when the client did not ask for an upgrade. */
-  readonly #head: Buffer | undefined;
+  /** Bytes that came with an upgrade request after it; undefined when the client did not ask for an upgrade. */
+  readonly head: Buffer | undefined;
   #abort: AbortController | undefined;
 
   constructor(options: {
@@ -33,7 +33,7 @@ export class Context {
     this.version = options.version;
     this.name = options.name;
     this.query = new Query(options.search);
-    this.#head = options.head;
+    this.head = options.head;
   }
 
   /** Aborted when the client goes away before the answer is complete. */
@@ -86,7 +86,7 @@ export class Context {
       multiplexed && this.version >= 42
         ? "application/vnd.docker.multiplexed-stream"
         : "application/vnd.docker.raw-stream";
-    return takeOver(this.request, this.response, this.#head, upgradeType);
+    return takeOver(this.request, this.response, this.head, upgradeType);
   }
 }
 

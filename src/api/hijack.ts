@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { system } from "../lib/errors.ts";
 
 /** A connection that has left HTTP. */
 export interface Connection {
-  socket: Socket;
+  socket: Duplex;
   /** What the client sent before the connection was taken over. */
   head: Buffer;
 }

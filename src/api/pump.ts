@@ -1,4 +1,5 @@
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { Attachment } from "../engine/types.ts";
 import { DetachWatcher, defaultDetachKeys } from "../lib/detach-keys.ts";
 import { drained } from "./context.ts";
@@ -13,6 +14,8 @@ export interface PumpOptions {
   stdin: boolean;
   /** With a tty, the keys that detach; ctrl-p,ctrl-q by default. */
   detachKeys?: readonly number[];
+  /** Never multiplex, also without a tty. */
+  raw?: boolean;
 }
 
 /**
@@ -26,6 +29,7 @@ export async function pump(
   options: PumpOptions,
 ): Promise<void> {
   const { socket } = connection;
+  const raw = attachment.tty || options.raw;
   socket.on("error", () => attachment.close());
   socket.on("close", () => attachment.close());
   if (options.stdin) readInput(connection, attachment, options.detachKeys);
@@ -33,7 +37,7 @@ export async function pump(
   try {
     for await (const { stream, data } of attachment.output) {
       if (socket.destroyed) break;
-      const more = attachment.tty ? socket.write(data) : writeFrame(socket, stream, data);
+      const more = raw ? socket.write(data) : writeFrame(socket, stream, data);
       if (!more) await drained(socket);
     }
   } finally {
@@ -71,9 +75,9 @@ function readInput(
 }
 
 /** Ends our half and lets the client end its own: closing with unread input would reset the connection. */
-export function finish(socket: Socket): void {
+export function finish(socket: Duplex): void {
   if (socket.destroyed) return;
   socket.end();
   socket.resume();
-  socket.setTimeout(lingering, () => socket.destroy());
+  if (socket instanceof Socket) socket.setTimeout(lingering, () => socket.destroy());
 }

@@ -5,6 +5,7 @@ import type { Route } from "./router.ts";
 import { streamRoutes } from "./streams.ts";
 import { swarmRoutes } from "./swarm.ts";
 import { systemRoutes } from "./system.ts";
+import { websocketRoutes } from "./websocket.ts";
 
 /** Every route of the API, a table per resource. */
 export const routes: Route[][] = [
@@ -14,4 +15,5 @@ export const routes: Route[][] = [
   archiveRoutes,
   execRoutes,
   swarmRoutes,
+  websocketRoutes,
 ];
