@@ -119,8 +119,9 @@ setup_npm() {
 }
 
 setup_native() {
-	for directory in native native/hello native/tar; do
-		there "$directory/Makefile" || continue
+	for directory in native native/*/; do
+		directory=${directory%/}
+	there "$directory/Makefile" || continue
 		make --question --silent -C "$directory" > /dev/null 2>&1 && continue
 		writable
 		say "building $directory"

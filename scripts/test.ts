@@ -1,6 +1,6 @@
 // Runs all tests or the named stages: node scripts/test.ts [STAGE...] [-- FILE...]
 import { spawn } from "node:child_process";
-import { existsSync, globSync } from "node:fs";
+import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 
