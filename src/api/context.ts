@@ -16,6 +16,8 @@ export class Context {
   readonly query: Query;
   /** Bytes that came with an upgrade request after it; undefined when the client did not ask for an upgrade. */
   readonly head: Buffer | undefined;
+  /** The answer lasts as long as somebody listens: a stop need not wait for it. */
+  streaming = false;
   #abort: AbortController | undefined;
 
   constructor(options: {
@@ -71,6 +73,7 @@ export class Context {
 
   /** Sends the headers of a streamed answer now, so that the client knows it has begun. */
   begin(contentType: string): void {
+    this.streaming = true;
     this.response.writeHead(200, { "Content-Type": contentType });
     this.response.flushHeaders();
   }
@@ -82,6 +85,7 @@ export class Context {
 
   /** Takes the connection out of HTTP for a raw stream both ways, after telling the client so. */
   hijack(multiplexed: boolean): Connection {
+    this.streaming = true;
     const upgradeType =
       multiplexed && this.version >= 42
         ? "application/vnd.docker.multiplexed-stream"

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { dirname } from "node:path";
 import { conflict, system } from "../lib/errors.ts";
 import type { Address } from "./daemon-options.ts";
-import { type ApiOptions, type ApiServer, createApiServer } from "./server.ts";
+import { type ApiOptions, ApiServer } from "./server.ts";
 
 export const describeAddress = (address: Address): string =>
   address.kind === "unix" ? `unix://${address.path}` : `tcp://${address.host}:${address.port}`;
@@ -45,7 +45,7 @@ export async function listen(address: Address, options: ApiOptions): Promise<Api
 }
 
 const plainServer = (options: ApiOptions): ApiServer =>
-  createApiServer(options, (settings, handler) => new Server(settings, handler));
+  new ApiServer(options, (settings, handler) => new Server(settings, handler));
 
 /** The file is made by bind(2) within listen(), with the mode that the umask leaves: never open to others. */
 function listenPrivately(server: ApiServer, path: string): void {
@@ -71,7 +71,5 @@ async function tlsServer(
   };
   // Loaded only where it is used: a daemon on a unix socket starts faster without.
   const https = await import("node:https");
-  return createApiServer(options, (settings, handler) =>
-    https.createServer({ ...settings, ...tls }, handler),
-  );
+  return new ApiServer(options, (settings, handler) => https.createServer({ ...settings, ...tls }, handler));
 }

@@ -9,9 +9,10 @@ import {
 import type { Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { BerthError, errorStatus } from "../lib/errors.ts";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../lib/log.ts";
 import { Context } from "./context.ts";
+import { sendFailure, sendMessage } from "./failure.ts";
 import { finish } from "./pump.ts";
 import { type Match, Router } from "./router.ts";
 import { routes } from "./routes.ts";
@@ -25,10 +26,16 @@ export interface ApiOptions {
   release: string;
 }
 
+/** Makes the server of node:http or node:https with the settings that the API needs. */
+export type MakeServer = (settings: ServerOptions, handler: RequestListener) => Server | TlsServer;
+
 const router = new Router(routes);
 
 /** Docker clients send registry credentials as headers, which may be long. */
 const maxHeaderSize = 256 * 1024;
+
+/** How long `close` waits for answers that are being worked on. Milliseconds. */
+const patience = 2000;
 
 const serverOptions: ServerOptions = {
   maxHeaderSize,
@@ -50,92 +57,74 @@ function findRoute(request: IncomingMessage): Located | null {
   return match && Object.assign(match, { search: mark < 0 ? "" : url.slice(mark + 1) });
 }
 
-/** Makes the server of node:http or node:https with the settings that the API needs. */
-export type MakeServer = (settings: ServerOptions, handler: RequestListener) => Server | TlsServer;
+/** The Docker Engine API over HTTP. Its maker makes `http` listen. */
+export class ApiServer {
+  readonly http: Server | TlsServer;
+  readonly #services: Services;
+  readonly #log: Logger;
+  readonly #identity: Map<string, string>;
+  readonly #connections = new Set<Socket>();
+  readonly #calls = new Set<Context>();
 
-export interface ApiServer {
-  /** The caller makes it listen. */
-  http: Server | TlsServer;
-  /** Stops listening and drops every connection, those that left HTTP too. */
-  close(): Promise<void>;
-}
+  constructor(options: ApiOptions, makeServer: MakeServer) {
+    this.#services = options.services;
+    this.#log = options.log;
+    this.#identity = new Map([
+      ["Api-Version", maxApiVersion],
+      ["Docker-Experimental", "false"],
+      ["Ostype", "linux"],
+      ["Server", `Berth/${options.release} (linux)`],
+    ]);
+    this.http = makeServer(serverOptions, (request, response) => void this.#serve(request, response));
+    this.http.on("upgrade", this.#upgrade.bind(this));
+    this.http.on("connection", (socket: Socket) => {
+      this.#connections.add(socket);
+      socket.on("close", () => this.#connections.delete(socket));
+    });
+  }
 
-/** Makes a server that answers the Docker Engine API. */
-export function createApiServer(options: ApiOptions, makeServer: MakeServer): ApiServer {
-  const identity = new Map([
-    ["Api-Version", maxApiVersion],
-    ["Docker-Experimental", "false"],
-    ["Ostype", "linux"],
-    ["Server", `Berth/${options.release} (linux)`],
-  ]);
-  const { services, log } = options;
-
-  const serve = async (request: IncomingMessage, response: ServerResponse, head?: Buffer): Promise<void> => {
+  async #serve(request: IncomingMessage, response: ServerResponse, head?: Buffer): Promise<void> {
+    let context: Context | undefined;
     try {
       const match = findRoute(request);
       if (!match) {
         sendMessage(response, 404, "page not found");
         return;
       }
-      response.setHeaders(identity);
+      response.setHeaders(this.#identity);
       const version = apiVersion(match.version);
       const { name, search } = match;
-      await match.route.handle(new Context({ services, request, response, version, name, search, head }));
+      context = new Context({ services: this.#services, request, response, version, name, search, head });
+      this.#calls.add(context);
+      await match.route.handle(context);
     } catch (error) {
-      fail(request, response, error, log);
+      sendFailure(request, response, error, this.#log);
+    } finally {
+      if (context) this.#calls.delete(context);
     }
-  };
+  }
 
-  const http = makeServer(serverOptions, serve);
-  http.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+  /** An upgrade has no response of its own; errors of its handler are answered in HTTP all the same. */
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(request.socket);
     response.on("finish", () => finish(request.socket));
-    socket.on("error", (error) => log.debug("connection lost", { error }));
-    void serve(request, response, head);
-  });
+    socket.on("error", (error) => this.#log.debug("connection lost", { error }));
+    void this.#serve(request, response, head);
+  }
 
-  const connections = new Set<Socket>();
-  http.on("connection", (socket: Socket) => {
-    connections.add(socket);
-    socket.on("close", () => connections.delete(socket));
-  });
-  const close = async (): Promise<void> => {
-    const closed = http.listening ? once(http, "close") : undefined;
-    http.close();
-    for (const socket of connections) socket.destroy();
+  /** Stops listening, lets answers be finished that are being worked on, and drops every connection. */
+  async close(): Promise<void> {
+    const closed = this.http.listening ? once(this.http, "close") : undefined;
+    this.http.close();
+    for (const until = Date.now() + patience; this.#busy && Date.now() < until; ) await sleep(5);
+    for (const socket of this.#connections) socket.destroy();
     await closed;
-  };
-  return { http, close };
-}
-
-function sendMessage(response: ServerResponse, status: number, message: string): void {
-  const text = `${JSON.stringify({ message })}\n`;
-  response.writeHead(status, {
-    "Content-Type": "application/json",
-    "Content-Length": Buffer.byteLength(text),
-  });
-  response.end(text);
-}
-
-function fail(request: IncomingMessage, response: ServerResponse, error: unknown, log: Logger): void {
-  const status = error instanceof BerthError ? error.status : errorStatus.SYSTEM;
-  const message = error instanceof Error ? error.message : String(error);
-  if (status >= 500) log.error("request failed", { method: request.method, url: request.url, error });
-  else log.debug("request refused", { method: request.method, url: request.url, status, error: message });
-
-  if (response.headersSent || response.destroyed || !response.socket) {
-    // Too late for a status: an answer cut short is all that tells the client.
-    request.socket.destroy();
-    return;
   }
-  if (status === errorStatus.NOT_MODIFIED) {
-    response.writeHead(status);
-    response.end();
-    return;
+
+  get #busy(): boolean {
+    for (const call of this.#calls) if (!call.streaming) return true;
+    return false;
   }
-  sendMessage(response, status, message);
-  // What remains of a refused body is read and thrown away, so that the client gets to read why; not for ever.
-  if (!request.complete) setTimeout(() => request.complete || request.socket.destroy(), 5000).unref();
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Attachment, Containers, Execs, System } from "../engine/types.ts";
 import { silentLogger } from "../lib/log.ts";
-import { createApiServer } from "./server.ts";
+import { ApiServer } from "./server.ts";
 import type { Services } from "./services.ts";
 
 const unexpected = (): Promise<never> => Promise.reject(new Error("not part of this test"));
@@ -73,7 +73,7 @@ export interface Answer {
 export async function serveForTest(services: Services): Promise<TestServer> {
   const directory = mkdtempSync(join(tmpdir(), "berth-api-test-"));
   const socketPath = join(directory, "api.sock");
-  const server = createApiServer(
+  const server = new ApiServer(
     { services, log: silentLogger, release: "0.0.0" },
     (settings, handler) => new Server(settings, handler),
   );

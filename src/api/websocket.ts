@@ -25,6 +25,7 @@ async function attach(context: Context): Promise<void> {
   // Loaded at first use: hardly anybody attaches this way.
   const { WebSocketServer, createWebSocketStream } = await import("ws");
   const server = new WebSocketServer({ noServer: true, maxPayload, perMessageDeflate: false });
+  context.streaming = true;
   response.detachSocket(request.socket);
   server.handleUpgrade(request, request.socket, context.head ?? Buffer.alloc(0), async (client) => {
     const socket = createWebSocketStream(client);

@@ -1,0 +1,46 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { BerthError, errorStatus } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+
+/** How long the rest of a refused request's body is read and thrown away. Milliseconds. */
+const draining = 5000;
+
+/** Answers with Docker's form of an error. */
+export function sendMessage(response: ServerResponse, status: number, message: string): void {
+  const text = `${JSON.stringify({ message })}\n`;
+  response.writeHead(status, {
+    "Content-Type": "application/json",
+    "Content-Length": Buffer.byteLength(text),
+  });
+  response.end(text);
+}
+
+/** Answers a request whose handler threw: with the status of a BerthError, else 500. */
+export function sendFailure(
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: unknown,
+  log: Logger,
+): void {
+  const gone = request.socket.destroyed;
+  const status = error instanceof BerthError ? error.status : errorStatus.SYSTEM;
+  const message = error instanceof Error ? error.message : String(error);
+  const fields = { method: request.method, url: request.url, status, error };
+  if (status >= 500 && !gone) log.error("request failed", fields);
+  else log.debug("request refused", { ...fields, error: message });
+
+  if (gone) return;
+  if (response.headersSent || !response.socket) {
+    // Too late for a status: an answer cut short is all that tells the client.
+    request.socket.destroy();
+    return;
+  }
+  if (status === errorStatus.NOT_MODIFIED) {
+    response.writeHead(status);
+    response.end();
+    return;
+  }
+  sendMessage(response, status, message);
+  // Closing at once would keep the client, which still sends, from reading why.
+  if (!request.complete) setTimeout(() => request.complete || request.socket.destroy(), draining).unref();
+}
