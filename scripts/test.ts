@@ -56,9 +56,7 @@ function nodeTests(patterns: string[], concurrency: number): string[] | null {
   ];
 }
 
-const nativeMakefiles = ["native/Makefile", "native/hello/Makefile", "native/tar/Makefile"].filter((file) =>
-  existsSync(file),
-);
+const nativeMakefiles = globSync(["native/Makefile", "native/*/Makefile"]).sort();
 const stages: Stage[] = [
   { name: "lint", what: "biome", command: ["biome", "check", "--error-on-warnings", "."] },
   { name: "types", what: "tsc", command: ["tsc", "--noEmit"] },

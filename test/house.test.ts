@@ -70,3 +70,15 @@ test("no check of the compiler or the linter is switched off", () => {
 test("no path of one machine is in the code or the documents", () => {
   assert.deepEqual(offenders(/\/(work\/(wt|main|shared|repo)|home\/\w+|Users\/\w+)\b/, everything), []);
 });
+
+test("everything is bundled: the package has no dependencies of its own", () => {
+  const { dependencies } = JSON.parse(readFileSync(resolve(root, "package.json"), "utf8"));
+  assert.deepEqual(Object.keys(dependencies ?? {}), []);
+});
+
+test("the version is the same everywhere", () => {
+  const { version } = JSON.parse(readFileSync(resolve(root, "package.json"), "utf8"));
+  const written = offenders(/berthVersion\s*=\s*"/, code);
+  assert.ok(written.length > 0);
+  for (const place of written) assert.match(place, new RegExp(`"${version.replaceAll(".", "\\.")}"`));
+});
