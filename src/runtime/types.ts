@@ -33,6 +33,11 @@ export interface RootfsSource {
   lower: string[];
   /** A directory that holds `upper` and `work` on one filesystem; files there keep plain ids. */
   rw: string;
+  /**
+   * The writable layer is thrown away at exit (--rm): overlay then skips syncing the disk at unmount,
+   * which otherwise delays every exit. `work/work/incompat` marks it; it cannot be mounted again.
+   */
+  volatile?: boolean;
 }
 
 export interface ContainerLaunch {
@@ -51,6 +56,8 @@ export interface ExecLaunch {
   containerId: string;
   /** The container's init, on the host. */
   containerPid: number;
+  /** Its start time (`Shim.startTime`), so that a later process with the same PID is not entered. */
+  containerStartTime?: number;
   process: Process;
   stdio: Stdio;
   /** The container's seccomp profile, cgroup and mapping come from its spec. */
@@ -80,6 +87,8 @@ export interface Shim {
   readonly id: string;
   /** The process's PID on the host. */
   readonly pid: number;
+  /** Its start time, field 22 of /proc/PID/stat: with the PID it names the process for all time. */
+  readonly startTime: number;
   /** Resolves once, also when the exit happened while no daemon ran. Rejects if the shim itself was killed. */
   readonly exited: Promise<ExitStatus>;
   attach(options: { stdin: boolean; stdout: boolean; stderr: boolean }): Promise<ShimAttachment>;

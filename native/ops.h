@@ -1,0 +1,101 @@
+// The operations of a launch plan: each is one system call named as in its man page, or the smallest
+// composite that has to stay together. The daemon has the same table; `berth-launcher --ops` prints this one.
+#pragma once
+#include <sys/types.h>
+
+#include "wire.h"
+
+// Arguments: i = integer, s = string, b = bytes, d = slot of an open descriptor, o = slot for the result.
+union arg {
+  int64_t i;
+  struct bytes s;
+  int fd;
+};
+
+// What the steps of one request work on. `slots` is memory shared with the child.
+struct run {
+  struct plan plan;
+  int *slots;
+  pid_t pid; // of the child; 0 in the child itself and before it exists
+  uint8_t *out; // what the operations answer with
+  uint32_t out_size;
+  bool timed;
+};
+
+struct failure {
+  int phase, step, error;
+};
+
+struct op {
+  const char *name, *signature;
+  long (*call)(struct run *run, const union arg *a);
+};
+
+extern const struct op op_table[];
+extern const unsigned op_count;
+
+// Runs the steps of a phase until one fails. 0, or -1 with `failure` filled.
+int run_phase(struct run *run, enum phase phase, struct failure *failure);
+void run_output(struct run *run, const void *data, uint32_t size);
+
+#define OP_LIST(X)                                                                                   \
+  /* files.c */                                                                                      \
+  X(openat, "odsii")         /* slot, directory, path, flags, mode */                                \
+  X(openat2, "odsiii")       /* slot, directory, path, flags, mode, resolve */                       \
+  X(close, "d")                                                                                      \
+  X(write, "db")                                                                                     \
+  X(write_file, "dsb")       /* openat + write + close of an existing file */                        \
+  X(read_file, "dsi")        /* directory, path, most bytes: answered to the caller */               \
+  X(mkdirat, "dsi")                                                                                  \
+  X(mknodat, "dsii")                                                                                 \
+  X(symlinkat, "sds")                                                                                \
+  X(fchownat, "dsiii")                                                                               \
+  X(fchmodat, "dsi")                                                                                 \
+  X(unlinkat, "dsi")                                                                                 \
+  X(eventfd_oom, "od")       /* an eventfd told of OOMs in a v1 memory cgroup directory */           \
+  X(make_target, "odsii")    /* slot, root, path, directory?, mode: a mount target inside root */    \
+  X(write_sysctl, "dsb")     /* root, path below /proc/sys, value; on a true procfs only */          \
+  /* mounts.c */                                                                                     \
+  X(open_tree, "odsi")                                                                               \
+  X(move_mount, "dsdsi")                                                                             \
+  X(mount_setattr, "dsiiiid") /* directory, path, flags, set, clear, propagation, user namespace */  \
+  X(fsopen, "osi")                                                                                   \
+  X(fsconfig, "dissi")       /* slot, command, key, value, aux */                                    \
+  X(fsmount, "odii")                                                                                 \
+  X(mount, "sssis")                                                                                  \
+  X(umount2, "si")                                                                                   \
+  X(pivot_root, "ss")                                                                                \
+  X(fchdir, "d")                                                                                     \
+  X(mask_path, "dsdd")       /* root, path, null device, empty directory; absent paths are passed */ \
+  X(readonly_path, "ds")     /* root, path: bound over itself, read-only; absent paths are passed */ \
+  X(bind_tree, "odsid")      /* slot, directory, path, open_tree flags, user namespace to map by     \
+                                or none; a file system that cannot map ids is bound as it is */      \
+  /* process.c */                                                                                    \
+  X(pidfd_open, "oii")       /* slot, PID, start time (0: any): the process that has both */         \
+  X(setns, "di")                                                                                     \
+  X(unshare, "i")                                                                                    \
+  X(clone_parent, "i")       /* clone3(flags | CLONE_PARENT): the new process goes on */             \
+  X(setresgid, "iii")                                                                                \
+  X(setresuid, "iii")                                                                                \
+  X(setgroups, "b")          /* u32 each */                                                          \
+  X(sethostname, "s")                                                                                \
+  X(setdomainname, "s")                                                                              \
+  X(prlimit, "iii")          /* resource, soft, hard; of the child when it is the parent's step */   \
+  X(prctl, "iiiii")                                                                                  \
+  X(capset, "iii")           /* effective, permitted, inheritable */                                 \
+  X(capbset_drop, "i")       /* PR_CAPBSET_DROP of every capability not in the set */                \
+  X(cap_ambient_raise, "i")  /* PR_CAP_AMBIENT_RAISE of every capability in the set */               \
+  X(seccomp, "ib")           /* flags, filter */                                                     \
+  X(keyctl_join, "s")        /* a new session keyring */                                             \
+  X(umask, "i")                                                                                      \
+  X(chdir, "s")              /* and check that the directory is inside the root */                   \
+  X(open_terminal, "odiiii") /* slot, master, uid, gid, rows, columns: TIOCGPTPEER */                \
+  X(stdio, "d")              /* leaves the shared descriptor table, wires 0, 1, 2 (to a terminal) */ \
+  X(execve, "bb")            /* arguments, environment; searches PATH */                             \
+  X(exec_init, "bb")         /* the built-in init, which runs the arguments */                       \
+  /* netlink.c */                                                                                    \
+  X(netlink, "idib")         /* protocol, descriptor written at offset, messages: answers are checked */
+
+#define X(name, signature) long op_##name(struct run *run, const union arg *a);
+OP_LIST(X)
+#undef X

@@ -1,0 +1,22 @@
+// A shim: one container's or exec's process, its streams, its log and its end.
+#pragma once
+#include <stdnoreturn.h>
+#include <sys/types.h>
+
+#include "ops.h"
+
+// Runs the launch and then watches over the process until it and its output have ended. `channel` is the
+// daemon's socket; `id` names the request in every answer.
+noreturn void shim_main(int channel, uint32_t id, const struct shim_options *options, const struct plan *plan,
+                        bool timed);
+
+// For operations of the child phase:
+int shim_enter_stdio(int terminal);             // own descriptor table, streams on 0, 1, 2
+void shim_hand_over(pid_t pid, int pidfd);      // the process that goes on is another one
+
+// For attached clients:
+void shim_input(const uint8_t *data, size_t size, size_t *taken, int *error);
+void shim_close_input(void);
+int shim_resize(unsigned rows, unsigned columns);
+int shim_signal(int signal);
+int shim_pid(void);

@@ -1,0 +1,130 @@
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { launchError } from "./launch-error.ts";
+import { type LaunchEvents, Launcher, type StepFailure } from "./launcher/launcher.ts";
+import { hardLimits, kernelFeatures } from "./machine.ts";
+import { parseExit, readExit, readPid } from "./shim/exit.ts";
+import { RunningShim } from "./shim/shim.ts";
+import type { Cgroups } from "./spec/context.ts";
+import { type JoinableGroups, planExec } from "./spec/exec.ts";
+import { type Machine, type PlannedLaunch, planContainer, type SeccompProgram } from "./spec/launch.ts";
+import type { ContainerLaunch, ExecLaunch, PlanView, Runtime, Shim } from "./types.ts";
+import { viewPlan } from "./view.ts";
+
+export interface RuntimeOptions {
+  /** Sockets and shims' directories go below it. */
+  execRoot: string;
+  /** Seconds without progress after which an attached client a whole buffer behind is dropped. */
+  stallSeconds?: number;
+  /** Another launcher than native/build/berth-launcher. */
+  program?: string;
+  /** For the launcher: --time prints how long each step takes. */
+  launcherArguments?: readonly string[];
+}
+
+/** Runs containers and execs through the launcher. */
+export class LinuxRuntime implements Runtime {
+  readonly #machine: Machine;
+  readonly #launcher: Launcher;
+  readonly #shims = new Map<string, RunningShim>();
+
+  constructor(options: RuntimeOptions) {
+    const shims = join(options.execRoot, "shims");
+    mkdirSync(shims, { recursive: true, mode: 0o700 });
+    this.#machine = {
+      shims,
+      features: kernelFeatures(),
+      hardLimits: hardLimits(),
+      stallSeconds: options.stallSeconds ?? 60,
+    };
+    this.#launcher = new Launcher(() => this.#launcherDied(), options.program, options.launcherArguments);
+  }
+
+  start(launch: ContainerLaunch): Promise<Shim> {
+    return this.#launch(this.#plan(launch), "create");
+  }
+
+  exec(launch: ExecLaunch): Promise<Shim> {
+    return this.#launch(planExec(launch, this.#machine, this.#groups(launch), this.#seccomp(launch)), "exec");
+  }
+
+  explain(launch: ContainerLaunch): PlanView {
+    return viewPlan(this.#plan(launch).plan);
+  }
+
+  async adopt(): Promise<Shim[]> {
+    const shims: Shim[] = [];
+    for (const id of readdirSync(this.#machine.shims)) {
+      if (this.#shims.has(id)) continue;
+      const dir = join(this.#machine.shims, id);
+      const process = readPid(dir);
+      if (!process) {
+        // The launch never got as far as a process, or undid itself.
+        rmSync(dir, { recursive: true, force: true });
+        continue;
+      }
+      const shim = new RunningShim(id, dir, process.pid, process.startTime);
+      const status = readExit(dir);
+      if (status) shim.end(status);
+      else {
+        this.#keep(shim);
+        await shim.watch();
+      }
+      shims.push(shim);
+    }
+    return shims;
+  }
+
+  async close(): Promise<void> {
+    this.#launcher.close();
+  }
+
+  #plan(launch: ContainerLaunch): PlannedLaunch {
+    return planContainer(launch, this.#machine, this.#cgroups(launch), this.#seccomp(launch));
+  }
+
+  #cgroups(_launch: ContainerLaunch): Cgroups | null {
+    return null;
+  }
+
+  #groups(_launch: ExecLaunch): JoinableGroups {
+    return { joins: [] };
+  }
+
+  #seccomp(_launch: ContainerLaunch | ExecLaunch): SeccompProgram {
+    return null;
+  }
+
+  #launch({ plan, options }: PlannedLaunch, verb: "create" | "exec"): Promise<Shim> {
+    return new Promise((resolve, reject) => {
+      let shim: RunningShim | undefined;
+      const fail = (failure: StepFailure) => reject(launchError(plan, failure, verb));
+      const events: LaunchEvents = {
+        started: (pid, startTime) => {
+          shim = new RunningShim(options.id, options.dir, pid, startTime);
+          this.#keep(shim);
+          resolve(shim);
+        },
+        failed: fail,
+        exited: (payload) => shim?.end(parseExit(payload)),
+        oom: () => shim?.oom(),
+        gone: () => {
+          if (shim) shim.lost();
+          else fail({ phase: 0, step: -1, errno: 5, text: "the shim was killed" });
+        },
+      };
+      this.#launcher.launch(options, plan, events);
+    });
+  }
+
+  #keep(shim: RunningShim): void {
+    this.#shims.set(shim.id, shim);
+    const forget = () => this.#shims.delete(shim.id);
+    shim.exited.then(forget, forget);
+  }
+
+  /** Only the launcher hears of shims that are killed; without it their sockets tell. */
+  #launcherDied(): void {
+    for (const shim of this.#shims.values()) void shim.watch();
+  }
+}

@@ -1,0 +1,114 @@
+import {
+  AT_EMPTY_PATH,
+  CLONE_NEWCGROUP,
+  MOUNT_ATTR_RDONLY,
+  O_DIRECTORY,
+  O_PATH,
+  O_WRONLY,
+} from "../linux.ts";
+import type { Mount } from "../oci.ts";
+import type { Slot } from "../plan/ops.ts";
+import type { Context } from "./context.ts";
+import { attachAt, newFilesystem } from "./mounts.ts";
+import type { MountOptions } from "./options.ts";
+
+const ENOENT = 2;
+const EEXIST = 17;
+
+/** The group's directories, limits and files to join it by; what is needed of them later. */
+export function makeCgroups(context: Context): {
+  joins: Slot[];
+  born: Slot | null;
+  oom: { kind: "eventfd" | "events"; slot: Slot } | null;
+} {
+  const { plan, cgroups } = context;
+  if (!cgroups) return { joins: [], born: null, oom: null };
+  plan.group("cgroup");
+  for (const dir of cgroups.plan.dirs)
+    plan.add("host", "mkdirat", [null, dir, 0o755], "the container's control group", EEXIST);
+  for (const { path, values, optional } of cgroups.plan.writes)
+    for (const value of values)
+      plan.add("host", "write_file", [null, path, value], "a limit", optional ? ENOENT : 0);
+  const joins = cgroups.plan.joins.map((path) => {
+    const slot = plan.slot(path);
+    plan.add("host", "openat", [slot, null, path, O_WRONLY, 0], "to join the group by");
+    return slot;
+  });
+  let born: Slot | null = null;
+  if (cgroups.plan.cloneInto) {
+    born = plan.slot(cgroups.plan.cloneInto);
+    plan.add(
+      "host",
+      "openat",
+      [born, null, cgroups.plan.cloneInto, O_PATH | O_DIRECTORY, 0],
+      "the process is born in it",
+    );
+  }
+  return { joins, born, oom: watchOom(context) };
+}
+
+function watchOom({ plan, cgroups }: Context): { kind: "eventfd" | "events"; slot: Slot } | null {
+  if (!cgroups?.oom) return null;
+  const { kind, path } = cgroups.oom;
+  const slot = plan.slot("oom");
+  if (kind === "events")
+    plan.add("host", "openat", [slot, null, path, 0, 0], "changes when the kernel kills");
+  else {
+    const dir = plan.slot("memory-group");
+    plan.add("host", "openat", [dir, null, path, O_PATH | O_DIRECTORY, 0], "");
+    plan.add("host", "eventfd_oom", [slot, dir], "told when the kernel kills for want of memory");
+  }
+  return { kind, slot };
+}
+
+/** The process joins by itself: a thread that moves only itself waits for no other. */
+export function joinCgroups(context: Context, joins: readonly Slot[]): void {
+  const { plan, spec } = context;
+  plan.group("cgroup");
+  for (const slot of joins) plan.add("child", "write", [slot, "0"], "join the group");
+  if (spec.linux.namespaces.some((namespace) => namespace.type === "cgroup" && !namespace.path))
+    plan.add("child", "unshare", [CLONE_NEWCGROUP], "its own group is the root of the groups it sees");
+}
+
+/** /sys/fs/cgroup: the container's own groups. */
+export function mountCgroups(context: Context, mount: Mount, options: MountOptions): void {
+  const { plan, cgroups, spec } = context;
+  if (!cgroups) return;
+  plan.group("cgroup");
+  const own = spec.linux.namespaces.some((namespace) => namespace.type === "cgroup");
+  const show = (view: { option: string; dir: string }): Slot => {
+    if (own)
+      return newFilesystem(context, "child", view.option ? "cgroup" : "cgroup2", {
+        source: "cgroup",
+        data: view.option
+          ? view.option.split(",").map((name) => (name.startsWith("name=") ? name : name))
+          : [],
+        attributes: options.set,
+        why: "the container's group as root",
+      });
+    const tree = plan.slot(view.dir);
+    plan.add("child", "bind_tree", [tree, null, view.dir, 0, null], "the container's group");
+    plan.add("child", "mount_setattr", [tree, "", AT_EMPTY_PATH, options.set, 0, 0, null], "");
+    return tree;
+  };
+  if (cgroups.version === 2) {
+    const [view] = cgroups.views;
+    if (view) attachAt(context, show(view), mount.destination);
+    return;
+  }
+  const top = newFilesystem(context, "child", "tmpfs", {
+    source: "tmpfs",
+    data: ["mode=755"],
+    attributes: options.set & ~MOUNT_ATTR_RDONLY,
+    why: "holds one directory for each hierarchy",
+  });
+  attachAt(context, top, mount.destination);
+  for (const view of cgroups.views) {
+    const name = view.option.replace(/^name=/, "");
+    attachAt(context, show(view), `${mount.destination}/${name}`);
+    if (name.includes(","))
+      for (const link of name.split(",")) plan.add("child", "symlinkat", [name, top, link], "");
+  }
+  if (options.set & MOUNT_ATTR_RDONLY)
+    plan.add("child", "mount_setattr", [top, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY, 0, 0, null], "read-only");
+}

@@ -1,0 +1,96 @@
+import { capabilityMask } from "../capabilities.ts";
+import { PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS, rlimits } from "../linux.ts";
+import type { Capabilities, Process } from "../oci.ts";
+import type { Slot } from "../plan/ops.ts";
+import { anyErrno, type Plan } from "../plan/plan.ts";
+
+/** RLIM_INFINITY and whatever else is beyond what a number holds exactly. */
+const limitValue = (value: number): bigint =>
+  value < 0 || value > Number.MAX_SAFE_INTEGER ? 0xffff_ffff_ffff_ffffn : BigInt(value);
+
+function groups(ids: readonly number[]): Buffer {
+  const bytes = Buffer.alloc(ids.length * 4);
+  ids.forEach((id, index) => {
+    bytes.writeUInt32LE(id, index * 4);
+  });
+  return bytes;
+}
+
+const zeroTerminated = (strings: readonly string[]): string => {
+  for (const text of strings) if (text.includes("\0")) throw new RangeError("a zero byte in an argument");
+  return strings.length > 0 ? `${strings.join("\0")}\0` : "";
+};
+
+export interface ProcessSetup {
+  process: Process;
+  /** The compiled seccomp filter and its flags; null for none. */
+  seccomp: { program: Uint8Array; flags: number } | null;
+  /** The slave side of the terminal. */
+  terminal: Slot | null;
+  /** Hard limits that the launcher has, by resource number, to tell raising from lowering. */
+  hardLimits: ReadonlyMap<number, bigint>;
+  init: boolean;
+}
+
+/**
+ * The last steps of every process, container or exec: streams, limits, identity, capabilities, filter,
+ * exec. In the order that lets each step still have the rights it needs.
+ */
+export function finishProcess(plan: Plan, setup: ProcessSetup): void {
+  const { process, terminal } = setup;
+  const child = plan.add.bind(plan, "child");
+  plan.group("process");
+  setLimits(plan, setup);
+  child("keyctl_join", [""], "a session keyring of its own", anyErrno);
+  child("chdir", [process.cwd || "/"], "the working directory, which must lie inside the root");
+  child("stdio", [terminal], "standard streams, and a descriptor table of its own");
+  child("umask", [process.user.umask ?? 0o022], "file mode creation mask");
+  plan.group("privileges");
+  if (process.noNewPrivileges)
+    child("prctl", [PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0], "no exec gives more than this process has");
+  else filter(plan, setup, "while the right to filter is still there");
+  dropPrivileges(plan, process);
+  if (process.noNewPrivileges) filter(plan, setup, "as late as possible");
+  plan.group("process");
+  const [args, env] = [zeroTerminated(process.args), zeroTerminated(process.env)];
+  child(setup.init ? "exec_init" : "execve", [args, env], "become the container's program");
+}
+
+function filter(plan: Plan, { seccomp }: ProcessSetup, why: string): void {
+  if (seccomp) plan.add("child", "seccomp", [seccomp.flags, seccomp.program], `filter system calls, ${why}`);
+}
+
+function setLimits(plan: Plan, { process, hardLimits }: ProcessSetup): void {
+  for (const { type, soft, hard } of process.rlimits ?? []) {
+    const resource = rlimits[type];
+    if (resource === undefined) throw new RangeError(`unknown resource limit ${type}`);
+    const raises = limitValue(hard) > (hardLimits.get(resource) ?? 0xffff_ffff_ffff_ffffn);
+    // Lowered late by the process itself, so that few descriptors do not stop its own set-up.
+    plan.add(raises ? "parent" : "child", "prlimit", [resource, limitValue(soft), limitValue(hard)], type);
+  }
+}
+
+function dropPrivileges(plan: Plan, process: Process): void {
+  const child = plan.add.bind(plan, "child");
+  const { uid, gid, additionalGids = [] } = process.user;
+  const none: Capabilities = { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] };
+  const wanted = process.capabilities ?? none;
+  const mask = (names: readonly string[]) => capabilityMask(names);
+  child("capbset_drop", [mask(wanted.bounding)], "what no exec can bring back");
+  child("prctl", [PR_SET_KEEPCAPS, 1, 0, 0, 0], "capabilities survive the change of user");
+  child("setgroups", [groups(additionalGids)], "supplementary groups");
+  child("setresgid", [gid, gid, gid], "group");
+  child("setresuid", [uid, uid, uid], "user");
+  child("prctl", [PR_SET_KEEPCAPS, 0, 0, 0, 0], "");
+  child(
+    "capset",
+    [mask(wanted.effective), mask(wanted.permitted), mask(wanted.inheritable)],
+    "the capabilities it is given",
+  );
+  if (wanted.ambient.length > 0)
+    child(
+      "cap_ambient_raise",
+      [mask(wanted.ambient)],
+      "capabilities that exec keeps without file attributes",
+    );
+}

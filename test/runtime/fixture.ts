@@ -1,0 +1,154 @@
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import {
+  defaultCapabilities,
+  defaultDevices,
+  defaultMounts,
+  defaultNamespaces,
+  maskedPaths,
+  readonlyPaths,
+} from "../../src/runtime/defaults.ts";
+import type { Spec } from "../../src/runtime/oci.ts";
+import { LinuxRuntime, type RuntimeOptions } from "../../src/runtime/runtime.ts";
+import type { ContainerLaunch, ExecLaunch, ExitStatus, Shim } from "../../src/runtime/types.ts";
+
+/** Commands of busybox that the tests use. */
+const applets =
+  "sh cat echo ls id mount umount sleep true false stat readlink mkdir touch rm ln head tail wc dd ps hostname kill grep env stty tty pwd chmod chown test nproc date seq yes od mknod find";
+
+/** A data root with one busybox layer, a runtime, and what cleans both up. */
+export class Fixture {
+  readonly root: string = mkdtempSync("/tmp/berth-runtime-test-");
+  readonly dataRoot: string = join(this.root, "data");
+  readonly execRoot: string = join(this.root, "exec");
+  runtime: LinuxRuntime;
+  readonly #options: Partial<RuntimeOptions>;
+
+  constructor(options: Partial<RuntimeOptions> = {}) {
+    this.#options = options;
+    mkdirSync(join(this.dataRoot, "layers"), { recursive: true, mode: 0o700 });
+    this.layer("1", (dir) => {
+      for (const name of ["bin", "etc", "tmp", "root", "proc", "sys", "dev", "home/user"])
+        mkdirSync(join(dir, name), { recursive: true });
+      copyFileSync("/bin/busybox", join(dir, "bin/busybox"));
+      for (const applet of applets.split(" ")) symlinkSync("busybox", join(dir, "bin", applet));
+      writeFileSync(join(dir, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n");
+      writeFileSync(join(dir, "etc/plain"), "not a program\n");
+    });
+    this.runtime = this.open();
+  }
+
+  open(): LinuxRuntime {
+    return new LinuxRuntime({ execRoot: this.execRoot, ...this.#options });
+  }
+
+  /** Makes a layer; returns its directory. */
+  layer(name: string, fill: (dir: string) => void): string {
+    const dir = join(this.dataRoot, "layers", name, "fs");
+    mkdirSync(dir, { recursive: true, mode: 0o755 });
+    fill(dir);
+    return dir;
+  }
+
+  /** A launch of `args` in a busybox container with a user namespace, changed by `change`. */
+  launch(args: string[], change: (launch: ContainerLaunch) => void = () => undefined): ContainerLaunch {
+    const id = randomBytes(32).toString("hex");
+    const rw = join(this.dataRoot, "containers", id);
+    for (const name of ["upper", "work"]) mkdirSync(join(rw, name), { recursive: true });
+    const launch: ContainerLaunch = {
+      id,
+      spec: testSpec(args),
+      rootfs: { dataRoot: this.dataRoot, lower: [join(this.dataRoot, "layers/1/fs")], rw },
+      stdio: { tty: false, stdin: false, stdinOnce: false, waitForAttach: 0 },
+      log: { driver: "json-file", path: join(rw, "log"), maxSize: 0, maxFile: 1 },
+      init: false,
+    };
+    change(launch);
+    return launch;
+  }
+
+  /** Runs to the end: exit status and what the log has. */
+  async run(launch: ContainerLaunch): Promise<ExitStatus & { stdout: string; stderr: string }> {
+    const shim = await this.runtime.start(launch);
+    const status = await shim.exited;
+    await shim.dispose();
+    return { ...status, ...readLog(launch.log.path) };
+  }
+
+  exec(shim: Shim, launch: ContainerLaunch, args: string[]): ExecLaunch {
+    return {
+      id: randomBytes(32).toString("hex"),
+      containerId: launch.id,
+      containerPid: shim.pid,
+      containerStartTime: shim.startTime,
+      process: { ...launch.spec.process, args, terminal: false },
+      stdio: { tty: false, stdin: false, stdinOnce: false, waitForAttach: 0 },
+      spec: launch.spec,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.runtime.close();
+    rmSync(this.root, { recursive: true, force: true });
+  }
+}
+
+export function testSpec(args: string[]): Spec {
+  const capabilities = [...defaultCapabilities];
+  const range = [{ containerID: 0, hostID: 1_000_000, size: 65536 }];
+  return {
+    ociVersion: "1.2.0",
+    root: { path: "rootfs", readonly: false },
+    hostname: "test",
+    process: {
+      terminal: false,
+      cwd: "/",
+      env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"],
+      args,
+      user: { uid: 0, gid: 0 },
+      capabilities: {
+        bounding: capabilities,
+        effective: capabilities,
+        permitted: capabilities,
+        inheritable: [],
+        ambient: [],
+      },
+      noNewPrivileges: false,
+      oomScoreAdj: 0,
+    },
+    mounts: defaultMounts(),
+    linux: {
+      namespaces: [...defaultNamespaces, { type: "user" }, { type: "cgroup" }],
+      uidMappings: range,
+      gidMappings: range,
+      devices: [...defaultDevices],
+      maskedPaths: [...maskedPaths],
+      readonlyPaths: [...readonlyPaths],
+    },
+  };
+}
+
+/** The streams of a json-file log. */
+export function readLog(path: string): { stdout: string; stderr: string } {
+  const streams = { stdout: "", stderr: "" };
+  for (const line of readFileSync(path, "utf8").split("\n").filter(Boolean)) {
+    const { log, stream } = JSON.parse(line) as { log: string; stream: "stdout" | "stderr" };
+    streams[stream] += log;
+  }
+  return streams;
+}
+
+/** Whether this machine can run the tests: root, and a busybox for the image. */
+export const canRun: boolean = process.getuid?.() === 0;
+
+export const sh = (script: string): string => execFileSync("/bin/sh", ["-c", script], { encoding: "utf8" });
