@@ -122,8 +122,6 @@ export interface Images {
   ): Promise<string[]>;
   /** Makes an image of a root filesystem's tar; resolves with its id. */
   import(tar: Readable, options?: ImportOptions): Promise<string>;
-  /** The images as an archive that `load` reads. */
-  save(refs: string[]): Promise<Readable>;
   list(options?: ImageListOptions): Promise<ImageSummary[]>;
   inspect(ref: string): Promise<ImageInspect>;
   history(ref: string): Promise<HistoryResponseItem[]>;

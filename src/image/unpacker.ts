@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import type { Writable } from "node:stream";
 import { invalid, system } from "../lib/errors.ts";
 import { nativeProgram } from "../lib/native.ts";
@@ -37,6 +36,8 @@ export interface Unpacking {
   /** Ends the archive. Rejects with INVALID_PARAMETER when it is damaged or beyond a limit. */
   finish(): Promise<Unpacked>;
   abort(): void;
+  /** Resolves when the program is gone, however it ended. */
+  readonly ended: Promise<void>;
 }
 
 /** Starts to unpack an archive (tar, or gzip or zstd of it) into an empty directory. */
@@ -45,9 +46,11 @@ export function unpackInto(directory: string, limits: UnpackLimits = defaultLimi
   const child = spawn(nativeProgram("berth-tar"), args, { stdio: ["pipe", "pipe", "pipe"], env: {} });
   const output: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => output.push(data));
-  const { promise: ended, resolve, reject } = Promise.withResolvers<Unpacked>();
-  // Who aborts does not ask for the result.
-  ended.catch(() => undefined);
+  const { promise: result, resolve, reject } = Promise.withResolvers<Unpacked>();
+  const ended = result.then(
+    () => undefined,
+    () => undefined,
+  );
   child.on("error", (error) => reject(system(`could not run berth-tar: ${error.message}`, error)));
   child.on("close", (code, signal) => {
     try {
@@ -61,27 +64,36 @@ export function unpackInto(directory: string, limits: UnpackLimits = defaultLimi
     write: input.write,
     finish() {
       input.end();
-      return ended;
+      return result;
     },
     abort() {
       child.kill("SIGKILL");
     },
+    ended,
   };
 }
 
 function inputOf(stdin: Writable): { write: Unpacking["write"]; end: () => void } {
   let open = true;
+  let waiting: (() => void) | null = null;
+  const wake = (): void => {
+    waiting?.();
+    waiting = null;
+  };
+  const shut = (): void => {
+    open = false;
+    wake();
+  };
+  stdin.on("drain", wake);
   // The program may end before the archive does; its own words say why.
-  stdin.on("error", () => {
-    open = false;
-  });
-  stdin.on("close", () => {
-    open = false;
-  });
+  stdin.on("error", shut);
+  stdin.on("close", shut);
   return {
     async write(chunk) {
       if (open && !stdin.write(chunk)) {
-        await Promise.race([once(stdin, "drain"), once(stdin, "close")]);
+        await new Promise<void>((resolve) => {
+          waiting = resolve;
+        });
       }
       return open;
     },

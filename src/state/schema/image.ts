@@ -40,11 +40,28 @@ export const imageSchema: Schema = {
        layer INTEGER NOT NULL REFERENCES layers(id),
        PRIMARY KEY(image, position)
      ) STRICT;
-     CREATE INDEX image_layers_layer ON image_layers(layer);
-     CREATE TABLE image_uses(
+     CREATE INDEX image_layers_layer ON image_layers(layer);`,
+    // A container keeps its layers even when its image is removed by force.
+    `CREATE TABLE container_images(
        container TEXT PRIMARY KEY,
        image TEXT NOT NULL
      ) STRICT;
-     CREATE INDEX image_uses_image ON image_uses(image);`,
+     CREATE INDEX container_images_image ON container_images(image);
+     CREATE TABLE container_layers(
+       container TEXT NOT NULL REFERENCES container_images(container) ON DELETE CASCADE,
+       position INTEGER NOT NULL,
+       layer INTEGER NOT NULL REFERENCES layers(id),
+       PRIMARY KEY(container, position)
+     ) STRICT;
+     CREATE INDEX container_layers_layer ON container_layers(layer);`,
+    // The archives that layers came from. \`kept\` tells whether the packed bytes are in the content store.
+    `CREATE TABLE packed_layers(
+       digest TEXT PRIMARY KEY,
+       layer INTEGER NOT NULL REFERENCES layers(id) ON DELETE CASCADE,
+       packing TEXT NOT NULL,
+       size INTEGER NOT NULL,
+       kept INTEGER NOT NULL
+     ) STRICT;
+     CREATE INDEX packed_layers_layer ON packed_layers(layer);`,
   ],
 };

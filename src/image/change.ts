@@ -1,0 +1,115 @@
+import type { ImageConfig } from "@docker/node-sdk";
+import { invalid } from "../lib/errors.ts";
+import { changeHealthcheck } from "./healthcheck.ts";
+import { splitPairs, splitWords } from "./words.ts";
+
+type Change = (config: ImageConfig, rest: string, original: string) => void;
+
+const changes: Record<string, Change> = {
+  CMD: (config, rest) => {
+    config.Cmd = command(rest);
+  },
+  ENTRYPOINT: (config, rest) => {
+    config.Entrypoint = command(rest);
+  },
+  ENV: (config, rest) => {
+    const environment = new Map((config.Env ?? []).map((entry) => splitOnce(entry)));
+    for (const [key, value] of pairs("ENV", rest)) environment.set(key, value);
+    config.Env = [...environment].map(([key, value]) => `${key}=${value}`);
+  },
+  EXPOSE: (config, rest) => {
+    config.ExposedPorts = {
+      ...config.ExposedPorts,
+      ...Object.fromEntries(ports(rest).map((port) => [port, {}])),
+    };
+  },
+  HEALTHCHECK: (config, rest) => {
+    config.Healthcheck = changeHealthcheck(rest, command);
+  },
+  LABEL: (config, rest) => {
+    config.Labels = { ...config.Labels, ...Object.fromEntries(pairs("LABEL", rest)) };
+  },
+  ONBUILD: (config, rest) => {
+    config.OnBuild = [...(config.OnBuild ?? []), rest];
+  },
+  STOPSIGNAL: (config, rest) => {
+    config.StopSignal = one("STOPSIGNAL", rest);
+  },
+  USER: (config, rest) => {
+    config.User = one("USER", rest);
+  },
+  VOLUME: (config, rest) => {
+    const paths = jsonWords(rest) ?? splitWords(rest);
+    config.Volumes = { ...config.Volumes, ...Object.fromEntries(paths.map((path) => [path, {}])) };
+  },
+  WORKDIR: (config, rest) => {
+    const path = one("WORKDIR", rest);
+    config.WorkingDir = path.startsWith("/")
+      ? path
+      : `${config.WorkingDir || "/"}/${path}`.replace(/\/+/g, "/");
+  },
+};
+
+/**
+ * Applies Dockerfile instructions to an image's configuration, as `docker import --change` and
+ * `docker commit --change` allow them. Throws INVALID_PARAMETER for others and for malformed ones.
+ */
+export function applyChanges(config: ImageConfig, lines: readonly string[]): ImageConfig {
+  const result: ImageConfig = structuredClone(config);
+  for (const line of lines.flatMap((text) => text.split("\n"))) {
+    const text = line.trim();
+    if (text === "") continue;
+    const [, name = "", rest = ""] = /^(\S+)\s*(.*)$/s.exec(text) ?? [];
+    const change = changes[name.toUpperCase()];
+    if (!change || !Object.hasOwn(changes, name.toUpperCase())) {
+      throw invalid(`${name.toUpperCase()} is not a valid change command`);
+    }
+    if (rest === "") throw invalid(`${name.toUpperCase()} requires at least one argument`);
+    change(result, rest, text);
+  }
+  return result;
+}
+
+function splitOnce(entry: string): [string, string] {
+  const equals = entry.indexOf("=");
+  return equals < 0 ? [entry, ""] : [entry.slice(0, equals), entry.slice(equals + 1)];
+}
+
+/** A command in its JSON form, or given to a shell. */
+function command(rest: string): string[] {
+  return jsonWords(rest) ?? ["/bin/sh", "-c", rest];
+}
+
+function jsonWords(rest: string): string[] | undefined {
+  if (!rest.startsWith("[")) return undefined;
+  try {
+    const value: unknown = JSON.parse(rest);
+    if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
+  } catch (error) {
+    // What is not JSON is a shell's command that begins with a bracket, as Docker takes it.
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  return undefined;
+}
+
+function pairs(name: string, rest: string): [string, string][] {
+  const result = splitPairs(rest);
+  if (result.length === 0) throw invalid(`${name} must have two arguments`);
+  for (const [key] of result) if (key === "") throw invalid(`${name} names can not be blank`);
+  return result;
+}
+
+function one(name: string, rest: string): string {
+  const words = splitWords(rest);
+  if (words.length !== 1 || !words[0]) throw invalid(`${name} requires exactly one argument`);
+  return words[0];
+}
+
+function ports(rest: string): string[] {
+  return splitWords(rest).map((word) => {
+    const [, port = "", protocol = "tcp"] = /^(\d+(?:-\d+)?)(?:\/(tcp|udp|sctp))?$/i.exec(word) ?? [];
+    const [low = 0, high = low] = port.split("-").map(Number);
+    if (port === "" || low < 1 || high > 65535 || low > high) throw invalid(`invalid containerPort: ${word}`);
+    return `${port}/${protocol.toLowerCase()}`;
+  });
+}

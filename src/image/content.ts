@@ -1,0 +1,92 @@
+import { createHash } from "node:crypto";
+import { createReadStream, mkdirSync, readdirSync } from "node:fs";
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { invalid } from "../lib/errors.ts";
+import type { DataPaths } from "../state/index.ts";
+import { isDigest } from "./reference.ts";
+
+/** A blob on its way in. It has no name until `commit`. */
+export interface BlobWriter {
+  write(chunk: Buffer): Promise<void>;
+  /** Syncs the blob and names it by its digest. Rejects with INVALID_PARAMETER when it is not `digest`. */
+  commit(digest: string): Promise<void>;
+  abort(): Promise<void>;
+}
+
+/** Blobs by digest, one file each. Whether a blob is still wanted is for others to know. */
+export class ContentStore {
+  readonly #directory: string;
+  readonly #temporary: string;
+  #counter = 0;
+
+  constructor(paths: DataPaths) {
+    this.#directory = join(paths.content, "sha256");
+    this.#temporary = paths.temporary;
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+  }
+
+  path(digest: string): string {
+    if (!isDigest(digest)) throw invalid(`invalid digest ${JSON.stringify(digest)}`);
+    return join(this.#directory, digest.slice("sha256:".length));
+  }
+
+  async size(digest: string): Promise<number> {
+    return (await stat(this.path(digest))).size;
+  }
+
+  read(digest: string): Readable {
+    return createReadStream(this.path(digest), { highWaterMark: 256 * 1024 });
+  }
+
+  /** The digests of all blobs. */
+  list(): string[] {
+    return readdirSync(this.#directory)
+      .map((name) => `sha256:${name}`)
+      .filter(isDigest);
+  }
+
+  async remove(digest: string): Promise<void> {
+    await rm(this.path(digest), { force: true });
+  }
+
+  async writer(): Promise<BlobWriter> {
+    const file = join(this.#temporary, `blob-${process.pid}-${this.#counter++}`);
+    const handle = await open(file, "wx", 0o600);
+    return blobWriter(handle, file, (digest) => this.path(digest));
+  }
+}
+
+function blobWriter(handle: FileHandle, file: string, pathOf: (digest: string) => string): BlobWriter {
+  const hash = createHash("sha256");
+  let open = true;
+  const close = async (): Promise<void> => {
+    if (open) await handle.close();
+    open = false;
+  };
+  const abort = async (): Promise<void> => {
+    await close();
+    await rm(file, { force: true });
+  };
+  return {
+    async write(chunk) {
+      hash.update(chunk);
+      for (let rest = chunk; rest.length > 0; ) {
+        const { bytesWritten } = await handle.write(rest);
+        rest = rest.subarray(bytesWritten);
+      }
+    },
+    async commit(digest) {
+      const actual = `sha256:${hash.digest("hex")}`;
+      if (actual !== digest) {
+        await abort();
+        throw invalid(`wrong digest: expected ${digest}, got ${actual}`);
+      }
+      await handle.datasync();
+      await close();
+      await rename(file, pathOf(digest));
+    },
+    abort,
+  };
+}

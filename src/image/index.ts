@@ -1,0 +1,2 @@
+export { ImageStore, type ImageStoreOptions } from "./store.ts";
+export type * from "./types.ts";

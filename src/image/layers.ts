@@ -1,0 +1,255 @@
+import { execFile } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { mkdirSync, readdirSync, renameSync } from "node:fs";
+import { chmod, mkdir, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { system } from "../lib/errors.ts";
+import { nativeProgram } from "../lib/native.ts";
+import type { State } from "../state/index.ts";
+import type { ContentStore } from "./content.ts";
+import { type Candidate, LayerWriter } from "./layer-writer.ts";
+import { defaultLimits, type UnpackLimits, unpackInto } from "./unpacker.ts";
+
+/** A layer that is unpacked and kept. Its directory is `layers/<id>/fs`. */
+export interface Layer {
+  id: number;
+  diffId: string;
+  /** Bytes of its files. */
+  size: number;
+}
+
+const emptyName = "empty";
+
+/** The digest that names a stack of layers (OCI image specification, "Layer ChainID"). */
+export function chainIds(diffIds: readonly string[]): string[] {
+  const chains: string[] = [];
+  for (const diffId of diffIds) {
+    const below = chains.at(-1);
+    chains.push(
+      below === undefined
+        ? diffId
+        : `sha256:${createHash("sha256").update(`${below} ${diffId}`).digest("hex")}`,
+    );
+  }
+  return chains;
+}
+
+/**
+ * Layers on disk, each once. A layer's files do not depend on the layers below it, so that one key, its
+ * diff id, serves wherever it occurs; only layers that imply directories they do not describe take those
+ * from below and are kept per stack.
+ */
+export class LayerStore {
+  readonly #state: State;
+  readonly #content: ContentStore;
+  readonly #limits: UnpackLimits;
+  /** Layers that an operation under way has found or made: not to be collected. */
+  readonly #held = new Map<number, number>();
+  readonly #byKey;
+  readonly #byPacked;
+
+  constructor(state: State, content: ContentStore, limits: UnpackLimits = defaultLimits) {
+    this.#state = state;
+    this.#content = content;
+    this.#limits = limits;
+    this.#byKey = state.db.prepare("SELECT id, diff_id, size FROM layers WHERE key = ?");
+    this.#byPacked = state.db.prepare(
+      `SELECT l.id, l.diff_id, l.size FROM packed_layers p JOIN layers l ON l.id = p.layer
+       WHERE p.digest = ? AND l.key = l.diff_id`,
+    );
+  }
+
+  directory(id: number): string {
+    return join(this.#state.paths.layers, String(id), "fs");
+  }
+
+  /** An empty directory, for images without layers. */
+  empty(): string {
+    const directory = join(this.#state.paths.layers, emptyName, "fs");
+    mkdirSync(directory, { recursive: true, mode: 0o755 });
+    return directory;
+  }
+
+  /** A kept layer, by its diff id, in a stack. */
+  find(diffId: string, chainId: string): Layer | undefined {
+    const row = this.#byKey.get(diffId) ?? this.#byKey.get(chainId);
+    return row ? toLayer(row) : undefined;
+  }
+
+  /** A kept layer that fits any stack and came packed as this digest. */
+  findPacked(digest: string): Layer | undefined {
+    const row = this.#byPacked.get(digest);
+    return row ? toLayer(row) : undefined;
+  }
+
+  /** Begins to unpack an archive. */
+  async begin(): Promise<LayerWriter> {
+    const directory = join(this.#state.paths.temporary, `layer-${randomBytes(8).toString("hex")}`);
+    const files = join(directory, "fs");
+    await mkdir(files, { recursive: true, mode: 0o755 });
+    await chmod(directory, 0o711);
+    const unpacking = unpackInto(files, this.#limits);
+    return new LayerWriter(directory, unpacking, this.#content);
+  }
+
+  async discard(candidate: Candidate): Promise<void> {
+    await candidate.packed?.abort();
+    await rm(candidate.directory, { recursive: true, force: true });
+  }
+
+  /**
+   * Keeps a candidate as the layer above `below` (lowest first), or returns the layer that is there
+   * already. The layer is held until `release`.
+   */
+  async adopt(candidate: Candidate, below: readonly Layer[]): Promise<Layer> {
+    const { unpacked } = candidate;
+    const chainId =
+      chainIds([...below.map(({ diffId }) => diffId), unpacked.diffId]).at(-1) ?? unpacked.diffId;
+    const known = this.find(unpacked.diffId, chainId);
+    if (known) {
+      this.hold(known);
+      await this.discard(candidate);
+      return known;
+    }
+    if (candidate.packed) await candidate.packed.commit(unpacked.packedDigest);
+    if (unpacked.implied.length > 0 && below.length > 0) await this.#inherit(candidate, below);
+    return this.#place(candidate, unpacked.implied.length > 0 ? chainId : unpacked.diffId);
+  }
+
+  async #place(candidate: Candidate, key: string): Promise<Layer> {
+    const { unpacked } = candidate;
+    // Another may have adopted the same layer meanwhile.
+    const known = this.find(key, key);
+    if (known) {
+      this.hold(known);
+      await rm(candidate.directory, { recursive: true, force: true });
+      return known;
+    }
+    const { db } = this.#state;
+    const id = this.#state.transaction(() => {
+      const row = db
+        .prepare("INSERT INTO layers(key, diff_id, size, entries) VALUES (?, ?, ?, ?) RETURNING id")
+        .get(key, unpacked.diffId, unpacked.size, unpacked.entries);
+      const layer = Number(row?.id);
+      db.prepare("INSERT OR REPLACE INTO packed_layers VALUES (?, ?, ?, ?, ?)").run(
+        unpacked.packedDigest,
+        layer,
+        unpacked.packing,
+        unpacked.packedSize,
+        candidate.packed ? 1 : 0,
+      );
+      // Within the transaction: a row without its directory must never be seen. The other way round,
+      // a directory without a row, is removed at the next opening.
+      renameSync(candidate.directory, dirname(this.directory(layer)));
+      return layer;
+    });
+    const layer = { id, diffId: unpacked.diffId, size: unpacked.size };
+    this.hold(layer);
+    return layer;
+  }
+
+  async #inherit(candidate: Candidate, below: readonly Layer[]): Promise<void> {
+    const lowers = below.map(({ id }) => this.directory(id)).reverse();
+    const args = ["inherit", join(candidate.directory, "fs"), ...lowers];
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const child = execFile(nativeProgram("berth-tar"), args, (error, stdout) => {
+      if (error) reject(system(`could not complete a layer: ${stdout || error.message}`, error));
+      else resolve();
+    });
+    child.stdin?.on("error", reject);
+    child.stdin?.end(Buffer.from(candidate.unpacked.implied.map((path) => `${path}\0`).join(""), "latin1"));
+    await promise;
+  }
+
+  /** Keeps a layer from being collected until `release`; counts. */
+  hold(layer: Layer): void {
+    this.#held.set(layer.id, (this.#held.get(layer.id) ?? 0) + 1);
+  }
+
+  release(layer: Layer): void {
+    const count = (this.#held.get(layer.id) ?? 0) - 1;
+    if (count > 0) this.#held.set(layer.id, count);
+    else this.#held.delete(layer.id);
+  }
+
+  /** The layers of an image or a container, lowest first. */
+  of(owner: "image" | "container", id: string): Layer[] {
+    const rows = this.#state.db
+      .prepare(
+        `SELECT l.id, l.diff_id, l.size FROM ${owner}_layers o JOIN layers l ON l.id = o.layer
+         WHERE o.${owner} = ? ORDER BY o.position`,
+      )
+      .all(id);
+    return rows.map(toLayer);
+  }
+
+  /** Bytes of all layers, each once. */
+  totalSize(): number {
+    return Number(
+      this.#state.db.prepare("SELECT coalesce(sum(size), 0) AS size FROM layers").get()?.size ?? 0,
+    );
+  }
+
+  /** Removes the layers that nothing refers to; resolves with them when their files are gone. */
+  async collect(): Promise<Layer[]> {
+    const { db } = this.#state;
+    const unused = db
+      .prepare(
+        `SELECT id, diff_id, size FROM layers
+         WHERE id NOT IN (SELECT layer FROM image_layers) AND id NOT IN (SELECT layer FROM container_layers)`,
+      )
+      .all()
+      .map(toLayer)
+      .filter(({ id }) => !this.#held.has(id));
+    const blobs = this.#state.transaction(() =>
+      unused.flatMap(({ id }) => {
+        const kept = db.prepare("SELECT digest FROM packed_layers WHERE layer = ? AND kept = 1").all(id);
+        db.prepare("DELETE FROM layers WHERE id = ?").run(id);
+        return kept.map((row) => String(row.digest));
+      }),
+    );
+    await Promise.all([
+      ...unused.map(({ id }) => removeTree(dirname(this.directory(id)), this.#state.paths.temporary)),
+      ...blobs.map((digest) => this.#content.remove(digest)),
+    ]);
+    return unused;
+  }
+
+  /** Removes what a crash left without a row: directories and blobs. */
+  async sweep(): Promise<void> {
+    const { db, paths } = this.#state;
+    const ids = new Set(
+      db
+        .prepare("SELECT id FROM layers")
+        .all()
+        .map((row) => String(row.id)),
+    );
+    const digests = new Set(
+      db
+        .prepare("SELECT digest FROM packed_layers WHERE kept = 1")
+        .all()
+        .map((row) => String(row.digest)),
+    );
+    const orphans = readdirSync(paths.layers).filter((name) => !ids.has(name) && name !== emptyName);
+    await Promise.all([
+      ...orphans.map((name) => removeTree(join(paths.layers, name), paths.temporary)),
+      ...this.#content
+        .list()
+        .filter((digest) => !digests.has(digest))
+        .map((digest) => this.#content.remove(digest)),
+    ]);
+  }
+}
+
+const toLayer = (row: Record<string, unknown>): Layer => ({
+  id: Number(row.id),
+  diffId: String(row.diff_id),
+  size: Number(row.size),
+});
+
+/** Takes the name away at once, then the files. */
+async function removeTree(directory: string, temporary: string): Promise<void> {
+  const doomed = join(temporary, `removed-${randomBytes(8).toString("hex")}`);
+  await rename(directory, doomed);
+  await rm(doomed, { recursive: true, force: true });
+}

@@ -1,0 +1,166 @@
+import { createReadStream } from "node:fs";
+import type { Readable } from "node:stream";
+import type {
+  HistoryResponseItem,
+  ImageDeleteResponseItem,
+  ImageInspect,
+  ImagePruneResponse,
+  ImageSummary,
+} from "@docker/node-sdk";
+import { BerthError } from "../lib/errors.ts";
+import { type Logger, silentLogger } from "../lib/log.ts";
+import type { State } from "../state/index.ts";
+import { ContentStore } from "./content.ts";
+import type { ImageContext } from "./context.ts";
+import { platformOf } from "./document.ts";
+import { findImage } from "./find.ts";
+import { importImage } from "./import.ts";
+import { imageHistory, inspectImage, layerDirectories } from "./inspect.ts";
+import { LayerStore } from "./layers.ts";
+import { listImages } from "./list.ts";
+import { type LoadOptions, load } from "./load.ts";
+import { ImageRecords } from "./records.ts";
+import { pruneImages, removeImage, tagImage } from "./remove.ts";
+import type {
+  ImageEvent,
+  ImageFilters,
+  ImageListOptions,
+  Images,
+  ImageUser,
+  ImportOptions,
+  ResolvedImage,
+} from "./types.ts";
+import type { UnpackLimits } from "./unpacker.ts";
+
+export interface ImageStoreOptions {
+  state: State;
+  /** The containers and what they were made from; they keep their images from being removed. */
+  users?: () => ImageUser[];
+  onEvent?: (event: ImageEvent) => void;
+  /** Images that are loaded from a file when first asked for, by name. */
+  builtin?: Record<string, string>;
+  log?: Logger;
+  /** Bounds on each layer. */
+  limits?: UnpackLimits;
+}
+
+/** The images of a data root. One per open state. */
+export class ImageStore implements Images {
+  readonly #context: ImageContext;
+  readonly #builtin: Map<string, string>;
+  readonly #log: Logger;
+
+  constructor(options: ImageStoreOptions) {
+    const { state } = options;
+    this.#log = options.log ?? silentLogger;
+    const content = new ContentStore(state.paths);
+    this.#context = {
+      state,
+      content,
+      layers: new LayerStore(state, content, options.limits),
+      records: new ImageRecords(state),
+      users: options.users ?? (() => []),
+      emit: options.onEvent ?? (() => undefined),
+    };
+    this.#builtin = new Map(Object.entries(options.builtin ?? {}));
+  }
+
+  /** Removes what a crash left behind. To be called once, before anything else is under way. */
+  async recover(): Promise<void> {
+    await this.#context.layers.sweep();
+    await this.#context.layers.collect();
+  }
+
+  async resolve(ref: string): Promise<ResolvedImage> {
+    const { id, document } = await this.#find(ref);
+    const layers = layerDirectories(this.#context, id);
+    if (layers.length === 0) layers.push(this.#context.layers.empty());
+    return { id, document, platform: platformOf(document), layers };
+  }
+
+  async #find(ref: string) {
+    const { records } = this.#context;
+    try {
+      return findImage(records, ref);
+    } catch (error) {
+      const archive = this.#builtin.get(ref.replace(/:latest$/, ""));
+      if (archive === undefined || !(error instanceof BerthError && error.code === "NOT_FOUND")) throw error;
+      await this.load(createReadStream(archive), { quiet: true });
+      return findImage(records, ref);
+    }
+  }
+
+  use(imageId: string, containerId: string): void {
+    const { db } = this.#context.state;
+    this.#context.state.transaction(() => {
+      db.prepare("INSERT OR IGNORE INTO container_images VALUES (?, ?)").run(containerId, imageId);
+      db.prepare(
+        `INSERT OR IGNORE INTO container_layers
+         SELECT ?, position, layer FROM image_layers WHERE image = ?`,
+      ).run(containerId, imageId);
+    });
+  }
+
+  release(containerId: string): void {
+    const { records, state } = this.#context;
+    const row = state.db
+      .prepare("DELETE FROM container_images WHERE container = ? RETURNING image")
+      .get(containerId);
+    // The image was removed by force and left its layers to the container.
+    if (row && !records.get(String(row.image))) this.#collectLater();
+  }
+
+  #collectLater(): void {
+    this.#context.layers
+      .collect()
+      .catch((error: unknown) => this.#log.error("layers could not be removed", { error }));
+  }
+
+  layersOf(containerId: string): string[] {
+    const { layers, state } = this.#context;
+    const own = layers.of("container", containerId).map(({ id }) => layers.directory(id));
+    if (own.length > 0) return own.reverse();
+    const known = state.db.prepare("SELECT 1 FROM container_images WHERE container = ?").get(containerId);
+    return known ? [layers.empty()] : [];
+  }
+
+  load(tar: Readable, options?: LoadOptions): Promise<string[]> {
+    return load(this.#context, tar, options);
+  }
+
+  import(tar: Readable, options?: ImportOptions): Promise<string> {
+    return importImage(this.#context, tar, options);
+  }
+
+  async list(options?: ImageListOptions): Promise<ImageSummary[]> {
+    return listImages(this.#context, options);
+  }
+
+  async inspect(ref: string): Promise<ImageInspect> {
+    return inspectImage(this.#context, ref);
+  }
+
+  async history(ref: string): Promise<HistoryResponseItem[]> {
+    return imageHistory(this.#context, ref);
+  }
+
+  async tag(ref: string, repo: string, tag?: string): Promise<void> {
+    tagImage(this.#context, ref, repo, tag);
+  }
+
+  remove(ref: string, options?: { force?: boolean; noprune?: boolean }): Promise<ImageDeleteResponseItem[]> {
+    return removeImage(this.#context, ref, options);
+  }
+
+  prune(filters?: ImageFilters): Promise<ImagePruneResponse> {
+    return pruneImages(this.#context, filters);
+  }
+
+  async diskUsage(): Promise<{ layersSize: number; images: ImageSummary[] }> {
+    const counts = new Map<string, number>();
+    for (const { imageId } of this.#context.users()) counts.set(imageId, (counts.get(imageId) ?? 0) + 1);
+    const images = listImages(this.#context, { sharedSize: true });
+    for (const image of images) image.Containers = counts.get(image.Id) ?? 0;
+    return { layersSize: this.#context.layers.totalSize(), images };
+  }
+}
