@@ -36,6 +36,8 @@ extern const unsigned op_count;
 
 // Runs the steps of a phase until one fails. 0, or -1 with `failure` filled.
 int run_phase(struct run *run, enum phase phase, struct failure *failure);
+// With --time: when something was reached.
+void run_mark(const struct run *run, const char *what);
 void run_output(struct run *run, const void *data, uint32_t size);
 
 #define OP_LIST(X)                                                                                   \
