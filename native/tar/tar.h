@@ -103,6 +103,9 @@ void sparse_check(const struct entry *entry);
 /* Cleans in place: no leading, double or trailing slash, no "."; "" is the root. Fails on an escape. */
 void clean_path(char *path);
 
+/* data.c: the contents of a file's entry, holes left out */
+void entry_data(int fd, const struct entry *entry);
+
 /* place.c: one entry in the directory */
 void place(struct entry *entry);
 /* Whether an image may have it on its files. */
@@ -122,6 +125,9 @@ void implied_print(void);
 
 /* inherit.c */
 void inherit(const char *layer, char **lowers, int count);
+
+/* confine.c: few capabilities, few system calls, little memory from now on */
+void confine(void);
 
 /* jail.c */
 /* Leaves the process with `directory` as its root, without devices, without capabilities and system

@@ -1,0 +1,102 @@
+/* berth-files: works on the files of a container, below a root that it builds and then cannot leave. */
+#ifndef BERTH_FILES_H
+#define BERTH_FILES_H
+
+#include "../tar/tar.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+/* Descriptors the caller gives. The report is one JSON object a line on standard output. */
+#define ARCHIVE_IN 0
+#define ARCHIVE_OUT 3
+
+/* ids.c: how ids in archives stand to ids on the root's file systems */
+struct id_map {
+	uint32_t base, size; /* size 0: they are the same */
+};
+extern struct id_map ids;
+uint32_t id_from_host(uint32_t id);
+uint32_t id_to_host(uint32_t id);
+/* What this process makes belongs to the map's root, as the file systems of a user namespace demand. */
+void become_map_root(void);
+
+/* root.c */
+enum { MAX_LAYERS = 512, MAX_MOUNTS = 1024 };
+struct mount_wish {
+	const char *source; /* on the host; NULL: what the namespace has at the target */
+	const char *subpath;
+	const char *target;
+	bool recursive, read_only;
+};
+struct root {
+	/* The mount namespace of a process whose cgroup file contains `owner`... */
+	const char *pid, *owner;
+	/* ...or an overlay, topmost layer first; without `upper` what is written is lost. */
+	const char *lower[MAX_LAYERS];
+	size_t lower_count;
+	const char *upper, *work;
+	struct mount_wish mounts[MAX_MOUNTS];
+	size_t mount_count;
+	bool read_only;
+};
+/* Leaves the process with this as its file system, without devices, and with few rights. Returns the
+ * root's descriptor. */
+int enter_root(struct root *root);
+
+/* resolve.c: paths inside the root */
+int open_inside(int root, const char *path, uint64_t flags);
+/* The path with every link followed, lexically where nothing exists; ELOOP fails. */
+void follow_links(int root, const char *path, char out[MAX_PATH_BYTES]);
+
+/* stat.c */
+void print_stat(int root, const char *path, const char *name);
+
+/* pack.c: an archive of what `path` is, named `name` there; "" for the contents of the root alone */
+void pack(int root, const char *path, const char *name);
+
+/* write.c: headers of an archive */
+struct out_entry {
+	const char *path, *link;
+	char type;
+	uint32_t mode, uid, gid, major, minor;
+	uint64_t size;
+	int64_t mtime;
+	const unsigned char *capability;
+	size_t capability_size;
+};
+void write_out(const void *data, size_t size);
+void write_header(const struct out_entry *entry);
+void write_padding(uint64_t size);
+void write_end(void);
+
+/* put.c */
+struct put_options {
+	bool keep_kind;  /* a directory is not replaced by something else nor the other way round */
+	bool chown;      /* everything to this owner */
+	uint32_t uid, gid;
+};
+void put(int root, const char *path, const struct put_options *options);
+
+/* seen.c: inodes met before */
+struct seen;
+/* The name it was met by first, which is `name` the first time (copied); NULL out of memory never. */
+const char *seen_before(dev_t dev, ino_t ino, const char *name);
+
+/* walk.c */
+struct names {
+	char **list;
+	size_t count;
+};
+/* What the directory has, sorted by bytes. Takes the descriptor over. */
+struct names read_names(int directory);
+void free_names(struct names *names);
+int open_child(int directory, const char *name, int flags);
+/* A file to read: what it was when looked at, whatever takes its name meanwhile. */
+void raise_descriptor_limit(void);
+
+/* usage.c, changes.c */
+void usage(int count, char **directories);
+void changes(const char *upper, int count, char **lower);
+
+#endif

@@ -1,0 +1,210 @@
+#include "files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+static char path[MAX_PATH_BYTES]; /* in the archive */
+
+/* What is removed or replaced while it is read is left out, as in a file system a moment later. */
+static bool vanished(void)
+{
+	return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENXIO || errno == EACCES || errno == ESTALE;
+}
+
+static struct out_entry describe(const struct stat *st, char type)
+{
+	return (struct out_entry){
+		.path = path,
+		.link = "",
+		.type = type,
+		.mode = st->st_mode,
+		.uid = id_from_host(st->st_uid),
+		.gid = id_from_host(st->st_gid),
+		.mtime = st->st_mtim.tv_sec,
+	};
+}
+
+static bool is_hard_link(const struct stat *st, struct out_entry *entry)
+{
+	if (st->st_nlink < 2)
+		return false;
+	entry->link = seen_before(st->st_dev, st->st_ino, path);
+	if (entry->link)
+		return true;
+	entry->link = "";
+	return false;
+}
+
+/* The header promised so many bytes: a file that shrinks meanwhile is filled up with zeros. */
+static void write_contents(int fd, uint64_t size)
+{
+	static unsigned char data[256 * 1024];
+	for (uint64_t left = size; left > 0;) {
+		size_t want = left < sizeof data ? (size_t)left : sizeof data;
+		ssize_t n = read(fd, data, want);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			fail_errno("read");
+		if (n == 0) {
+			n = (ssize_t)want;
+			memset(data, 0, want);
+		}
+		write_out(data, (size_t)n);
+		left -= (uint64_t)n;
+	}
+	write_padding(size);
+}
+
+static void pack_file(int directory, const char *name)
+{
+	unsigned char capability[64];
+	struct stat st;
+	int fd = open_child(directory, name, O_RDONLY);
+	if (fd < 0 && vanished())
+		return;
+	if (fd < 0 || fstat(fd, &st) != 0)
+		fail_errno("open");
+	if (S_ISREG(st.st_mode)) {
+		struct out_entry entry = describe(&st, '0');
+		ssize_t size = fgetxattr(fd, "security.capability", capability, sizeof capability);
+		if (size > 0) {
+			entry.capability = capability;
+			entry.capability_size = (size_t)size;
+		}
+		if (is_hard_link(&st, &entry)) {
+			entry.type = '1';
+			write_header(&entry);
+		} else {
+			entry.size = (uint64_t)st.st_size;
+			write_header(&entry);
+			write_contents(fd, entry.size);
+		}
+	}
+	close(fd);
+}
+
+static void pack_symlink(int directory, const char *name, const struct stat *st)
+{
+	static char target[MAX_PATH_BYTES];
+	struct out_entry entry = describe(st, '2');
+	ssize_t size = readlinkat(directory, name, target, sizeof target - 1);
+	if (size < 0 && (vanished() || errno == EINVAL))
+		return;
+	if (size < 0)
+		fail_errno("readlink");
+	target[size] = 0;
+	entry.link = target;
+	write_header(&entry);
+}
+
+static void pack_special(const struct stat *st)
+{
+	char type = S_ISCHR(st->st_mode) ? '3' : S_ISBLK(st->st_mode) ? '4' : '6';
+	struct out_entry entry = describe(st, type);
+	if (is_hard_link(st, &entry)) {
+		entry.type = '1';
+	} else if (type != '6') {
+		entry.major = major(st->st_rdev);
+		entry.minor = minor(st->st_rdev);
+	}
+	write_header(&entry);
+}
+
+static void pack_child(int directory, const char *name);
+
+/* Takes the descriptor over. */
+static void pack_contents(int directory)
+{
+	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		fail_errno("open");
+	struct names names = read_names(fd);
+	size_t length = strlen(path);
+	for (size_t i = 0; i < names.count; i++) {
+		size_t size = strlen(names.list[i]);
+		if (length + size + 2 > sizeof path)
+			errno = ENAMETOOLONG, fail_errno("path");
+		memcpy(path + length, names.list[i], size + 1);
+		pack_child(directory, names.list[i]);
+		path[length] = 0;
+	}
+	free_names(&names);
+	close(directory);
+}
+
+/* Takes the descriptor over; `path` gets its slash here. */
+static void pack_directory(int fd)
+{
+	struct stat st;
+	if (fstat(fd, &st) != 0)
+		fail_errno("stat");
+	size_t length = strlen(path);
+	if (length == 0 || path[length - 1] != '/')
+		strcpy(path + length, "/");
+	struct out_entry entry = describe(&st, '5');
+	write_header(&entry);
+	pack_contents(fd);
+	path[length] = 0;
+}
+
+static void pack_child(int directory, const char *name)
+{
+	struct stat st;
+	current_entry = path;
+	if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+		if (vanished())
+			return;
+		fail_errno("stat");
+	}
+	if (S_ISDIR(st.st_mode)) {
+		int fd = open_child(directory, name, O_RDONLY | O_DIRECTORY);
+		if (fd >= 0)
+			pack_directory(fd);
+		else if (!vanished())
+			fail_errno("open");
+	} else if (S_ISREG(st.st_mode)) {
+		pack_file(directory, name);
+	} else if (S_ISLNK(st.st_mode)) {
+		pack_symlink(directory, name, &st);
+	} else if (!S_ISSOCK(st.st_mode)) {
+		/* Archives have no sockets. */
+		pack_special(&st);
+	}
+}
+
+/* Splits before the last component, which the caller's stat has not followed either. */
+static void pack_single(int root, const char *from)
+{
+	static char parent[MAX_PATH_BYTES];
+	const char *slash = strrchr(from, '/');
+	size_t length = slash ? (size_t)(slash - from) : 0;
+	memcpy(parent, from, length);
+	parent[length] = 0;
+	int directory = open_inside(root, parent, O_RDONLY | O_DIRECTORY);
+	if (directory < 0)
+		fail_errno("open");
+	pack_child(directory, slash ? slash + 1 : from);
+	close(directory);
+}
+
+void pack(int root, const char *from, const char *name)
+{
+	if (strlen(from) >= MAX_PATH_BYTES || strlen(name) + 2 >= MAX_PATH_BYTES)
+		errno = ENAMETOOLONG, fail_errno("path");
+	strcpy(path, name);
+	int fd = open_inside(root, from, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	if (fd < 0 && errno != ENOTDIR && errno != ELOOP)
+		fail_errno("open");
+	if (fd < 0)
+		pack_single(root, from);
+	else if (*name)
+		pack_directory(fd);
+	else
+		pack_contents(fd);
+	write_end();
+}
