@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { readJson } from "./body.ts";
 import { type Connection, takeOver } from "./hijack.ts";
@@ -83,14 +84,22 @@ export class Context {
     if (!this.response.write(chunk)) await drained(this.response);
   }
 
-  /** Takes the connection out of HTTP for a raw stream both ways, after telling the client so. */
-  hijack(multiplexed: boolean): Connection {
+  /**
+   * Takes the connection out of HTTP for a raw stream both ways, after telling the client so. What is
+   * left of the request's body is thrown away.
+   */
+  async hijack(multiplexed: boolean): Promise<Connection> {
     this.streaming = true;
+    const { request } = this;
+    if (!request.complete && request.headers["content-length"] !== undefined) {
+      request.resume();
+      await once(request, "end");
+    }
     const upgradeType =
       multiplexed && this.version >= 42
         ? "application/vnd.docker.multiplexed-stream"
         : "application/vnd.docker.raw-stream";
-    return takeOver(this.request, this.response, this.head, upgradeType);
+    return takeOver(request, this.response, this.head, upgradeType);
   }
 }
 

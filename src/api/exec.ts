@@ -59,7 +59,7 @@ async function start(context: Context): Promise<void> {
   }
 
   // As with dockerd the stream is open before the process: why it did not start is told on it.
-  const connection = context.hijack(!tty);
+  const connection = await context.hijack(!tty);
   let attachment: Attachment | null;
   try {
     attachment = await execs.start(context.name, options);

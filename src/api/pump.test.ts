@@ -75,7 +75,10 @@ test("attach without an upgrade answers 200 and hands the connection over too", 
   const attachment = fakeAttachment(true);
   await using server = await serveForTest(attaching(attachment));
   const client = new Client(server.socketPath);
-  client.socket.write("POST /containers/a/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: d\r\n\r\n");
+  client.socket.write("POST /containers/a/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: d\r\n");
+  client.socket.write("Content-Length: 5\r\n\r\n");
+  // Some clients send the query again as a body, maybe later than the headers.
+  setTimeout(() => client.socket.write('{"a"}'), 20);
   await life(client, attachment);
   assert.match(client.received.toString("latin1"), /^HTTP\/1\.1 200 OK\r\nContent-Type: application\/vnd/);
   assert.equal(client.stream.toString(), "one\ntwo\nthree\n");

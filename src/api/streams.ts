@@ -1,6 +1,7 @@
 import type { LogLine, WaitCondition } from "../engine/types.ts";
 import { parseDetachKeys } from "../lib/detach-keys.ts";
 import { invalid } from "../lib/errors.ts";
+import { BatchWriter } from "./batch.ts";
 import type { Context } from "./context.ts";
 import { frame } from "./frames.ts";
 import { pump } from "./pump.ts";
@@ -18,7 +19,7 @@ async function attach(context: Context): Promise<void> {
     logs: query.flag("logs"),
     stream: query.flag("stream"),
   });
-  await pump(context.hijack(!attachment.tty), attachment, { stdin, detachKeys });
+  await pump(await context.hijack(!attachment.tty), attachment, { stdin, detachKeys });
 }
 
 function waitCondition(context: Context): WaitCondition {
@@ -82,11 +83,14 @@ async function logs(context: Context): Promise<void> {
   const { tty, lines } = await context.services.containers.logs(context.name, options, context.signal);
   const multiplexed = !tty && context.version >= 42;
   context.begin(`application/vnd.docker.${multiplexed ? "multiplexed" : "raw"}-stream`);
+  const batch = new BatchWriter(context);
   for await (const line of lines) {
     if (context.signal.aborted) return;
     const data = renderLine(line, timestamps, withDetails);
-    await context.write(tty ? data : frame(line.stream, data));
+    const full = batch.write(tty ? data : frame(line.stream, data));
+    if (full) await full;
   }
+  await batch.flush();
   context.response.end();
 }
 

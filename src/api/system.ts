@@ -59,6 +59,11 @@ function withLegacyFields(message: EventMessage): EventMessage {
   return message;
 }
 
+/** Docker's plugins do not exist here; clients ask for them all the same. */
+function plugins(context: Context): void {
+  context.json(200, []);
+}
+
 function auth(): never {
   throw new BerthError("NOT_IMPLEMENTED", "logging in to a registry is not supported yet");
 }
@@ -71,5 +76,6 @@ export const systemRoutes: Route[] = [
   { method: "GET", path: "/info", handle: info },
   { method: "GET", path: "/system/df", handle: diskUsage },
   { method: "GET", path: "/events", handle: events },
+  { method: "GET", path: "/plugins", handle: plugins },
   { method: "POST", path: "/auth", handle: auth },
 ];

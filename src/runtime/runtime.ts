@@ -1,14 +1,12 @@
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type CgroupHost, detectCgroups } from "./cgroup/support.ts";
-import { groupsFor, joinableGroups } from "./groups.ts";
 import { launchError } from "./launch-error.ts";
 import { type LaunchEvents, Launcher, type StepFailure } from "./launcher/launcher.ts";
-import { detectLimits } from "./limits.ts";
-import { kernelFeatures } from "./machine.ts";
+import { hardLimits, kernelFeatures } from "./machine.ts";
 import { parseExit, readExit, readPid } from "./shim/exit.ts";
 import { RunningShim } from "./shim/shim.ts";
-import { planExec } from "./spec/exec.ts";
+import type { Cgroups } from "./spec/context.ts";
+import { type JoinableGroups, planExec } from "./spec/exec.ts";
 import { type Machine, type PlannedLaunch, planContainer, type SeccompProgram } from "./spec/launch.ts";
 import type { ContainerLaunch, ExecLaunch, PlanView, Runtime, Shim } from "./types.ts";
 import { viewPlan } from "./view.ts";
@@ -18,8 +16,6 @@ export interface RuntimeOptions {
   execRoot: string;
   /** Seconds without progress after which an attached client a whole buffer behind is dropped. */
   stallSeconds?: number;
-  /** The machine's control groups, when they are known already. */
-  cgroups?: CgroupHost;
   /** Another launcher than native/build/berth-launcher. */
   program?: string;
   /** For the launcher: --time prints how long each step takes. */
@@ -30,7 +26,6 @@ export interface RuntimeOptions {
 export class LinuxRuntime implements Runtime {
   readonly #machine: Machine;
   readonly #launcher: Launcher;
-  readonly #cgroups: CgroupHost;
   readonly #shims = new Map<string, RunningShim>();
 
   constructor(options: RuntimeOptions) {
@@ -39,26 +34,22 @@ export class LinuxRuntime implements Runtime {
     this.#machine = {
       shims,
       features: kernelFeatures(),
-      limits: detectLimits(),
+      hardLimits: hardLimits(),
       stallSeconds: options.stallSeconds ?? 60,
     };
-    this.#cgroups = options.cgroups ?? detectCgroups();
     this.#launcher = new Launcher(() => this.#launcherDied(), options.program, options.launcherArguments);
   }
 
   start(launch: ContainerLaunch): Promise<Shim> {
-    return this.#launch(this.#plan(launch, false), "create");
+    return this.#launch(this.#plan(launch), "create");
   }
 
   exec(launch: ExecLaunch): Promise<Shim> {
-    return this.#launch(
-      planExec(launch, this.#machine, joinableGroups(this.#cgroups, launch.spec), this.#seccomp(launch)),
-      "exec",
-    );
+    return this.#launch(planExec(launch, this.#machine, this.#groups(launch), this.#seccomp(launch)), "exec");
   }
 
   explain(launch: ContainerLaunch): PlanView {
-    return viewPlan(this.#plan(launch, true).plan);
+    return viewPlan(this.#plan(launch).plan);
   }
 
   async adopt(): Promise<Shim[]> {
@@ -88,9 +79,16 @@ export class LinuxRuntime implements Runtime {
     this.#launcher.close();
   }
 
-  #plan(launch: ContainerLaunch, dry: boolean): PlannedLaunch {
-    const groups = groupsFor(this.#cgroups, launch.spec, dry);
-    return planContainer(launch, this.#machine, groups, this.#seccomp(launch));
+  #plan(launch: ContainerLaunch): PlannedLaunch {
+    return planContainer(launch, this.#machine, this.#cgroups(launch), this.#seccomp(launch));
+  }
+
+  #cgroups(_launch: ContainerLaunch): Cgroups | null {
+    return null;
+  }
+
+  #groups(_launch: ExecLaunch): JoinableGroups {
+    return { joins: [] };
   }
 
   #seccomp(_launch: ContainerLaunch | ExecLaunch): SeccompProgram {

@@ -1,5 +1,4 @@
 import type { ShimOptions } from "../launcher/wire.ts";
-import type { ResourceLimits } from "../limits.ts";
 import {
   AT_EMPTY_PATH,
   CLONE_NEWNS,
@@ -24,7 +23,7 @@ import { enterRootfs, mountRootfs, prepareDataRoot, stagingPath } from "./rootfs
 /** What a plan depends on beside the spec. */
 export interface Machine {
   features: KernelFeatures;
-  limits: ResourceLimits;
+  hardLimits: ReadonlyMap<number, bigint>;
   /** Directory for the shims' directories. */
   shims: string;
   /** Seconds; see ShimOptions.stallSeconds. */
@@ -89,7 +88,7 @@ export function planContainer(
     process,
     seccomp,
     terminal: terminal?.slave ?? null,
-    limits: machine.limits,
+    hardLimits: machine.hardLimits,
     init: launch.init,
   });
   return {
