@@ -1,6 +1,7 @@
 import { archiveRoutes } from "./archive.ts";
 import { containerRoutes } from "./containers.ts";
 import { execRoutes } from "./exec.ts";
+import { imageRoutes } from "./images.ts";
 import type { Route } from "./router.ts";
 import { streamRoutes } from "./streams.ts";
 import { swarmRoutes } from "./swarm.ts";
@@ -14,6 +15,7 @@ export const routes: Route[][] = [
   streamRoutes,
   archiveRoutes,
   execRoutes,
+  imageRoutes,
   swarmRoutes,
   websocketRoutes,
 ];

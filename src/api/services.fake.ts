@@ -11,7 +11,12 @@ const unexpected = (): Promise<never> => Promise.reject(new Error("not part of t
 
 /** Services for tests of the API: what a test does not give fails when it is called. */
 export function fakeServices(
-  given: { containers?: Partial<Containers>; execs?: Partial<Execs>; system?: Partial<System> } = {},
+  given: {
+    containers?: Partial<Containers>;
+    execs?: Partial<Execs>;
+    system?: Partial<System>;
+    images?: Partial<Services["images"]>;
+  } = {},
 ): Services {
   return {
     containers: {
@@ -48,6 +53,17 @@ export function fakeServices(
       diskUsage: unexpected,
       events: async function* () {},
       ...given.system,
+    },
+    images: {
+      load: unexpected,
+      import: unexpected,
+      list: unexpected,
+      inspect: unexpected,
+      history: unexpected,
+      tag: unexpected,
+      remove: unexpected,
+      prune: unexpected,
+      ...given.images,
     },
   };
 }

@@ -1,8 +1,10 @@
 import type { Containers, Execs, System } from "../engine/types.ts";
+import type { Images } from "../image/index.ts";
 
 /** What the API needs of an engine; the engine's fields of the same names. */
 export interface Services {
   containers: Containers;
   execs: Execs;
   system: System;
+  images: Pick<Images, "load" | "import" | "list" | "inspect" | "history" | "tag" | "remove" | "prune">;
 }

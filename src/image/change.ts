@@ -62,7 +62,7 @@ export function applyChanges(config: ImageConfig, lines: readonly string[]): Ima
     const [, name = "", rest = ""] = /^(\S+)\s*(.*)$/s.exec(text) ?? [];
     const change = changes[name.toUpperCase()];
     if (!change || !Object.hasOwn(changes, name.toUpperCase())) {
-      throw invalid(`${name.toUpperCase()} is not a valid change command`);
+      throw invalid(`${name.toLowerCase()} is not a valid change command`);
     }
     if (rest === "") throw invalid(`${name.toUpperCase()} requires at least one argument`);
     change(result, rest, text);

@@ -326,7 +326,7 @@ describe("import", () => {
       Labels: { x: "y" },
     });
     await assert.rejects(store.import(stream(busyboxLayer()), { changes: ["RUN x"] }), {
-      message: "RUN is not a valid change command",
+      message: "run is not a valid change command",
     });
   });
 });

@@ -128,7 +128,7 @@ export class ImageStore implements Images {
     return load(this.#context, tar, options);
   }
 
-  import(tar: Readable, options?: ImportOptions): Promise<string> {
+  import(tar: AsyncIterable<Buffer>, options?: ImportOptions): Promise<string> {
     return importImage(this.#context, tar, options);
   }
 

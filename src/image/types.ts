@@ -121,7 +121,7 @@ export interface Images {
     options?: { quiet?: boolean; platform?: string; onProgress?: OnProgress },
   ): Promise<string[]>;
   /** Makes an image of a root filesystem's tar; resolves with its id. */
-  import(tar: Readable, options?: ImportOptions): Promise<string>;
+  import(tar: AsyncIterable<Buffer>, options?: ImportOptions): Promise<string>;
   list(options?: ImageListOptions): Promise<ImageSummary[]>;
   inspect(ref: string): Promise<ImageInspect>;
   history(ref: string): Promise<HistoryResponseItem[]>;
