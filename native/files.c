@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/bpf.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,6 +128,29 @@ long op_eventfd_oom(struct run *run, const union arg *a) {
   if (rc < 0 && event >= 0) close(event);
   errno = saved;
   return rc < 0 ? -1 : event;
+}
+
+long op_bpf_cgroup_device(struct run *run, const union arg *a) {
+  (void)run;
+  union bpf_attr load = {
+      .prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
+      .insns = (uint64_t)(uintptr_t)a[1].s.data,
+      .insn_cnt = a[1].s.size / (uint32_t)sizeof(struct bpf_insn),
+      .license = (uint64_t)(uintptr_t) "MIT",
+  };
+  int program = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof load);
+  if (program < 0) return -1;
+  union bpf_attr attach = {
+      .target_fd = (uint32_t)a[0].fd,
+      .attach_bpf_fd = (uint32_t)program,
+      .attach_type = BPF_CGROUP_DEVICE,
+      .attach_flags = BPF_F_ALLOW_MULTI,
+  };
+  long rc = syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof attach);
+  int saved = errno;
+  close(program);
+  errno = saved;
+  return rc;
 }
 
 // Puts the target of the symbolic link at path[0..end) in its place. Still only text: whatever comes out

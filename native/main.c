@@ -79,6 +79,7 @@ static void handle(uint32_t id, uint8_t kind, struct reader in) {
   struct plan plan;
   bool good = kind == REQUEST_LAUNCH ? read_launch(&in, &options, &plan) : kind == REQUEST_RUN && read_plan(&in, &plan);
   struct failure failure = {PHASE_HOST, -1, EBADMSG};
+  run_mark(&(struct run){.timed = timed}, "request");
   pid_t pid = good ? fork() : -1;
   if (pid > 0) {
     add_worker(pid, id);

@@ -36,6 +36,8 @@ extern const unsigned op_count;
 
 // Runs the steps of a phase until one fails. 0, or -1 with `failure` filled.
 int run_phase(struct run *run, enum phase phase, struct failure *failure);
+// With --time: when something was reached.
+void run_mark(const struct run *run, const char *what);
 void run_output(struct run *run, const void *data, uint32_t size);
 
 #define OP_LIST(X)                                                                                   \
@@ -53,6 +55,7 @@ void run_output(struct run *run, const void *data, uint32_t size);
   X(fchmodat, "dsi")                                                                                 \
   X(unlinkat, "dsi")                                                                                 \
   X(eventfd_oom, "od")       /* an eventfd told of OOMs in a v1 memory cgroup directory */           \
+  X(bpf_cgroup_device, "db") /* loads a program and attaches it to a v2 cgroup directory */          \
   X(make_target, "odsii")    /* slot, root, path, directory?, mode: a mount target inside root */    \
   X(write_sysctl, "dsb")     /* root, path below /proc/sys, value; on a true procfs only */          \
   /* mounts.c */                                                                                     \

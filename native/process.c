@@ -218,7 +218,7 @@ static long exec_now(struct bytes arguments, struct bytes environment, bool init
 }
 
 long op_execve(struct run *run, const union arg *a) {
-  (void)run;
+  run_mark(run, "execve");
   return exec_now(a[0].s, a[1].s, false);
 }
 

@@ -19,6 +19,10 @@ static int64_t now_ns(void) {
   return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
+void run_mark(const struct run *run, const char *what) {
+  if (run->timed) fprintf(stderr, "%12.1f us: %s\n", (double)(now_ns() % 1000000000) / 1000, what);
+}
+
 void run_output(struct run *run, const void *data, uint32_t size) {
   uint8_t *grown = realloc(run->out, run->out_size + 4 + size);
   if (!grown) abort();

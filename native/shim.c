@@ -145,6 +145,7 @@ static noreturn void child_main(void) {
   S.run.pid = 0;
   while (S.release >= 0 && poll(fds, 2, -1) < 0 && errno == EINTR) continue;
   if (fds[1].revents) _exit(1); // the shim is gone
+  run_mark(&S.run, "child phase");
   signal(SIGPIPE, SIG_DFL);
   run_phase(&S.run, PHASE_CHILD, &S.shared->failure);
   _exit(1);
@@ -176,6 +177,7 @@ static void start_child(void) {
   }
   long pid = syscall(SYS_clone3, &args, sizeof args);
   if (pid == 0) child_main();
+  run_mark(&S.run, "clone3 returned");
   if (pid < 0) fail_setup("clone3");
   S.pid = S.run.pid = (pid_t)pid;
   S.pidfd = pidfd;
@@ -187,6 +189,7 @@ static void start_child(void) {
   struct failure failure;
   if (run_phase(&S.run, PHASE_PARENT, &failure) < 0) fail(&failure, "");
   uint64_t one = 1;
+  run_mark(&S.run, "parent phase ends");
   if (write(S.release, &one, sizeof one) < 0) fail_setup("eventfd");
 }
 
@@ -307,6 +310,7 @@ static void note_oom(void) {
 static void note_exit(void) {
   siginfo_t info = {0};
   if (waitid((idtype_t)P_PIDFD, (id_t)S.pidfd, &info, WEXITED | __WALL) < 0) return;
+  run_mark(&S.run, "exited");
   S.exited = true;
   S.status = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
 }
@@ -380,14 +384,18 @@ void shim_main(int channel, uint32_t id, const struct shim_options *options, con
   if (S.shared == MAP_FAILED) fail_setup("mmap");
   for (int i = 0; i < SLOTS; i++) S.shared->slots[i] = -1;
   S.run = (struct run){.plan = *plan, .slots = S.shared->slots, .timed = timed};
+  run_mark(&S.run, "shim");
   make_directory();
   if (log_open(options) < 0) fail_setup("open of the log file");
   make_streams();
+  run_mark(&S.run, "host phase");
   if (run_phase(&S.run, PHASE_HOST, &S.shared->failure) < 0) fail(&S.shared->failure, "");
+  run_mark(&S.run, "clone3");
   start_child();
   signal(SIGPIPE, SIG_IGN);
   attach_begin(S.listener, options->stall_seconds, options->flags & SHIM_STDIN_ONCE);
   await_exec();
+  run_mark(&S.run, "exec done");
   uint8_t payload[16];
   put_u64(put_u32(put_u32(payload, (uint32_t)S.pid), (uint32_t)getpid()), S.start);
   status_send(ANSWER_STARTED, payload, sizeof payload);

@@ -35,8 +35,7 @@ static void unpack(int root, const struct limits *limits)
 	while (header_next(&entry)) {
 		if (++entries > limits->entries)
 			fail("the archive has more than %llu entries", (unsigned long long)limits->entries);
-		/* As a walk over the files would find it; what a hard link leads to is counted once. */
-		size += entry.type == '2' ? strlen(entry.link) : entry.real_size;
+		size += entry.real_size;
 		unchecked += entry.size + 4096;
 		if (unchecked >= CHECK_SPACE_EVERY) {
 			check_space(root, limits);

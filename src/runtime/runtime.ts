@@ -1,12 +1,14 @@
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { type CgroupHost, detectCgroups } from "./cgroup/support.ts";
+import { groupsFor, joinableGroups } from "./groups.ts";
 import { launchError } from "./launch-error.ts";
 import { type LaunchEvents, Launcher, type StepFailure } from "./launcher/launcher.ts";
-import { hardLimits, kernelFeatures } from "./machine.ts";
+import { detectLimits } from "./limits.ts";
+import { kernelFeatures } from "./machine.ts";
 import { parseExit, readExit, readPid } from "./shim/exit.ts";
 import { RunningShim } from "./shim/shim.ts";
-import type { Cgroups } from "./spec/context.ts";
-import { type JoinableGroups, planExec } from "./spec/exec.ts";
+import { planExec } from "./spec/exec.ts";
 import { type Machine, type PlannedLaunch, planContainer, type SeccompProgram } from "./spec/launch.ts";
 import type { ContainerLaunch, ExecLaunch, PlanView, Runtime, Shim } from "./types.ts";
 import { viewPlan } from "./view.ts";
@@ -16,6 +18,8 @@ export interface RuntimeOptions {
   execRoot: string;
   /** Seconds without progress after which an attached client a whole buffer behind is dropped. */
   stallSeconds?: number;
+  /** The machine's control groups, when they are known already. */
+  cgroups?: CgroupHost;
   /** Another launcher than native/build/berth-launcher. */
   program?: string;
   /** For the launcher: --time prints how long each step takes. */
@@ -26,6 +30,7 @@ export interface RuntimeOptions {
 export class LinuxRuntime implements Runtime {
   readonly #machine: Machine;
   readonly #launcher: Launcher;
+  readonly #cgroups: CgroupHost;
   readonly #shims = new Map<string, RunningShim>();
 
   constructor(options: RuntimeOptions) {
@@ -34,22 +39,26 @@ export class LinuxRuntime implements Runtime {
     this.#machine = {
       shims,
       features: kernelFeatures(),
-      hardLimits: hardLimits(),
+      limits: detectLimits(),
       stallSeconds: options.stallSeconds ?? 60,
     };
+    this.#cgroups = options.cgroups ?? detectCgroups();
     this.#launcher = new Launcher(() => this.#launcherDied(), options.program, options.launcherArguments);
   }
 
   start(launch: ContainerLaunch): Promise<Shim> {
-    return this.#launch(this.#plan(launch), "create");
+    return this.#launch(this.#plan(launch, false), "create");
   }
 
   exec(launch: ExecLaunch): Promise<Shim> {
-    return this.#launch(planExec(launch, this.#machine, this.#groups(launch), this.#seccomp(launch)), "exec");
+    return this.#launch(
+      planExec(launch, this.#machine, joinableGroups(this.#cgroups, launch.spec), this.#seccomp(launch)),
+      "exec",
+    );
   }
 
   explain(launch: ContainerLaunch): PlanView {
-    return viewPlan(this.#plan(launch).plan);
+    return viewPlan(this.#plan(launch, true).plan);
   }
 
   async adopt(): Promise<Shim[]> {
@@ -79,16 +88,9 @@ export class LinuxRuntime implements Runtime {
     this.#launcher.close();
   }
 
-  #plan(launch: ContainerLaunch): PlannedLaunch {
-    return planContainer(launch, this.#machine, this.#cgroups(launch), this.#seccomp(launch));
-  }
-
-  #cgroups(_launch: ContainerLaunch): Cgroups | null {
-    return null;
-  }
-
-  #groups(_launch: ExecLaunch): JoinableGroups {
-    return { joins: [] };
+  #plan(launch: ContainerLaunch, dry: boolean): PlannedLaunch {
+    const groups = groupsFor(this.#cgroups, launch.spec, dry);
+    return planContainer(launch, this.#machine, groups, this.#seccomp(launch));
   }
 
   #seccomp(_launch: ContainerLaunch | ExecLaunch): SeccompProgram {

@@ -10,8 +10,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { removeCgroup } from "../../src/runtime/cgroup/remove.ts";
+import { type CgroupHost, detectCgroups } from "../../src/runtime/cgroup/support.ts";
 import {
   defaultCapabilities,
+  defaultDeviceRules,
   defaultDevices,
   defaultMounts,
   defaultNamespaces,
@@ -32,6 +35,8 @@ export class Fixture {
   readonly dataRoot: string = join(this.root, "data");
   readonly execRoot: string = join(this.root, "exec");
   runtime: LinuxRuntime;
+  readonly #ids: string[] = [];
+  readonly #cgroups: CgroupHost = detectCgroups();
   readonly #options: Partial<RuntimeOptions>;
 
   constructor(options: Partial<RuntimeOptions> = {}) {
@@ -73,6 +78,9 @@ export class Fixture {
       log: { driver: "json-file", path: join(rw, "log"), maxSize: 0, maxFile: 1 },
       init: false,
     };
+    launch.spec.linux.cgroupsPath = `/berth-test/${id}`;
+    launch.spec.linux.resources = { pids: { limit: 200 }, devices: [...defaultDeviceRules] };
+    this.#ids.push(id);
     change(launch);
     return launch;
   }
@@ -99,6 +107,7 @@ export class Fixture {
 
   async close(): Promise<void> {
     await this.runtime.close();
+    for (const id of this.#ids) await removeCgroup(this.#cgroups, `/berth-test/${id}`);
     rmSync(this.root, { recursive: true, force: true });
   }
 }

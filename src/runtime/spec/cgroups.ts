@@ -4,6 +4,7 @@ import {
   MOUNT_ATTR_RDONLY,
   O_DIRECTORY,
   O_PATH,
+  O_RDONLY,
   O_WRONLY,
 } from "../linux.ts";
 import type { Mount } from "../oci.ts";
@@ -29,6 +30,12 @@ export function makeCgroups(context: Context): {
   for (const { path, values, optional } of cgroups.plan.writes)
     for (const value of values)
       plan.add("host", "write_file", [null, path, value], "a limit", optional ? ENOENT : 0);
+  if (cgroups.plan.deviceFilter) {
+    const { dir, program } = cgroups.plan.deviceFilter;
+    const slot = plan.slot(dir);
+    plan.add("host", "openat", [slot, null, dir, O_RDONLY | O_DIRECTORY, 0], "");
+    plan.add("host", "bpf_cgroup_device", [slot, program], "which devices may be opened");
+  }
   const joins = cgroups.plan.joins.map((path) => {
     const slot = plan.slot(path);
     plan.add("host", "openat", [slot, null, path, O_WRONLY, 0], "to join the group by");

@@ -32,8 +32,8 @@ export interface Cgroups {
   plan: CgroupSteps;
   version: 1 | 2;
   views: CgroupView[];
-  /** What tells of OOM kills. */
-  oom: { kind: "eventfd" | "events"; path: string } | null;
+  /** What tells of OOM kills: a v1 memory group's directory, or memory.events of v2. */
+  oom?: { kind: "eventfd" | "events"; path: string };
 }
 
 /** What all parts of a plan's making share. */

@@ -86,7 +86,7 @@ export function planExec(
       "the process's side",
     );
   }
-  finishProcess(plan, { process, seccomp, terminal, hardLimits: machine.hardLimits, init: false });
+  finishProcess(plan, { process, seccomp, terminal, limits: machine.limits, init: false });
   const { uidMappings, gidMappings } = spec.linux;
   return {
     plan,

@@ -1,4 +1,5 @@
 import type { ShimOptions } from "../launcher/wire.ts";
+import type { ResourceLimits } from "../limits.ts";
 import {
   AT_EMPTY_PATH,
   CLONE_NEWNS,
@@ -23,7 +24,7 @@ import { enterRootfs, mountRootfs, prepareDataRoot, stagingPath } from "./rootfs
 /** What a plan depends on beside the spec. */
 export interface Machine {
   features: KernelFeatures;
-  hardLimits: ReadonlyMap<number, bigint>;
+  limits: ResourceLimits;
   /** Directory for the shims' directories. */
   shims: string;
   /** Seconds; see ShimOptions.stallSeconds. */
@@ -88,7 +89,7 @@ export function planContainer(
     process,
     seccomp,
     terminal: terminal?.slave ?? null,
-    hardLimits: machine.hardLimits,
+    limits: machine.limits,
     init: launch.init,
   });
   return {

@@ -1,20 +1,13 @@
 import { posix } from "node:path";
-import {
-  AT_EMPTY_PATH,
-  AT_RECURSIVE,
-  FSCONFIG_CMD_CREATE,
-  FSCONFIG_SET_FLAG,
-  FSCONFIG_SET_STRING,
-  MOUNT_ATTR_RDONLY,
-} from "../linux.ts";
-import type { Mount } from "../oci.ts";
+import { FSCONFIG_CMD_CREATE, FSCONFIG_SET_FLAG, FSCONFIG_SET_STRING } from "../linux.ts";
+import type { Mount, NamespaceType } from "../oci.ts";
 import type { Slot } from "../plan/ops.ts";
 import type { Phase } from "../plan/plan.ts";
 import { bindMount } from "./binds.ts";
 import { mountCgroups } from "./cgroups.ts";
 import type { Context } from "./context.ts";
 import { makeDev } from "./devices.ts";
-import { type MountOptions, parseOptions } from "./options.ts";
+import { parseOptions } from "./options.ts";
 import { attachHere } from "./rootfs.ts";
 
 /** Makes a file system in the given phase, detached; its root is the returned slot. */
@@ -56,26 +49,20 @@ export function attachAt(context: Context, mount: Slot, destination: string, dir
   plan.add("child", "move_mount", [mount, "", target, "", attachHere], `appears at ${destination}`);
 }
 
-/** Whether sysfs can be made: only by the owner of the network namespace it shows. */
-function ownsNetwork({ spec, ids }: Context): boolean {
-  const network = spec.linux.namespaces.find((namespace) => namespace.type === "network");
-  return ids === null || (network !== undefined && (network.path === undefined || joinsUser(spec)));
-}
+/** The namespace that a file system shows, where it can only be made by that namespace's owner. */
+const shows: Partial<Record<string, NamespaceType>> = { proc: "pid", sysfs: "network", mqueue: "ipc" };
 
-const joinsUser = (spec: Context["spec"]): boolean =>
-  spec.linux.namespaces.some((namespace) => namespace.type === "user" && namespace.path !== undefined);
-
-function bindHost(context: Context, source: string, options: MountOptions): Slot {
-  const { plan } = context;
-  const tree = plan.slot(source);
-  plan.add("child", "bind_tree", [tree, null, source, AT_RECURSIVE, null], `the host's ${source}`);
-  plan.add(
-    "child",
-    "mount_setattr",
-    [tree, "", AT_EMPTY_PATH | AT_RECURSIVE, options.set | MOUNT_ATTR_RDONLY, 0, 0, null],
-    "read-only",
-  );
-  return tree;
+/**
+ * Where a file system is made: in the container, or, when it shows a namespace of the host and the
+ * container has a user namespace, by the host for it.
+ */
+function makerOf({ spec, ids }: Context, type: string): Phase {
+  const shown = shows[type];
+  if (ids === null || shown === undefined) return "child";
+  const { namespaces } = spec.linux;
+  const joinsUser = namespaces.some((namespace) => namespace.type === "user" && namespace.path !== undefined);
+  const namespace = namespaces.find((candidate) => candidate.type === shown);
+  return namespace && (namespace.path === undefined || joinsUser) ? "child" : "host";
 }
 
 function mountOne(context: Context, mount: Mount): void {
@@ -95,23 +82,20 @@ function mountOne(context: Context, mount: Mount): void {
     return;
   }
   const type = mount.type ?? "tmpfs";
-  const slot =
-    type === "sysfs" && !ownsNetwork(context)
-      ? bindHost(context, "/sys", options)
-      : newFilesystem(context, "child", type, {
-          source: mount.source,
-          data: options.data,
-          attributes: options.set,
-          why: reasons[type] ?? `a ${type} of its own`,
-        });
+  const slot = newFilesystem(context, makerOf(context, type), type, {
+    source: mount.source,
+    data: options.data,
+    attributes: options.set,
+    why: reasons[type] ?? `a ${type} of its own`,
+  });
   attachAt(context, slot, posix.normalize(mount.destination));
 }
 
 const reasons: Record<string, string> = {
-  proc: "shows the processes of its own PID namespace",
-  sysfs: "shows the devices of its own network namespace",
+  proc: "shows the processes of its PID namespace",
+  sysfs: "shows the devices of its network namespace",
   devpts: "terminals of its own",
-  mqueue: "message queues of its own IPC namespace",
+  mqueue: "message queues of its IPC namespace",
   tmpfs: "files in memory, gone with the container",
 };
 

@@ -1,12 +1,9 @@
 import { capabilityMask } from "../capabilities.ts";
-import { PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS, rlimits } from "../linux.ts";
+import { chooseLimit, type ResourceLimits } from "../limits.ts";
+import { PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS } from "../linux.ts";
 import type { Capabilities, Process } from "../oci.ts";
 import type { Slot } from "../plan/ops.ts";
 import { anyErrno, type Plan } from "../plan/plan.ts";
-
-/** RLIM_INFINITY and whatever else is beyond what a number holds exactly. */
-const limitValue = (value: number): bigint =>
-  value < 0 || value > Number.MAX_SAFE_INTEGER ? 0xffff_ffff_ffff_ffffn : BigInt(value);
 
 function groups(ids: readonly number[]): Buffer {
   const bytes = Buffer.alloc(ids.length * 4);
@@ -27,8 +24,7 @@ export interface ProcessSetup {
   seccomp: { program: Uint8Array; flags: number } | null;
   /** The slave side of the terminal. */
   terminal: Slot | null;
-  /** Hard limits that the launcher has, by resource number, to tell raising from lowering. */
-  hardLimits: ReadonlyMap<number, bigint>;
+  limits: ResourceLimits;
   init: boolean;
 }
 
@@ -40,11 +36,11 @@ export function finishProcess(plan: Plan, setup: ProcessSetup): void {
   const { process, terminal } = setup;
   const child = plan.add.bind(plan, "child");
   plan.group("process");
-  setLimits(plan, setup);
   child("keyctl_join", [""], "a session keyring of its own", anyErrno);
   child("chdir", [process.cwd || "/"], "the working directory, which must lie inside the root");
   child("stdio", [terminal], "standard streams, and a descriptor table of its own");
   child("umask", [process.user.umask ?? 0o022], "file mode creation mask");
+  setLimits(plan, setup);
   plan.group("privileges");
   if (process.noNewPrivileges)
     child("prctl", [PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0], "no exec gives more than this process has");
@@ -60,13 +56,11 @@ function filter(plan: Plan, { seccomp }: ProcessSetup, why: string): void {
   if (seccomp) plan.add("child", "seccomp", [seccomp.flags, seccomp.program], `filter system calls, ${why}`);
 }
 
-function setLimits(plan: Plan, { process, hardLimits }: ProcessSetup): void {
-  for (const { type, soft, hard } of process.rlimits ?? []) {
-    const resource = rlimits[type];
-    if (resource === undefined) throw new RangeError(`unknown resource limit ${type}`);
-    const raises = limitValue(hard) > (hardLimits.get(resource) ?? 0xffff_ffff_ffff_ffffn);
-    // Lowered late by the process itself, so that few descriptors do not stop its own set-up.
-    plan.add(raises ? "parent" : "child", "prlimit", [resource, limitValue(soft), limitValue(hard)], type);
+function setLimits(plan: Plan, { process, limits }: ProcessSetup): void {
+  for (const wish of process.rlimits ?? []) {
+    const { resource, soft, hard, raises } = chooseLimit(wish, limits);
+    // Lowered late and by the process itself, so that few descriptors do not stop its own set-up.
+    plan.add(raises ? "parent" : "child", "prlimit", [resource, soft, hard], wish.type);
   }
 }
 

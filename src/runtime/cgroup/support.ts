@@ -1,0 +1,100 @@
+import { existsSync, readFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { type CgroupLayout, detectLayout, hierarchyOf } from "./layout.ts";
+
+/** What the kernel's mounted controllers can do, in the terms of Docker's options. */
+export interface CgroupSupport {
+  memory: boolean;
+  swap: boolean;
+  memoryReservation: boolean;
+  oomKillDisable: boolean;
+  swappiness: boolean;
+  cpuShares: boolean;
+  cpuCfs: boolean;
+  cpuRealtime: boolean;
+  cpuset: boolean;
+  /** CPUs and memory nodes that can be asked for, as lists such as "0-3,7". */
+  cpus: string;
+  mems: string;
+  /** How many CPUs the machine has. */
+  cpuCount: number;
+  blkioWeight: boolean;
+  blkioWeightDevice: boolean;
+  blkioThrottle: boolean;
+  pids: boolean;
+  devices: boolean;
+}
+
+/** The machine's control groups: how they are mounted and what they can do. Detected once. */
+export interface CgroupHost {
+  layout: CgroupLayout;
+  support: CgroupSupport;
+}
+
+const readList = (path: string): string => (existsSync(path) ? readFileSync(path, "utf8").trim() : "");
+
+function supportV1(layout: CgroupLayout): CgroupSupport {
+  const has = (controller: string, file: string): boolean => {
+    const hierarchy = hierarchyOf(layout, controller);
+    return hierarchy !== undefined && existsSync(join(hierarchy.mountpoint, hierarchy.own, file));
+  };
+  const cpuset = hierarchyOf(layout, "cpuset");
+  const cpusetDirectory = cpuset && join(cpuset.mountpoint, cpuset.own);
+  return {
+    memory: has("memory", "memory.limit_in_bytes"),
+    swap: has("memory", "memory.memsw.limit_in_bytes"),
+    memoryReservation: has("memory", "memory.soft_limit_in_bytes"),
+    oomKillDisable: has("memory", "memory.oom_control"),
+    swappiness: has("memory", "memory.swappiness"),
+    cpuShares: has("cpu", "cpu.shares"),
+    cpuCfs: has("cpu", "cpu.cfs_quota_us"),
+    cpuRealtime: has("cpu", "cpu.rt_runtime_us"),
+    cpuset: cpuset !== undefined,
+    cpus: cpusetDirectory ? readList(join(cpusetDirectory, "cpuset.effective_cpus")) : "",
+    mems: cpusetDirectory ? readList(join(cpusetDirectory, "cpuset.effective_mems")) : "",
+    cpuCount: cpus().length,
+    blkioWeight: has("blkio", "blkio.weight") || has("blkio", "blkio.bfq.weight"),
+    blkioWeightDevice: has("blkio", "blkio.weight_device") || has("blkio", "blkio.bfq.weight_device"),
+    blkioThrottle: has("blkio", "blkio.throttle.read_bps_device"),
+    pids: hierarchyOf(layout, "pids") !== undefined,
+    devices: hierarchyOf(layout, "devices") !== undefined,
+  };
+}
+
+function supportV2(layout: CgroupLayout): CgroupSupport {
+  const tree = layout.unified;
+  const has = (controller: string) => tree?.controllers.includes(controller) ?? false;
+  const list = (file: string) => (tree ? readList(join(tree.mountpoint, tree.own, file)) : "");
+  return {
+    memory: has("memory"),
+    // The root group has no memory.swap.max, so the kernel's swap itself is asked.
+    swap: has("memory") && existsSync("/proc/swaps"),
+    memoryReservation: has("memory"),
+    oomKillDisable: false,
+    swappiness: false,
+    cpuShares: has("cpu"),
+    cpuCfs: has("cpu"),
+    cpuRealtime: false,
+    cpuset: has("cpuset"),
+    cpus: list("cpuset.cpus.effective"),
+    mems: list("cpuset.mems.effective"),
+    cpuCount: cpus().length,
+    blkioWeight: has("io"),
+    blkioWeightDevice: has("io"),
+    blkioThrottle: has("io"),
+    pids: has("pids"),
+    devices: tree !== undefined,
+  };
+}
+
+/** What the controllers of a layout can do; reads a few files of the mounted trees. */
+export function detectSupport(layout: CgroupLayout): CgroupSupport {
+  return layout.mode === "v2" ? supportV2(layout) : supportV1(layout);
+}
+
+/** The control groups of this machine. Call once and keep. */
+export function detectCgroups(): CgroupHost {
+  const layout = detectLayout();
+  return { layout, support: detectSupport(layout) };
+}

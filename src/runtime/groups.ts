@@ -1,0 +1,46 @@
+import { dirname, join, posix } from "node:path";
+import { oomSource } from "./cgroup/oom.ts";
+import { planCgroup } from "./cgroup/plan.ts";
+import { prepareParent } from "./cgroup/prepare.ts";
+import { joinsOf } from "./cgroup/processes.ts";
+import type { CgroupHost } from "./cgroup/support.ts";
+import type { Spec } from "./oci.ts";
+import type { Cgroups, CgroupView } from "./spec/context.ts";
+import type { JoinableGroups } from "./spec/exec.ts";
+
+function views(host: CgroupHost, path: string, dirs: readonly string[]): CgroupView[] {
+  const { layout } = host;
+  if (layout.mode === "v2" && layout.unified)
+    return [{ option: "", dir: join(layout.unified.mountpoint, path) }];
+  // Only where the container has a group of its own: elsewhere it would see the host's.
+  return layout.hierarchies
+    .map((hierarchy) => ({
+      option: hierarchy.name ? `name=${hierarchy.name}` : hierarchy.controllers.join(","),
+      dir: join(hierarchy.mountpoint, path),
+    }))
+    .filter(({ dir }) => dirs.includes(dir));
+}
+
+/** The control groups of a spec with `cgroupsPath`, whose parent is made ready unless `dry`; null without. */
+export function groupsFor(host: CgroupHost, spec: Spec, dry = false): Cgroups | null {
+  const path = spec.linux.cgroupsPath;
+  if (path === undefined) return null;
+  const resources = spec.linux.resources ?? {};
+  const lists = dry ? undefined : prepareParent(host, posix.dirname(path), resources);
+  const plan = planCgroup(host, path, resources, lists);
+  const cgroups: Cgroups = {
+    plan,
+    version: host.layout.mode === "v2" ? 2 : 1,
+    views: views(host, path, plan.dirs),
+  };
+  const source = oomSource(host, path);
+  if (source?.kind === "eventfd") cgroups.oom = { kind: "eventfd", path: dirname(source.control) };
+  else if (source) cgroups.oom = { kind: "events", path: source.file };
+  return cgroups;
+}
+
+/** What a further process of a container joins. */
+export function joinableGroups(host: CgroupHost, spec: Spec): JoinableGroups {
+  const path = spec.linux.cgroupsPath;
+  return path === undefined ? { joins: [] } : joinsOf(host, path);
+}
