@@ -1,6 +1,6 @@
 // Runs all tests or the named stages: node scripts/test.ts [STAGE...] [-- FILE...]
 import { spawn } from "node:child_process";
-import { globSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -56,7 +56,9 @@ function nodeTests(patterns: string[], concurrency: number): string[] | null {
   ];
 }
 
-const nativeMakefiles = globSync(["native/Makefile", "native/*/Makefile"]).sort();
+const nativeMakefiles = globSync(["native/Makefile", "native/*/Makefile"])
+  .filter((file) => /^test:/m.test(readFileSync(file, "utf8")))
+  .sort();
 const stages: Stage[] = [
   { name: "lint", what: "biome", command: ["biome", "check", "--error-on-warnings", "."] },
   { name: "types", what: "tsc", command: ["tsc", "--noEmit"] },
