@@ -1,0 +1,48 @@
+import { createHash } from "node:crypto";
+import { system } from "../lib/errors.ts";
+import type { IdMapping } from "../runtime/oci.ts";
+
+/** Ids per container: what every program expects to find, 0 to 65535. */
+export const RANGE_SIZE = 65536;
+/** Above the ids that useradd and /etc/subuid hand out, below 2^31 for programs with signed ids. */
+const FIRST_ID = 0x2000_0000;
+const RANGES = (0x8000_0000 - FIRST_ID) / RANGE_SIZE;
+
+/**
+ * Hands every running container a block of host ids of its own. The walk starts at a place that
+ * depends on the data root, so that two engines on one host rarely meet.
+ */
+export class IdRanges {
+  readonly #used = new Set<number>();
+  #next: number;
+
+  constructor(dataRoot: string) {
+    this.#next = createHash("sha256").update(dataRoot).digest().readUInt32LE(0) % RANGES;
+  }
+
+  /** Takes a free block. Freed blocks come round again last. */
+  take(): number {
+    if (this.#used.size >= RANGES) throw system("all ranges of user ids are in use: stop a container first");
+    while (this.#used.has(this.#next)) this.#next = (this.#next + 1) % RANGES;
+    const index = this.#next;
+    this.#used.add(index);
+    this.#next = (index + 1) % RANGES;
+    return index;
+  }
+
+  /** Marks a block as used by a container found running. */
+  claim(index: number): void {
+    this.#used.add(index);
+  }
+
+  release(index: number): void {
+    this.#used.delete(index);
+  }
+}
+
+/** The mapping for uid_map and gid_map of a block. */
+export const idMapping = (index: number): IdMapping => ({
+  containerID: 0,
+  hostID: FIRST_ID + index * RANGE_SIZE,
+  size: RANGE_SIZE,
+});

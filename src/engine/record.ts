@@ -1,0 +1,71 @@
+import type {
+  ContainerConfig,
+  Health,
+  HostConfig,
+  MountPoint,
+  NetworkingConfig,
+} from "@docker/node-sdk";
+import { ZERO_TIME } from "../lib/time.ts";
+
+export type Status = "created" | "running" | "paused" | "restarting" | "removing" | "exited" | "dead";
+
+/** Where a container is in its life. Persisted with every transition. */
+export interface StateRecord {
+  status: Status;
+  pid: number;
+  exitCode: number;
+  oomKilled: boolean;
+  error: string;
+  startedAt: string;
+  finishedAt: string;
+  restartCount: number;
+  /** Stopped by a user: restart policies leave it alone until it is started again. */
+  stoppedByUser: boolean;
+  /** Which block of host ids its user namespace uses while it runs; null on the host's own ids. */
+  idRange: number | null;
+  health: Health | null;
+}
+
+/** A volume or bind as it will be mounted, resolved when the container was created. */
+export interface MountRecord extends MountPoint {
+  /** Mount options beyond Docker's Mode, e.g. tmpfs size, subpath, copy-up wishes. */
+  options?: string[];
+  /** Made for this container alone, so removed with it on `rm -v`. */
+  anonymous?: boolean;
+}
+
+/** All that is kept of a container; one JSON document in the database. */
+export interface ContainerRecord {
+  id: string;
+  /** Without Docker's leading slash. */
+  name: string;
+  created: string;
+  /** The image's id, and as the user wrote it in config.Image. */
+  imageId: string;
+  path: string;
+  args: string[];
+  config: ContainerConfig;
+  hostConfig: HostConfig;
+  networking: NetworkingConfig;
+  mounts: MountRecord[];
+  /** Below which cgroup its own is made; recorded so that a later change of defaults orphans nothing. */
+  cgroupPath: string;
+  state: StateRecord;
+}
+
+export const initialState = (): StateRecord => ({
+  status: "created",
+  pid: 0,
+  exitCode: 0,
+  oomKilled: false,
+  error: "",
+  startedAt: ZERO_TIME,
+  finishedAt: ZERO_TIME,
+  restartCount: 0,
+  stoppedByUser: false,
+  idRange: null,
+  health: null,
+});
+
+/** Whether a process exists: running, paused, or between two runs under a restart policy. */
+export const isActive = (status: Status): boolean => status === "running" || status === "paused";
