@@ -1,25 +1,16 @@
 import type { Schema } from "../migrate.ts";
 
-/** Containers, what must be undone after a crash, and who holds which range of host ids. */
+/**
+ * Containers, a JSON document each. What a container owns elsewhere (directory, cgroup, shim) is
+ * named by its id, so that a crash leaves nothing which these rows do not explain.
+ */
 export const containerSchema: Schema = {
   domain: "container",
   steps: [
     `CREATE TABLE containers(
        id TEXT PRIMARY KEY,
        name TEXT NOT NULL UNIQUE,
-       seq INTEGER NOT NULL,
        record TEXT NOT NULL
-     ) STRICT;
-     CREATE TABLE undo(
-       id INTEGER PRIMARY KEY,
-       owner TEXT NOT NULL,
-       kind TEXT NOT NULL,
-       detail TEXT NOT NULL
-     ) STRICT;
-     CREATE INDEX undo_owner ON undo(owner);
-     CREATE TABLE id_ranges(
-       idx INTEGER PRIMARY KEY,
-       owner TEXT NOT NULL
      ) STRICT;`,
   ],
 };

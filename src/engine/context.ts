@@ -1,0 +1,21 @@
+import type { ImageStore } from "../image/index.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Runtime } from "../runtime/types.ts";
+import type { State } from "../state/index.ts";
+import type { EventBus } from "./events.ts";
+import type { IdRanges } from "./id-ranges.ts";
+import type { ContainerTable } from "./table.ts";
+
+/** What the engine's parts share. */
+export interface EngineContext {
+  readonly state: State;
+  readonly execRoot: string;
+  /** Where containers' cgroups are made unless --cgroup-parent says otherwise; this data root's alone. */
+  readonly cgroupParent: string;
+  readonly table: ContainerTable;
+  readonly events: EventBus;
+  readonly images: ImageStore;
+  readonly runtime: Runtime;
+  readonly idRanges: IdRanges;
+  readonly log: Logger;
+}

@@ -1,0 +1,75 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { ContainerCreateRequest, ContainerCreateResponse } from "@docker/node-sdk";
+import { newId } from "../lib/ids.ts";
+import { signalNumber } from "../lib/signals.ts";
+import { timestamp } from "../lib/time.ts";
+import { commandLine, mergeConfig } from "./config.ts";
+import type { Container } from "./container.ts";
+import type { EngineContext } from "./context.ts";
+import { containerEvent } from "./container-events.ts";
+import { normalizeHostConfig } from "./host-config.ts";
+import { checkName, generateName } from "./names.ts";
+import { initialState } from "./record.ts";
+
+/** Makes a container from a request; nothing stays when it fails. */
+export async function createContainer(
+  context: EngineContext,
+  request: ContainerCreateRequest,
+  options: { name?: string; platform?: string } = {},
+): Promise<ContainerCreateResponse> {
+  const { table, images } = context;
+  const wanted = options.name ? checkName(options.name) : null;
+  const hostConfig = normalizeHostConfig(request.HostConfig);
+  const image = await images.resolve(request.Image ?? "", { platform: options.platform });
+
+  const id = newId();
+  const config = mergeConfig(request, image.config.config ?? {}, id);
+  const { path, args } = commandLine(config);
+  if (config.StopSignal) signalNumber(config.StopSignal);
+  const name = wanted ?? generateName((candidate) => table.hasName(candidate));
+
+  const container = table.add({
+    id,
+    name,
+    created: timestamp(),
+    imageId: image.id,
+    path,
+    args,
+    config,
+    hostConfig,
+    networking: request.NetworkingConfig ?? {},
+    mounts: [],
+    cgroupPath: join("/", hostConfig.CgroupParent || context.cgroupParent, id),
+    state: initialState(),
+  });
+  try {
+    images.use(image.id, id);
+    makeDirectories(context, container);
+  } catch (error) {
+    discard(context, container);
+    throw error;
+  }
+  containerEvent(context, container, "create");
+  return { Id: id, Warnings: [] };
+}
+
+/** Where a container keeps its writable layer, log and configuration files. */
+export const containerDirectory = (context: EngineContext, id: string): string =>
+  join(context.state.paths.containers, id);
+
+function makeDirectories(context: EngineContext, container: Container): void {
+  const directory = containerDirectory(context, container.id);
+  // The container's root passes through here to its own upper directory.
+  mkdirSync(directory, { mode: 0o711 });
+  mkdirSync(join(directory, "rw"), { mode: 0o711 });
+  mkdirSync(join(directory, "rw", "upper"), { mode: 0o755 });
+  mkdirSync(join(directory, "rw", "work"), { mode: 0o711 });
+}
+
+/** Takes a container out of the world: its row first, so that a crash leaves only what reconciliation removes. */
+export function discard(context: EngineContext, container: Container): void {
+  context.table.delete(container);
+  context.images.release(container.id);
+  rmSync(containerDirectory(context, container.id), { recursive: true, force: true });
+}

@@ -1,0 +1,142 @@
+import { BerthError, conflict, notModified } from "../lib/errors.ts";
+import { ZERO_TIME, timestamp } from "../lib/time.ts";
+import type { ExitStatus, Shim } from "../runtime/types.ts";
+import { killAll, oomKillCount, removeCgroup } from "../runtime/cgroup/index.ts";
+import type { Container } from "./container.ts";
+import { containerEvent } from "./container-events.ts";
+import type { EngineContext } from "./context.ts";
+import { buildLaunch } from "./launch.ts";
+import { removeContainer } from "./remove.ts";
+import { scheduleRestart, shouldRestart } from "./restart.ts";
+
+/** Starts a container that is not running; throws NOT_MODIFIED when it runs. */
+export function startContainer(context: EngineContext, container: Container): Promise<void> {
+  return container.lock.run(() => startLocked(context, container));
+}
+
+/** For callers that hold the container's lock. */
+export async function startLocked(context: EngineContext, container: Container): Promise<void> {
+  const { state } = container.record;
+  refuseStart(container);
+  container.stopped();
+  state.idRange = null;
+  let shim: Shim;
+  try {
+    shim = await context.runtime.start(await buildLaunch(context, container));
+  } catch (error) {
+    startFailed(context, container, error);
+    throw error;
+  }
+  state.status = "running";
+  state.pid = shim.pid;
+  state.exitCode = 0;
+  state.error = "";
+  state.oomKilled = false;
+  state.stoppedByUser = false;
+  state.startedAt = timestamp();
+  state.finishedAt = ZERO_TIME;
+  follow(context, container, shim);
+  context.table.save(container);
+  containerEvent(context, container, "start");
+}
+
+/** Watches a process that was started or found running. */
+export function follow(context: EngineContext, container: Container, shim: Shim): void {
+  container.shim = shim;
+  for (const pending of container.pendingAttaches) pending.started(shim);
+  container.pendingAttaches.clear();
+  shim.onOom(() => {
+    containerEvent(context, container, "oom");
+  });
+  shim.exited.then(
+    (status) => exited(context, container, shim, status),
+    (error: unknown) => shimLost(context, container, shim, error),
+  );
+}
+
+function refuseStart(container: Container): void {
+  switch (container.status) {
+    case "running":
+      throw notModified(`container ${container.id} is already running`);
+    case "paused":
+      throw conflict("cannot start a paused container, try unpause instead");
+    case "removing":
+    case "dead":
+      throw conflict("container is marked for removal and cannot be started");
+    default:
+  }
+}
+
+function startFailed(context: EngineContext, container: Container, error: unknown): void {
+  const { state } = container.record;
+  state.exitCode = startExitCode(error);
+  state.error = error instanceof Error ? error.message : String(error);
+  state.pid = 0;
+  cleanUp(context, container);
+  for (const pending of container.pendingAttaches) pending.failed(error);
+  container.pendingAttaches.clear();
+  if (state.status === "restarting") state.status = "exited";
+  context.table.save(container);
+  container.notifyExit();
+}
+
+/** Docker's convention: 127 not found, 126 not executable, 128 for what else keeps a process from starting. */
+function startExitCode(error: unknown): number {
+  const message = error instanceof Error ? error.message : "";
+  if (/executable file not found|no such file or directory/.test(message)) return 127;
+  if (/permission denied|is a directory|exec format error/.test(message)) return 126;
+  return 128;
+}
+
+/** The shim was killed, so nobody will reap: what is left of the container ends with it. */
+async function shimLost(context: EngineContext, container: Container, shim: Shim, error: unknown): Promise<void> {
+  context.log.warn("a container's shim died; its processes are ended", {
+    container: container.id,
+    error: error instanceof Error ? error.message : String(error),
+  });
+  await killAll(container.record.cgroupPath);
+  await exited(context, container, shim, { exitCode: 137, signal: 9, oomKilled: false, at: new Date() });
+}
+
+function exited(context: EngineContext, container: Container, shim: Shim, status: ExitStatus): Promise<void> {
+  return container.lock.run(async () => {
+    if (container.shim !== shim) return;
+    const { state } = container.record;
+    const startedMs = Date.parse(state.startedAt);
+    state.oomKilled = status.oomKilled || oomKillCount(container.record.cgroupPath) > 0;
+    state.exitCode = status.exitCode;
+    state.pid = 0;
+    state.finishedAt = timestamp();
+    container.shim = null;
+    container.stopped();
+    const restart = shouldRestart(container, status.exitCode, status.at.getTime() - startedMs);
+    state.status = restart ? "restarting" : "exited";
+    cleanUp(context, container);
+    context.table.save(container);
+    await shim.dispose();
+    containerEvent(context, container, "die", {
+      exitCode: String(status.exitCode),
+      execDuration: String(Math.max(0, Math.floor((status.at.getTime() - startedMs) / 1000))),
+    });
+    container.notifyExit();
+    if (restart) scheduleRestart(context, container, restart);
+    else if (container.record.hostConfig.AutoRemove) await autoRemove(context, container);
+  });
+}
+
+async function autoRemove(context: EngineContext, container: Container): Promise<void> {
+  try {
+    await removeContainer(context, container, { volumes: true });
+  } catch (error) {
+    if (error instanceof BerthError && error.code === "NOT_FOUND") return;
+    context.log.error("automatic removal failed", { container: container.id, error: String(error) });
+  }
+}
+
+/** Gives back what a stopped container does not need. Runs twice without harm. */
+export function cleanUp(context: EngineContext, container: Container): void {
+  const { state, cgroupPath } = container.record;
+  removeCgroup(cgroupPath);
+  if (state.idRange !== null) context.idRanges.release(state.idRange);
+  state.idRange = null;
+}
