@@ -27,7 +27,8 @@ export class Container {
   readonly lock = new Mutex();
   /** Present while a process lives. */
   shim: Shim | null = null;
-  /** Set by kill and stop, so that the exit does not count for restart policies. */
+  /** The last pause before a restart; 0 when the next failure is the first. */
+  restartDelayMs = 0;
   readonly pendingAttaches = new Set<PendingAttach>();
   readonly execIds = new Set<string>();
   readonly #waiters = new Set<Waiter>();

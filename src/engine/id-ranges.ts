@@ -13,7 +13,8 @@ const RANGES = (0x8000_0000 - FIRST_ID) / RANGE_SIZE;
  * depends on the data root, so that two engines on one host rarely meet.
  */
 export class IdRanges {
-  readonly #used = new Set<number>();
+  /** Containers per block: more than one where they share a user namespace. */
+  readonly #used = new Map<number, number>();
   #next: number;
 
   constructor(dataRoot: string) {
@@ -25,18 +26,20 @@ export class IdRanges {
     if (this.#used.size >= RANGES) throw system("all ranges of user ids are in use: stop a container first");
     while (this.#used.has(this.#next)) this.#next = (this.#next + 1) % RANGES;
     const index = this.#next;
-    this.#used.add(index);
+    this.#used.set(index, 1);
     this.#next = (index + 1) % RANGES;
     return index;
   }
 
-  /** Marks a block as used by a container found running. */
+  /** One more container uses a block: it joins another's user namespace, or was found running. */
   claim(index: number): void {
-    this.#used.add(index);
+    this.#used.set(index, (this.#used.get(index) ?? 0) + 1);
   }
 
   release(index: number): void {
-    this.#used.delete(index);
+    const left = (this.#used.get(index) ?? 0) - 1;
+    if (left > 0) this.#used.set(index, left);
+    else this.#used.delete(index);
   }
 }
 

@@ -1,0 +1,203 @@
+import type { Readable } from "node:stream";
+import type {
+  ContainerCreateRequest,
+  ContainerCreateResponse,
+  ContainerInspectResponse,
+  ContainerPruneResponse,
+  ContainerStatsResponse,
+  ContainerSummary,
+  ContainerTopResponse,
+  ContainerUpdateRequest,
+  ContainerUpdateResponse,
+  ContainerWaitResponse,
+  FilesystemChange,
+} from "@docker/node-sdk";
+import { exportContainer, getArchive, putArchive, statPath } from "./archive.ts";
+import { attachContainer } from "./attach.ts";
+import { changes } from "./changes.ts";
+import { type Container, type Outcome } from "./container.ts";
+import { containerEvent } from "./container-events.ts";
+import type { EngineContext } from "./context.ts";
+import { createContainer } from "./create.ts";
+import { inspectContainer } from "./inspect.ts";
+import { startContainer } from "./lifecycle.ts";
+import { selectContainers, summarize } from "./list.ts";
+import { readLogs } from "./logs.ts";
+import { checkName } from "./names.ts";
+import { pauseContainer, unpauseContainer } from "./pause.ts";
+import { pruneContainers } from "./prune.ts";
+import { remove } from "./remove.ts";
+import { containerSizes } from "./sizes.ts";
+import { containerStats } from "./stats.ts";
+import { killContainer, restartContainer, stopContainer } from "./stop.ts";
+import { top } from "./top.ts";
+import type {
+  AttachOptions,
+  Attachment,
+  Containers,
+  Filters,
+  ListOptions,
+  LogLine,
+  LogsOptions,
+  PathStat,
+  PutArchiveOptions,
+  Size,
+  StopOptions,
+  WaitCondition,
+} from "./types.ts";
+import { updateContainer } from "./update.ts";
+import { conflict } from "../lib/errors.ts";
+
+/** The verbs of containers; each one's work is in the file of its name. */
+export class ContainerVerbs implements Containers {
+  readonly #context: EngineContext;
+
+  constructor(context: EngineContext) {
+    this.#context = context;
+  }
+
+  create(
+    request: ContainerCreateRequest,
+    options?: { name?: string; platform?: string },
+  ): Promise<ContainerCreateResponse> {
+    return createContainer(this.#context, request, options);
+  }
+
+  async list(options: ListOptions = {}): Promise<ContainerSummary[]> {
+    const selected = await selectContainers(this.#context, options);
+    return Promise.all(
+      selected.map(async (container) => ({
+        ...summarize(container),
+        ...(options.size ? await containerSizes(this.#context, container) : {}),
+      })),
+    );
+  }
+
+  async inspect(ref: string, options: { size?: boolean } = {}): Promise<ContainerInspectResponse> {
+    const container = this.#get(ref);
+    const sizes = options.size ? await containerSizes(this.#context, container) : null;
+    return inspectContainer(this.#context, container, sizes);
+  }
+
+  async start(ref: string): Promise<void> {
+    await startContainer(this.#context, this.#get(ref));
+  }
+
+  async stop(ref: string, options?: StopOptions): Promise<void> {
+    await stopContainer(this.#context, this.#get(ref), options);
+  }
+
+  async restart(ref: string, options?: StopOptions): Promise<void> {
+    await restartContainer(this.#context, this.#get(ref), options);
+  }
+
+  async kill(ref: string, signal?: string): Promise<void> {
+    await killContainer(this.#context, this.#get(ref), signal);
+  }
+
+  async pause(ref: string): Promise<void> {
+    await pauseContainer(this.#context, this.#get(ref));
+  }
+
+  async unpause(ref: string): Promise<void> {
+    await unpauseContainer(this.#context, this.#get(ref));
+  }
+
+  async rename(ref: string, name: string): Promise<void> {
+    const container = this.#get(ref);
+    const bare = checkName(name);
+    const oldName = container.record.name;
+    if (bare === oldName) {
+      throw conflict("Renaming a container with the same name as its current name");
+    }
+    this.#context.table.rename(container, bare);
+    containerEvent(this.#context, container, "rename", { oldName: `/${oldName}` });
+  }
+
+  async update(ref: string, request: ContainerUpdateRequest): Promise<ContainerUpdateResponse> {
+    return updateContainer(this.#context, this.#get(ref), request);
+  }
+
+  async wait(
+    ref: string,
+    condition: WaitCondition = "not-running",
+    signal?: AbortSignal,
+  ): Promise<{ done: Promise<ContainerWaitResponse> }> {
+    const container = this.#get(ref);
+    const idle = !container.running && container.status !== "restarting";
+    if (condition === "not-running" && idle) return { done: Promise.resolve(waitResponse(container.record.state)) };
+    return { done: container.wait(condition, signal).then(waitResponse) };
+  }
+
+  async remove(ref: string, options: { force?: boolean; volumes?: boolean; link?: boolean } = {}): Promise<void> {
+    await remove(this.#context, this.#get(ref), options);
+  }
+
+  prune(filters: Filters = {}): Promise<ContainerPruneResponse> {
+    return pruneContainers(this.#context, filters);
+  }
+
+  async logs(
+    ref: string,
+    options: LogsOptions,
+    signal?: AbortSignal,
+  ): Promise<{ tty: boolean; lines: AsyncIterable<LogLine> }> {
+    const container = this.#get(ref);
+    const lines = readLogs(this.#context, container, options, signal);
+    return { tty: container.record.config.Tty ?? false, lines };
+  }
+
+  async attach(ref: string, options: AttachOptions): Promise<Attachment> {
+    return attachContainer(this.#context, this.#get(ref), options);
+  }
+
+  async resize(ref: string, size: Size): Promise<void> {
+    const { shim, id } = this.#get(ref);
+    if (!shim) throw conflict(`Container ${id} is not running`);
+    await shim.resize(size);
+    containerEvent(this.#context, this.#get(ref), "resize", {
+      height: String(size.height),
+      width: String(size.width),
+    });
+  }
+
+  async top(ref: string, psArgs?: string): Promise<ContainerTopResponse> {
+    return top(this.#context, this.#get(ref), psArgs);
+  }
+
+  async stats(
+    ref: string,
+    options: { stream?: boolean; oneShot?: boolean } = {},
+    signal?: AbortSignal,
+  ): Promise<AsyncIterable<ContainerStatsResponse>> {
+    return containerStats(this.#context, this.#get(ref), options, signal);
+  }
+
+  async changes(ref: string): Promise<FilesystemChange[]> {
+    return changes(this.#context, this.#get(ref));
+  }
+
+  async export(ref: string): Promise<Readable> {
+    return exportContainer(this.#context, this.#get(ref));
+  }
+
+  async statPath(ref: string, path: string): Promise<PathStat> {
+    return statPath(this.#context, this.#get(ref), path);
+  }
+
+  async getArchive(ref: string, path: string): Promise<{ stat: PathStat; tar: Readable }> {
+    return getArchive(this.#context, this.#get(ref), path);
+  }
+
+  async putArchive(ref: string, path: string, tar: Readable, options?: PutArchiveOptions): Promise<void> {
+    await putArchive(this.#context, this.#get(ref), path, tar, options);
+  }
+
+  #get(ref: string): Container {
+    return this.#context.table.get(ref);
+  }
+}
+
+function waitResponse({ exitCode, error }: Outcome): ContainerWaitResponse {
+  return { StatusCode: exitCode, ...(error === "" ? {} : { Error: { Message: error } }) };
+}

@@ -1,0 +1,89 @@
+import { createHash } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { resolve } from "node:path";
+import { openImageStore, type ImageStore } from "../image/index.ts";
+import { type Logger, silent } from "../lib/log.ts";
+import { openRuntime } from "../runtime/index.ts";
+import { openState } from "../state/index.ts";
+import { ContainerVerbs } from "./containers.ts";
+import type { EngineContext } from "./context.ts";
+import { EventBus } from "./events.ts";
+import { ExecTable } from "./exec.ts";
+import { IdRanges } from "./id-ranges.ts";
+import { reconcile } from "./reconcile.ts";
+import { SystemVerbs } from "./system.ts";
+import { ContainerTable } from "./table.ts";
+import type { Containers, EngineOptions, Execs, System } from "./types.ts";
+
+const DEFAULT_DATA_ROOT = "/var/lib/berth";
+const DEFAULT_EXEC_ROOT = "/run/berth";
+
+/**
+ * A container engine over a data root, in the caller's own process.
+ *
+ * @example
+ * const engine = await Engine.open({ dataRoot: "/var/lib/mine", execRoot: "/run/mine" });
+ * const { Id } = await engine.containers.create({ Image: "hello" });
+ * await engine.containers.start(Id);
+ * const { done } = await engine.containers.wait(Id);
+ * console.log((await done).StatusCode);
+ * await engine.close();
+ */
+export class Engine {
+  readonly containers: Containers;
+  readonly execs: Execs;
+  readonly images: ImageStore;
+  readonly system: System;
+  readonly #context: EngineContext;
+
+  private constructor(context: EngineContext) {
+    this.#context = context;
+    this.containers = new ContainerVerbs(context);
+    this.execs = new ExecTable(context);
+    this.images = context.images;
+    this.system = new SystemVerbs(context);
+  }
+
+  /**
+   * Opens a data root, takes up the containers that run there and removes what a crash left behind.
+   * Throws CONFLICT when another process has the data root open.
+   */
+  static async open(options: EngineOptions & { log?: Logger } = {}): Promise<Engine> {
+    const dataRoot = resolve(options.dataRoot ?? DEFAULT_DATA_ROOT);
+    const execRoot = resolve(options.execRoot ?? DEFAULT_EXEC_ROOT);
+    const log = options.log ?? silent;
+    mkdirSync(execRoot, { recursive: true, mode: 0o711 });
+    const state = openState(dataRoot);
+    try {
+      const events = new EventBus();
+      const context: EngineContext = {
+        state,
+        execRoot,
+        cgroupParent: cgroupParent(dataRoot),
+        table: new ContainerTable(state.db),
+        events,
+        images: await openImageStore(state),
+        runtime: await openRuntime({ execRoot, dataRoot }),
+        idRanges: new IdRanges(dataRoot),
+        log,
+      };
+      await reconcile(context);
+      return new Engine(context);
+    } catch (error) {
+      state.close();
+      throw error;
+    }
+  }
+
+  /** Lets go of the data root. Containers run on; the next `open` finds them. */
+  async close(): Promise<void> {
+    await this.#context.runtime.close();
+    this.#context.state.close();
+  }
+}
+
+/** Each data root has a parent cgroup of its own, so that what is found below it is known to be ours. */
+function cgroupParent(dataRoot: string): string {
+  if (dataRoot === DEFAULT_DATA_ROOT) return "/berth";
+  return `/berth-${createHash("sha256").update(dataRoot).digest("hex").slice(0, 8)}`;
+}

@@ -1,0 +1,187 @@
+import type { ExecConfig, ExecInspectResponse } from "@docker/node-sdk";
+import { conflict, invalid, notFound } from "../lib/errors.ts";
+import { newId } from "../lib/ids.ts";
+import type { Process, Spec } from "../runtime/oci.ts";
+import type { Shim } from "../runtime/types.ts";
+import { attachShim } from "./attach.ts";
+import type { Container } from "./container.ts";
+import { containerEvent } from "./container-events.ts";
+import type { EngineContext } from "./context.ts";
+import { execSpec } from "./launch.ts";
+import { capabilitySets, environment, noNewPrivileges } from "./spec/process.ts";
+import { resolveUser } from "./spec/user.ts";
+import type { Attachment, Execs, ExecStartOptions, Size } from "./types.ts";
+
+/** How long a finished exec can still be inspected; docker forgets it at some time too. */
+const KEEP_MS = 5 * 60_000;
+
+interface Exec {
+  id: string;
+  container: Container;
+  config: ExecConfig;
+  shim: Shim | null;
+  state: "created" | "running" | "exited";
+  exitCode: number | null;
+  pid: number;
+}
+
+/** Further processes in running containers. */
+export class ExecTable implements Execs {
+  readonly #context: EngineContext;
+  readonly #execs = new Map<string, Exec>();
+
+  constructor(context: EngineContext) {
+    this.#context = context;
+  }
+
+  async create(containerRef: string, config: ExecConfig): Promise<{ Id: string }> {
+    const container = this.#context.table.get(containerRef);
+    checkRunning(container);
+    if (!config.Cmd?.length) throw invalid("No exec command specified");
+    const exec: Exec = {
+      id: newId(),
+      container,
+      config,
+      shim: null,
+      state: "created",
+      exitCode: null,
+      pid: 0,
+    };
+    this.#execs.set(exec.id, exec);
+    container.execIds.add(exec.id);
+    containerEvent(this.#context, container, `exec_create: ${config.Cmd.join(" ")}`, { execID: exec.id });
+    return { Id: exec.id };
+  }
+
+  async start(id: string, options: ExecStartOptions = {}): Promise<Attachment | null> {
+    const exec = this.#get(id);
+    if (exec.state === "exited") throw conflict(`exec command ${id} has already run`);
+    if (exec.state === "running") throw conflict(`exec ${id} is already running`);
+    const { container, config } = exec;
+    checkRunning(container);
+    exec.state = "running";
+    const tty = config.Tty ?? false;
+    const stdin = !options.detach && (config.AttachStdin ?? false);
+    const attached = !options.detach && (stdin || !!config.AttachStdout || !!config.AttachStderr);
+    const [height = 0, width = 0] = config.ConsoleSize ?? [];
+    const size = options.consoleSize ?? (height > 0 && width > 0 ? { height, width } : undefined);
+    containerEvent(this.#context, container, `exec_start: ${(config.Cmd ?? []).join(" ")}`, { execID: id });
+    try {
+      const spec = await execSpec(this.#context, container);
+      exec.shim = await this.#context.runtime.exec({
+        id,
+        containerId: container.id,
+        containerPid: container.record.state.pid,
+        spec,
+        process: execProcess(container, config, spec, size),
+        stdio: {
+          tty,
+          stdin,
+          stdinOnce: true,
+          ...(size ? { consoleSize: size } : {}),
+          waitForAttach: attached ? 1 : 0,
+        },
+      });
+    } catch (error) {
+      this.#finish(exec, /executable file not found|no such file/.test(String(error)) ? 127 : 126);
+      throw error;
+    }
+    const { shim } = exec;
+    exec.pid = shim.pid;
+    shim.exited.then(
+      ({ exitCode }) => this.#exited(exec, shim, exitCode),
+      () => this.#exited(exec, shim, 137),
+    );
+    if (!attached) return null;
+    return attachShim(
+      tty,
+      shim.attach({ stdin, stdout: config.AttachStdout ?? false, stderr: config.AttachStderr ?? false }),
+    );
+  }
+
+  async inspect(id: string): Promise<ExecInspectResponse> {
+    const exec = this.#get(id);
+    const { config } = exec;
+    return {
+      ID: exec.id,
+      Running: exec.state === "running",
+      ExitCode: exec.exitCode as number,
+      ProcessConfig: {
+        tty: config.Tty ?? false,
+        entrypoint: config.Cmd?.[0] ?? "",
+        arguments: config.Cmd?.slice(1) ?? [],
+        privileged: config.Privileged ?? false,
+        ...(config.User ? { user: config.User } : {}),
+      },
+      OpenStdin: config.AttachStdin ?? false,
+      OpenStderr: config.AttachStderr ?? false,
+      OpenStdout: config.AttachStdout ?? false,
+      CanRemove: exec.state === "exited",
+      ContainerID: exec.container.id,
+      DetachKeys: config.DetachKeys ?? "",
+      Pid: exec.pid,
+    };
+  }
+
+  async resize(id: string, size: Size): Promise<void> {
+    const { shim, state } = this.#get(id);
+    if (!shim || state !== "running") throw conflict(`exec ${id} is not running`);
+    await shim.resize(size);
+  }
+
+  #get(id: string): Exec {
+    const exec = this.#execs.get(id);
+    if (exec) return exec;
+    const found = id === "" ? [] : [...this.#execs.values()].filter((candidate) => candidate.id.startsWith(id));
+    const [only] = found;
+    if (only && found.length === 1) return only;
+    throw notFound(`No such exec instance: ${id}`);
+  }
+
+  async #exited(exec: Exec, shim: Shim, exitCode: number): Promise<void> {
+    this.#finish(exec, exitCode);
+    containerEvent(this.#context, exec.container, "exec_die", { execID: exec.id, exitCode: String(exitCode) });
+    await shim.dispose();
+  }
+
+  #finish(exec: Exec, exitCode: number): void {
+    exec.state = "exited";
+    exec.exitCode = exitCode;
+    exec.container.execIds.delete(exec.id);
+    setTimeout(() => this.#execs.delete(exec.id), KEEP_MS).unref();
+  }
+}
+
+function checkRunning(container: Container): void {
+  if (container.status === "paused") {
+    throw conflict(`container ${container.id} is paused, unpause the container before exec`);
+  }
+  if (container.status === "restarting") {
+    throw conflict(`Container ${container.id} is restarting, wait until the container is running`);
+  }
+  if (container.status !== "running") throw conflict(`container ${container.id} is not running`);
+}
+
+function execProcess(container: Container, config: ExecConfig, spec: Spec, size: Size | undefined): Process {
+  const { record } = container;
+  const { hostConfig } = record;
+  const user = resolveUser(
+    [`/proc/${record.state.pid}/root`],
+    config.User || record.config.User || "",
+    hostConfig.GroupAdd ?? [],
+  );
+  const privileged = (config.Privileged ?? false) || (hostConfig.Privileged ?? false);
+  const base = { ...record.config, Tty: config.Tty, Env: [...(record.config.Env ?? []), ...(config.Env ?? [])] };
+  return {
+    terminal: config.Tty ?? false,
+    ...(size ? { consoleSize: size } : {}),
+    cwd: config.WorkingDir || record.config.WorkingDir || "/",
+    env: environment(base, user.home),
+    args: config.Cmd ?? [],
+    user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
+    rlimits: spec.process.rlimits,
+    capabilities: capabilitySets(hostConfig, user.uid, privileged),
+    noNewPrivileges: noNewPrivileges(hostConfig),
+    oomScoreAdj: hostConfig.OomScoreAdj ?? 0,
+  };
+}

@@ -1,0 +1,120 @@
+import { join } from "node:path";
+import type { ContainerInspectResponse, ContainerState, NetworkSettings } from "@docker/node-sdk";
+import type { Container } from "./container.ts";
+import type { EngineContext } from "./context.ts";
+import { containerDirectory } from "./create.ts";
+import { logPath } from "./log-options.ts";
+import { isActive, type MountRecord, type StateRecord } from "./record.ts";
+
+/** A container as `docker inspect` shows it. */
+export async function inspectContainer(
+  context: EngineContext,
+  container: Container,
+  sizes: { SizeRw: number; SizeRootFs: number } | null,
+): Promise<ContainerInspectResponse> {
+  const { record } = container;
+  const directory = containerDirectory(context, record.id);
+  const layers = await context.images.layers(record.imageId);
+  return {
+    Id: record.id,
+    Created: record.created,
+    Path: record.path,
+    Args: record.args,
+    State: inspectState(record.state),
+    Image: record.imageId,
+    ResolvConfPath: join(directory, "resolv.conf"),
+    HostnamePath: join(directory, "hostname"),
+    HostsPath: join(directory, "hosts"),
+    LogPath: logPath(record.hostConfig, directory, record.id),
+    Name: `/${record.name}`,
+    RestartCount: record.state.restartCount,
+    Driver: "overlay2",
+    Platform: "linux",
+    MountLabel: "",
+    ProcessLabel: "",
+    AppArmorProfile: "",
+    ExecIDs: container.execIds.size > 0 ? [...container.execIds] : null,
+    HostConfig: record.hostConfig,
+    GraphDriver: {
+      Name: "overlay2",
+      Data: {
+        LowerDir: layers.join(":"),
+        MergedDir: "",
+        UpperDir: join(directory, "rw", "upper"),
+        WorkDir: join(directory, "rw", "work"),
+      },
+    },
+    ...sizes,
+    Mounts: record.mounts.map(mountPoint),
+    Config: record.config,
+    NetworkSettings: networkSettings(container),
+  };
+}
+
+/** The public part of a mount's record. */
+export function mountPoint({ options: _options, anonymous: _anonymous, ...mount }: MountRecord): MountRecord {
+  return mount;
+}
+
+export function inspectState(state: StateRecord): ContainerState {
+  return {
+    Status: state.status,
+    // Docker counts a container between two runs as running.
+    Running: isActive(state.status) || state.status === "restarting",
+    Paused: state.status === "paused",
+    Restarting: state.status === "restarting",
+    OOMKilled: state.oomKilled,
+    Dead: state.status === "dead",
+    Pid: state.pid,
+    ExitCode: state.exitCode,
+    Error: state.error,
+    StartedAt: state.startedAt,
+    FinishedAt: state.finishedAt,
+    ...(state.health ? { Health: state.health } : {}),
+  };
+}
+
+/** What the API says of a container's networks. */
+export function networkSettings(container: Container): NetworkSettings {
+  const { hostConfig } = container.record;
+  const mode = hostConfig.NetworkMode ?? "bridge";
+  const named = mode.startsWith("container:") ? {} : { [mode]: {} };
+  return {
+    Bridge: "",
+    SandboxID: "",
+    SandboxKey: "",
+    Ports: {},
+    HairpinMode: false,
+    LinkLocalIPv6Address: "",
+    LinkLocalIPv6PrefixLen: 0,
+    SecondaryIPAddresses: null,
+    SecondaryIPv6Addresses: null,
+    EndpointID: "",
+    Gateway: "",
+    GlobalIPv6Address: "",
+    GlobalIPv6PrefixLen: 0,
+    IPAddress: "",
+    IPPrefixLen: 0,
+    IPv6Gateway: "",
+    MacAddress: "",
+    Networks: Object.fromEntries(Object.keys(named).map((name) => [name, emptyEndpoint])),
+  } as NetworkSettings;
+}
+
+const emptyEndpoint = {
+  IPAMConfig: null,
+  Links: null,
+  Aliases: null,
+  MacAddress: "",
+  DriverOpts: null,
+  GwPriority: 0,
+  NetworkID: "",
+  EndpointID: "",
+  Gateway: "",
+  IPAddress: "",
+  IPPrefixLen: 0,
+  IPv6Gateway: "",
+  GlobalIPv6Address: "",
+  GlobalIPv6PrefixLen: 0,
+  DNSNames: null,
+};

@@ -1,0 +1,106 @@
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { listChildren, killAll, removeCgroup } from "../runtime/cgroup/index.ts";
+import type { Shim } from "../runtime/types.ts";
+import { timestamp } from "../lib/time.ts";
+import type { Container } from "./container.ts";
+import type { EngineContext } from "./context.ts";
+import { cleanUp, follow } from "./lifecycle.ts";
+import { isActive } from "./record.ts";
+import { removeContainer } from "./remove.ts";
+import { startContainer } from "./lifecycle.ts";
+
+/**
+ * Makes the world and the records agree after whatever ended the last daemon: running containers are
+ * taken up again, exits nobody saw are recorded, what has no owner is removed.
+ */
+export async function reconcile(context: EngineContext): Promise<void> {
+  const shims = await context.runtime.adopt();
+  const byContainer = new Map<string, Shim>();
+  for (const shim of shims) {
+    if (context.table.hasId(shim.id)) byContainer.set(shim.id, shim);
+    else await disown(context, shim);
+  }
+  for (const container of context.table.all()) {
+    const shim = byContainer.get(container.id);
+    if (shim) adopt(context, container, shim);
+    else await settle(context, container);
+  }
+  await removeOrphans(context);
+  for (const container of context.table.all()) await resume(context, container);
+}
+
+/** A shim of an exec, or of a container that was being removed: nobody can ask for it any more. */
+async function disown(context: EngineContext, shim: Shim): Promise<void> {
+  const forget = async (): Promise<void> => {
+    await shim.dispose();
+  };
+  shim.exited.then(forget, forget).catch((error: unknown) => {
+    context.log.warn("could not remove a shim's directory", { shim: shim.id, error: String(error) });
+  });
+}
+
+function adopt(context: EngineContext, container: Container, shim: Shim): void {
+  const { state } = container.record;
+  if (!isActive(state.status)) {
+    // Started just before the daemon died, or it could not write that down.
+    state.status = "running";
+    state.startedAt = timestamp();
+  }
+  state.pid = shim.pid;
+  if (state.idRange !== null) context.idRanges.claim(state.idRange);
+  context.table.save(container);
+  follow(context, container, shim);
+}
+
+/** No shim: what was running is gone, with everything of the host (reboot) or by force. */
+async function settle(context: EngineContext, container: Container): Promise<void> {
+  const { state, cgroupPath } = container.record;
+  if (!isActive(state.status)) return;
+  await killAll(cgroupPath);
+  state.status = "exited";
+  state.exitCode = 137;
+  state.finishedAt = timestamp();
+  state.pid = 0;
+  cleanUp(context, container);
+  context.table.save(container);
+}
+
+/** Cgroups and directories below our own roots that no container explains. */
+async function removeOrphans(context: EngineContext): Promise<void> {
+  for (const name of listChildren(context.cgroupParent)) {
+    const container = context.table.find(name);
+    if (container?.id === name && container.running) continue;
+    const path = join(context.cgroupParent, name);
+    await killAll(path);
+    removeCgroup(path);
+  }
+  const { containers } = context.state.paths;
+  for (const name of readdirSync(containers)) {
+    if (!context.table.hasId(name)) rmSync(join(containers, name), { recursive: true, force: true });
+  }
+}
+
+/** Restart policies hold over the daemon's own restart; --rm containers that ended meanwhile go. */
+async function resume(context: EngineContext, container: Container): Promise<void> {
+  const { state, hostConfig } = container.record;
+  const policy = hostConfig.RestartPolicy?.Name;
+  if (container.running) return;
+  if (hostConfig.AutoRemove && state.status === "exited") {
+    await container.lock.run(() => removeContainer(context, container, { volumes: true }));
+    return;
+  }
+  const wanted =
+    state.status === "restarting" ||
+    (state.status === "exited" && (policy === "always" || (policy === "unless-stopped" && !state.stoppedByUser)));
+  if (!wanted) return;
+  state.status = "exited";
+  try {
+    await startContainer(context, container);
+  } catch (error) {
+    context.log.warn("could not start a container by its restart policy", {
+      container: container.id,
+      error: String(error),
+    });
+  }
+}

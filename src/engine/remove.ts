@@ -1,0 +1,58 @@
+import { rm } from "node:fs/promises";
+import { BerthError, conflict } from "../lib/errors.ts";
+import type { Container } from "./container.ts";
+import { containerEvent } from "./container-events.ts";
+import type { EngineContext } from "./context.ts";
+import { containerDirectory } from "./create.ts";
+import { killAndWait } from "./stop.ts";
+
+export interface RemoveOptions {
+  force?: boolean;
+  volumes?: boolean;
+  link?: boolean;
+}
+
+/** `docker rm`: refuses a running container unless forced, then kills it first. */
+export async function remove(context: EngineContext, container: Container, options: RemoveOptions): Promise<void> {
+  if (container.status === "removing") {
+    throw conflict(`removal of container ${container.id} is already in progress`);
+  }
+  if (container.running || container.status === "restarting") {
+    if (!options.force) throw conflict(refusal(container));
+    await killAndWait(context, container);
+  }
+  try {
+    await container.lock.run(() => removeContainer(context, container, options));
+  } catch (error) {
+    // With --rm the engine may have been faster.
+    if (!(error instanceof BerthError && error.code === "NOT_FOUND" && options.force)) throw error;
+  }
+}
+
+function refusal(container: Container): string {
+  const advice =
+    container.status === "paused"
+      ? "container is paused and must be unpaused first"
+      : container.status === "restarting"
+        ? "container is restarting: stop the container before removing or force remove"
+        : "container is running: stop the container before removing or force remove";
+  return `cannot remove container "/${container.record.name}": ${advice}`;
+}
+
+/** For callers that hold the lock of a container without a process. */
+export async function removeContainer(
+  context: EngineContext,
+  container: Container,
+  _options: RemoveOptions,
+): Promise<void> {
+  if (context.table.find(container.id) !== container) return;
+  if (container.running) throw conflict(refusal(container));
+  container.stopped();
+  container.record.state.status = "removing";
+  // The row goes first: what a crash then leaves is a directory nobody owns, which the next start removes.
+  context.table.delete(container);
+  context.images.release(container.id);
+  await rm(containerDirectory(context, container.id), { recursive: true, force: true });
+  containerEvent(context, container, "destroy");
+  container.notifyRemoved();
+}

@@ -1,0 +1,68 @@
+import type { HostConfig } from "@docker/node-sdk";
+import { defaultMounts } from "../../runtime/defaults.ts";
+import type { Mount } from "../../runtime/oci.ts";
+import type { MountRecord } from "../record.ts";
+
+/** Host files that become the container's name and resolver configuration. */
+export interface NetworkFiles {
+  hostname: string;
+  hosts: string;
+  resolvConf: string;
+}
+
+/** Every mount below the root, in the order they are made: Docker's own first, then by depth. */
+export function mounts(hostConfig: HostConfig, records: readonly MountRecord[], files: NetworkFiles): Mount[] {
+  const base = defaultMounts({ privileged: hostConfig.Privileged, shmSize: hostConfig.ShmSize })
+    .filter((mount) => mount.destination !== "/dev/shm" || hostConfig.IpcMode !== "none")
+    .map((mount) => (hostConfig.IpcMode === "host" ? hostIpc(mount) : mount));
+  const own: Mount[] = [
+    ...Object.entries(hostConfig.Tmpfs ?? {}).map(([destination, options]) => tmpfs(destination, options)),
+    ...records.map(recorded),
+    fileBind(files.resolvConf, "/etc/resolv.conf"),
+    fileBind(files.hostname, "/etc/hostname"),
+    fileBind(files.hosts, "/etc/hosts"),
+  ];
+  // A user's mount takes the place of the default one at the same path, such as -v /dev/shm:/dev/shm.
+  const taken = new Set(own.map((mount) => mount.destination));
+  own.sort((a, b) => depth(a.destination) - depth(b.destination));
+  return [...base.filter((mount) => !taken.has(mount.destination)), ...own];
+}
+
+const depth = (path: string): number => path.split("/").length;
+
+const fileBind = (source: string, destination: string): Mount => ({
+  destination,
+  type: "bind",
+  source,
+  options: ["bind", "rprivate"],
+});
+
+function tmpfs(destination: string, options: string): Mount {
+  return {
+    destination,
+    type: "tmpfs",
+    source: "tmpfs",
+    options: ["noexec", "nosuid", "nodev", ...options.split(",").filter(Boolean)],
+  };
+}
+
+function recorded(mount: MountRecord): Mount {
+  const destination = mount.Destination ?? "";
+  if (mount.Type === "tmpfs") return tmpfs(destination, (mount.options ?? []).join(","));
+  return {
+    destination,
+    type: "bind",
+    source: mount.Source ?? "",
+    options: [
+      ...(mount.options ?? ["rbind"]),
+      mount.RW === false ? "ro" : "rw",
+      mount.Propagation || "rprivate",
+    ],
+  };
+}
+
+/** The host's own queues and shared memory come with the host's IPC namespace. */
+function hostIpc(mount: Mount): Mount {
+  if (mount.destination !== "/dev/shm" && mount.destination !== "/dev/mqueue") return mount;
+  return { destination: mount.destination, type: "bind", source: mount.destination, options: ["rbind"] };
+}

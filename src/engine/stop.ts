@@ -1,0 +1,116 @@
+import { conflict, notModified } from "../lib/errors.ts";
+import { signalNumber } from "../lib/signals.ts";
+import type { Container } from "./container.ts";
+import { containerEvent } from "./container-events.ts";
+import type { EngineContext } from "./context.ts";
+import { startContainer } from "./lifecycle.ts";
+import { thaw } from "./pause.ts";
+import type { StopOptions } from "./types.ts";
+
+const DEFAULT_TIMEOUT_S = 10;
+const SIGKILL = 9;
+
+/** `docker stop`: the stop signal, then SIGKILL after the timeout. Throws NOT_MODIFIED when it does not run. */
+export async function stopContainer(
+  context: EngineContext,
+  container: Container,
+  options: StopOptions = {},
+): Promise<void> {
+  if (!container.running && container.status !== "restarting") {
+    throw notModified(`container ${container.id} is already stopped`);
+  }
+  await terminate(context, container, options);
+  containerEvent(context, container, "stop");
+}
+
+/** `docker restart`: a stop where it runs, then a start. */
+export async function restartContainer(
+  context: EngineContext,
+  container: Container,
+  options: StopOptions = {},
+): Promise<void> {
+  // --rm must not take the container away between the two.
+  const { hostConfig } = container.record;
+  const autoRemove = hostConfig.AutoRemove;
+  hostConfig.AutoRemove = false;
+  try {
+    if (container.running || container.status === "restarting") await terminate(context, container, options);
+  } finally {
+    hostConfig.AutoRemove = autoRemove;
+  }
+  await startContainer(context, container);
+  containerEvent(context, container, "restart");
+}
+
+/** `docker kill`: one signal; throws dockerd's text when there is no process. */
+export async function killContainer(context: EngineContext, container: Container, signal = "KILL"): Promise<void> {
+  const number = signalNumber(signal || "KILL");
+  const { shim } = container;
+  if (!container.running || !shim) {
+    throw conflict(`cannot kill container: ${container.id}: container ${container.id} is not running`);
+  }
+  if (number === SIGKILL || number === stopSignal(container)) markStopped(context, container);
+  await shim.signal(number);
+  if (number === SIGKILL && container.status === "paused") await thaw(context, container);
+  containerEvent(context, container, "kill", { signal: String(number) });
+}
+
+/** For forced removal. */
+export async function killAndWait(context: EngineContext, container: Container): Promise<void> {
+  await terminate(context, container, { signal: "KILL", timeout: 0 });
+}
+
+async function terminate(context: EngineContext, container: Container, options: StopOptions): Promise<void> {
+  const signal = options.signal ? signalNumber(options.signal) : stopSignal(container);
+  const timeout = options.timeout ?? container.record.config.StopTimeout ?? DEFAULT_TIMEOUT_S;
+  markStopped(context, container);
+  if (container.status === "restarting") {
+    await container.lock.run(() => endRestarting(context, container));
+    if (!container.running) return;
+  }
+  const gone = container.wait("not-running");
+  await send(context, container, signal);
+  if (await within(gone, timeout)) return;
+  await send(context, container, SIGKILL);
+  await gone;
+}
+
+async function send(context: EngineContext, container: Container, signal: number): Promise<void> {
+  const { shim } = container;
+  if (!shim) return;
+  await shim.signal(signal);
+  containerEvent(context, container, "kill", { signal: String(signal) });
+  // A frozen process gets its signal when it is thawed.
+  if (container.status === "paused") await thaw(context, container);
+}
+
+/** Between two runs there is no process: the restart is called off. */
+function endRestarting(context: EngineContext, container: Container): void {
+  if (container.status !== "restarting") return;
+  container.stopped();
+  container.record.state.status = "exited";
+  context.table.save(container);
+  container.notifyExit();
+}
+
+function markStopped(context: EngineContext, container: Container): void {
+  container.record.state.stoppedByUser = true;
+  context.table.save(container);
+}
+
+const stopSignal = (container: Container): number => signalNumber(container.record.config.StopSignal || "TERM");
+
+/** False when `seconds` passed first; a negative number waits for ever. */
+async function within(promise: Promise<unknown>, seconds: number): Promise<boolean> {
+  if (seconds < 0) {
+    await promise;
+    return true;
+  }
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), seconds * 1000);
+  });
+  const done = await Promise.race([promise.then(() => true), late]);
+  clearTimeout(timer);
+  return done;
+}
