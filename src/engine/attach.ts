@@ -5,7 +5,7 @@ import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
 import { readLogs } from "./logs.ts";
-import type { AttachOptions, Attachment } from "./types.ts";
+import type { Attachment, AttachOptions } from "./types.ts";
 
 type Output = { stream: "stdout" | "stderr"; data: Buffer };
 
@@ -22,7 +22,11 @@ export async function attachContainer(
     throw conflict(`container ${container.id} is restarting, wait until the container is running`);
   }
   const tty = container.record.config.Tty ?? false;
-  const wanted = { stdin: options.stdin ?? false, stdout: options.stdout ?? false, stderr: options.stderr ?? false };
+  const wanted = {
+    stdin: options.stdin ?? false,
+    stdout: options.stdout ?? false,
+    stderr: options.stderr ?? false,
+  };
   const past = options.logs ? pastOutput(context, container, wanted) : null;
   containerEvent(context, container, "attach");
   if (options.stream === false) return finished(tty, past);
@@ -111,7 +115,8 @@ async function* pastOutput(
   container: Container,
   wanted: { stdout: boolean; stderr: boolean },
 ): AsyncGenerator<Output> {
-  for await (const { stream, line } of readLogs(context, container, { ...wanted })) yield { stream, data: line };
+  for await (const { stream, line } of readLogs(context, container, { ...wanted }))
+    yield { stream, data: line };
 }
 
 /** For exec: streams of a process that runs already. */

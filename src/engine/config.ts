@@ -1,11 +1,16 @@
 import type { ContainerConfig, ContainerCreateRequest } from "@docker/node-sdk";
 import { invalid } from "../lib/errors.ts";
+import { orNull } from "../lib/or-null.ts";
 
 /**
  * What the user asked for, completed by what the image says (Docker's merge): lists of the user
  * replace the image's, maps are joined, environment variables are joined by name.
  */
-export function mergeConfig(request: ContainerCreateRequest, image: ContainerConfig, id: string): ContainerConfig {
+export function mergeConfig(
+  request: ContainerCreateRequest,
+  image: ContainerConfig,
+  id: string,
+): ContainerConfig {
   const entrypoint = request.Entrypoint;
   const ownEntrypoint = entrypoint !== undefined && entrypoint !== null;
   // An empty string as the only word is how the docker CLI says "no entrypoint".
@@ -23,12 +28,12 @@ export function mergeConfig(request: ContainerCreateRequest, image: ContainerCon
     OpenStdin: request.OpenStdin ?? false,
     StdinOnce: request.StdinOnce ?? false,
     Env: mergeEnv(image.Env ?? [], request.Env ?? []),
-    Cmd: cmd as string[],
+    Cmd: orNull(cmd),
     ...maybe("Healthcheck", mergeHealthcheck(request, image)),
     Image: request.Image ?? "",
-    Volumes: (joined(image.Volumes, request.Volumes) ?? null) as NonNullable<ContainerConfig["Volumes"]>,
+    Volumes: orNull(joined(image.Volumes, request.Volumes)),
     WorkingDir: request.WorkingDir || image.WorkingDir || "",
-    Entrypoint: (cleared ? null : ownEntrypoint ? entrypoint : (image.Entrypoint ?? null)) as string[],
+    Entrypoint: orNull(cleared ? null : ownEntrypoint ? entrypoint : image.Entrypoint),
     ...maybe("NetworkDisabled", request.NetworkDisabled || undefined),
     ...maybe("MacAddress", request.MacAddress || undefined),
     OnBuild: null,
@@ -57,7 +62,10 @@ const maybe = <K extends string, V>(key: K, value: V | undefined): { [P in K]?: 
 function mergeEnv(image: string[], own: string[]): string[] {
   const names = new Set(own.map(envName));
   // A bare name in the request unsets the image's variable.
-  return [...own.filter((variable) => variable.includes("=")), ...image.filter((variable) => !names.has(envName(variable)))];
+  return [
+    ...own.filter((variable) => variable.includes("=")),
+    ...image.filter((variable) => !names.has(envName(variable))),
+  ];
 }
 
 const envName = (variable: string): string => variable.split("=", 1)[0] ?? variable;

@@ -1,4 +1,5 @@
 import { Mutex } from "../lib/mutex.ts";
+import type { Spec } from "../runtime/oci.ts";
 import type { Shim } from "../runtime/types.ts";
 import type { ContainerRecord, Status } from "./record.ts";
 import type { WaitCondition } from "./types.ts";
@@ -27,6 +28,8 @@ export class Container {
   readonly lock = new Mutex();
   /** Present while a process lives. */
   shim: Shim | null = null;
+  /** What its process was started with, for processes that join it. */
+  spec: Spec | null = null;
   /** The last pause before a restart; 0 when the next failure is the first. */
   restartDelayMs = 0;
   readonly pendingAttaches = new Set<PendingAttach>();

@@ -12,10 +12,11 @@ import type {
   ContainerWaitResponse,
   FilesystemChange,
 } from "@docker/node-sdk";
+import { conflict } from "../lib/errors.ts";
 import { exportContainer, getArchive, putArchive, statPath } from "./archive.ts";
 import { attachContainer } from "./attach.ts";
 import { changes } from "./changes.ts";
-import { type Container, type Outcome } from "./container.ts";
+import type { Container, Outcome } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
 import { createContainer } from "./create.ts";
@@ -32,8 +33,8 @@ import { containerStats } from "./stats.ts";
 import { killContainer, restartContainer, stopContainer } from "./stop.ts";
 import { top } from "./top.ts";
 import type {
-  AttachOptions,
   Attachment,
+  AttachOptions,
   Containers,
   Filters,
   ListOptions,
@@ -46,7 +47,6 @@ import type {
   WaitCondition,
 } from "./types.ts";
 import { updateContainer } from "./update.ts";
-import { conflict } from "../lib/errors.ts";
 
 /** The verbs of containers; each one's work is in the file of its name. */
 export class ContainerVerbs implements Containers {
@@ -125,11 +125,15 @@ export class ContainerVerbs implements Containers {
   ): Promise<{ done: Promise<ContainerWaitResponse> }> {
     const container = this.#get(ref);
     const idle = !container.running && container.status !== "restarting";
-    if (condition === "not-running" && idle) return { done: Promise.resolve(waitResponse(container.record.state)) };
+    if (condition === "not-running" && idle)
+      return { done: Promise.resolve(waitResponse(container.record.state)) };
     return { done: container.wait(condition, signal).then(waitResponse) };
   }
 
-  async remove(ref: string, options: { force?: boolean; volumes?: boolean; link?: boolean } = {}): Promise<void> {
+  async remove(
+    ref: string,
+    options: { force?: boolean; volumes?: boolean; link?: boolean } = {},
+  ): Promise<void> {
     await remove(this.#context, this.#get(ref), options);
   }
 

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
-import { openImageStore, type ImageStore } from "../image/index.ts";
-import { type Logger, silent } from "../lib/log.ts";
+import { type ImageStore, openImageStore } from "../image/index.ts";
+import { type Logger, silentLogger } from "../lib/log.ts";
 import { openRuntime } from "../runtime/index.ts";
 import { openState } from "../state/index.ts";
 import { ContainerVerbs } from "./containers.ts";
@@ -51,7 +51,7 @@ export class Engine {
   static async open(options: EngineOptions & { log?: Logger } = {}): Promise<Engine> {
     const dataRoot = resolve(options.dataRoot ?? DEFAULT_DATA_ROOT);
     const execRoot = resolve(options.execRoot ?? DEFAULT_EXEC_ROOT);
-    const log = options.log ?? silent;
+    const log = options.log ?? silentLogger;
     mkdirSync(execRoot, { recursive: true, mode: 0o711 });
     const state = openState(dataRoot);
     try {

@@ -67,7 +67,9 @@ function matches(event: EventMessage, filters: Filters, since: Date | undefined,
   const ms = (event.timeNano ?? 0) / 1e6;
   if (since && ms < since.getTime()) return false;
   if (ms > untilMs) return false;
-  return Object.entries(filters).every(([name, values]) => values.length === 0 || matchesFilter(event, name, values));
+  return Object.entries(filters).every(
+    ([name, values]) => values.length === 0 || matchesFilter(event, name, values),
+  );
 }
 
 function matchesFilter(event: EventMessage, name: string, values: string[]): boolean {
@@ -85,7 +87,11 @@ function matchesFilter(event: EventMessage, name: string, values: string[]): boo
     case "label":
       return values.every((value) => matchesLabel(attributes, value));
     case "image":
-      return matchesActor("image", event.Type === "image" ? [id, attributes.name] : [attributes.image], values);
+      return matchesActor(
+        "image",
+        event.Type === "image" ? [id, attributes.name] : [attributes.image],
+        values,
+      );
     case "container":
     case "volume":
     case "network":

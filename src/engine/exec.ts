@@ -1,6 +1,7 @@
 import type { ExecConfig, ExecInspectResponse } from "@docker/node-sdk";
 import { conflict, invalid, notFound } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
+import { orNull } from "../lib/or-null.ts";
 import type { Process, Spec } from "../runtime/oci.ts";
 import type { Shim } from "../runtime/types.ts";
 import { attachShim } from "./attach.ts";
@@ -10,7 +11,7 @@ import type { EngineContext } from "./context.ts";
 import { execSpec } from "./launch.ts";
 import { capabilitySets, environment, noNewPrivileges } from "./spec/process.ts";
 import { resolveUser } from "./spec/user.ts";
-import type { Attachment, Execs, ExecStartOptions, Size } from "./types.ts";
+import type { Attachment, ExecStartOptions, Execs, Size } from "./types.ts";
 
 /** How long a finished exec can still be inspected; docker forgets it at some time too. */
 const KEEP_MS = 5 * 60_000;
@@ -105,7 +106,7 @@ export class ExecTable implements Execs {
     return {
       ID: exec.id,
       Running: exec.state === "running",
-      ExitCode: exec.exitCode as number,
+      ExitCode: orNull(exec.exitCode),
       ProcessConfig: {
         tty: config.Tty ?? false,
         entrypoint: config.Cmd?.[0] ?? "",
@@ -132,7 +133,8 @@ export class ExecTable implements Execs {
   #get(id: string): Exec {
     const exec = this.#execs.get(id);
     if (exec) return exec;
-    const found = id === "" ? [] : [...this.#execs.values()].filter((candidate) => candidate.id.startsWith(id));
+    const found =
+      id === "" ? [] : [...this.#execs.values()].filter((candidate) => candidate.id.startsWith(id));
     const [only] = found;
     if (only && found.length === 1) return only;
     throw notFound(`No such exec instance: ${id}`);
@@ -140,7 +142,10 @@ export class ExecTable implements Execs {
 
   async #exited(exec: Exec, shim: Shim, exitCode: number): Promise<void> {
     this.#finish(exec, exitCode);
-    containerEvent(this.#context, exec.container, "exec_die", { execID: exec.id, exitCode: String(exitCode) });
+    containerEvent(this.#context, exec.container, "exec_die", {
+      execID: exec.id,
+      exitCode: String(exitCode),
+    });
     await shim.dispose();
   }
 
@@ -171,7 +176,11 @@ function execProcess(container: Container, config: ExecConfig, spec: Spec, size:
     hostConfig.GroupAdd ?? [],
   );
   const privileged = (config.Privileged ?? false) || (hostConfig.Privileged ?? false);
-  const base = { ...record.config, Tty: config.Tty, Env: [...(record.config.Env ?? []), ...(config.Env ?? [])] };
+  const base = {
+    ...record.config,
+    Tty: config.Tty,
+    Env: [...(record.config.Env ?? []), ...(config.Env ?? [])],
+  };
   return {
     terminal: config.Tty ?? false,
     ...(size ? { consoleSize: size } : {}),

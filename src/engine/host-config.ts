@@ -1,8 +1,8 @@
 import type { HostConfig } from "@docker/node-sdk";
 import { invalid } from "../lib/errors.ts";
-import { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from "../runtime/defaults.ts";
+import { orNull } from "../lib/or-null.ts";
+import { defaultShmSize, maskedPaths, readonlyPaths } from "../runtime/defaults.ts";
 
-const DEFAULT_SHM_SIZE = 64 << 20;
 /** Logs are bounded unless the user says otherwise: docker's grow until the disk is full. */
 const DEFAULT_LOG = { "max-size": "10m", "max-file": "3" };
 const RUNTIMES = new Set(["", "berth", "runc", "io.containerd.runc.v2"]);
@@ -50,7 +50,7 @@ export function normalizeHostConfig(request: HostConfig | null | undefined): Hos
     SecurityOpt: orNull(given.SecurityOpt),
     UTSMode: given.UTSMode ?? "",
     UsernsMode: given.UsernsMode ?? "",
-    ShmSize: given.ShmSize || DEFAULT_SHM_SIZE,
+    ShmSize: given.ShmSize || defaultShmSize,
     Runtime: given.Runtime || "runc",
     Isolation: given.Isolation ?? ("" as HostConfig["Isolation"]),
     CpuShares: given.CpuShares ?? 0,
@@ -75,7 +75,7 @@ export function normalizeHostConfig(request: HostConfig | null | undefined): Hos
     MemoryReservation: given.MemoryReservation ?? 0,
     // Docker's rule: as much swap as memory, so the sum is twice the limit.
     MemorySwap: given.MemorySwap || (given.Memory ? given.Memory * 2 : 0),
-    MemorySwappiness: (given.MemorySwappiness ?? null) as number,
+    MemorySwappiness: orNull(given.MemorySwappiness),
     OomKillDisable: given.OomKillDisable ?? false,
     PidsLimit: given.PidsLimit ?? null,
     Ulimits: orNull(given.Ulimits),
@@ -83,14 +83,11 @@ export function normalizeHostConfig(request: HostConfig | null | undefined): Hos
     CpuPercent: given.CpuPercent ?? 0,
     IOMaximumIOps: given.IOMaximumIOps ?? 0,
     IOMaximumBandwidth: given.IOMaximumBandwidth ?? 0,
-    MaskedPaths: orNull(given.Privileged ? null : (given.MaskedPaths ?? [...DEFAULT_MASKED_PATHS])),
-    ReadonlyPaths: orNull(given.Privileged ? null : (given.ReadonlyPaths ?? [...DEFAULT_READONLY_PATHS])),
+    MaskedPaths: orNull(given.Privileged ? null : (given.MaskedPaths ?? [...maskedPaths])),
+    ReadonlyPaths: orNull(given.Privileged ? null : (given.ReadonlyPaths ?? [...readonlyPaths])),
   };
   return config;
 }
-
-/** Go's nil slice: Docker's clients tell null from an empty list. */
-const orNull = <T>(list: T[] | null | undefined): T[] => (list ?? null) as T[];
 
 function normalizeLogConfig(given: HostConfig): HostConfig["LogConfig"] {
   const type = given.LogConfig?.Type || "json-file";

@@ -1,5 +1,11 @@
 import { join } from "node:path";
-import type { ContainerInspectResponse, ContainerState, NetworkSettings } from "@docker/node-sdk";
+import type {
+  ContainerInspectResponse,
+  ContainerState,
+  EndpointSettings,
+  NetworkSettings,
+} from "@docker/node-sdk";
+import { orNull } from "../lib/or-null.ts";
 import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { containerDirectory } from "./create.ts";
@@ -98,15 +104,15 @@ export function networkSettings(container: Container): NetworkSettings {
     IPv6Gateway: "",
     MacAddress: "",
     Networks: Object.fromEntries(Object.keys(named).map((name) => [name, emptyEndpoint])),
-  } as NetworkSettings;
+  };
 }
 
-const emptyEndpoint = {
+const emptyEndpoint: EndpointSettings = {
   IPAMConfig: null,
-  Links: null,
-  Aliases: null,
+  Links: orNull<string[]>(null),
+  Aliases: orNull<string[]>(null),
   MacAddress: "",
-  DriverOpts: null,
+  DriverOpts: orNull<Record<string, string>>(null),
   GwPriority: 0,
   NetworkID: "",
   EndpointID: "",
@@ -116,5 +122,5 @@ const emptyEndpoint = {
   IPv6Gateway: "",
   GlobalIPv6Address: "",
   GlobalIPv6PrefixLen: 0,
-  DNSNames: null,
+  DNSNames: orNull<string[]>(null),
 };

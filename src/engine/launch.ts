@@ -1,63 +1,34 @@
 import { join } from "node:path";
 import { conflict, notFound } from "../lib/errors.ts";
+import { defaultSysctls } from "../runtime/defaults.ts";
+import { hostLimits } from "../runtime/host.ts";
 import type { Spec } from "../runtime/oci.ts";
 import type { ContainerLaunch } from "../runtime/types.ts";
-import { hostLimits } from "../runtime/host.ts";
-import { defaultSysctls } from "../runtime/defaults.ts";
-import { resolveSeccomp } from "./spec/seccomp.ts";
 import type { Container } from "./container.ts";
-import { containerDirectory } from "./create.ts";
 import type { EngineContext } from "./context.ts";
+import { containerDirectory } from "./create.ts";
 import { idMapping, RANGE_SIZE } from "./id-ranges.ts";
 import { shimLog } from "./log-options.ts";
-import { writeNetworkFiles } from "./network-files.ts";
+import { networkFiles, writeNetworkFiles } from "./network-files.ts";
 import { mounts } from "./spec/mounts.ts";
 import { namespaces, sharedWith } from "./spec/namespaces.ts";
 import { initProcess } from "./spec/process.ts";
 import { cgroupResources, devices } from "./spec/resources.ts";
+import { maybeSeccomp } from "./spec/seccomp.ts";
 import { resolveUser } from "./spec/user.ts";
 
 /** Everything the runtime needs to run a container now. Takes an id range, recorded in the container's state. */
 export async function buildLaunch(context: EngineContext, container: Container): Promise<ContainerLaunch> {
-  const { record } = container;
-  const { config, hostConfig } = record;
+  const { config, hostConfig } = container.record;
   const directory = containerDirectory(context, container.id);
-  const rw = join(directory, "rw");
-  const layers = await context.images.layers(record.imageId);
-  const user = resolveUser([join(rw, "upper"), ...layers], config.User ?? "", hostConfig.GroupAdd ?? []);
-  const grant = devices(hostConfig);
-  const files = writeNetworkFiles(context, container);
-  const userNamespace = chooseUserNamespace(context, container);
-  const { idRange } = record.state;
-  const mapping = idRange === null ? [] : [idMapping(idRange)];
-  const ownNetwork = hostConfig.NetworkMode !== "host" && sharedWith(hostConfig.NetworkMode) === null;
-
-  const spec: Spec = {
-    ociVersion: "1.2.0",
-    root: { path: join(directory, "rootfs"), readonly: hostConfig.ReadonlyRootfs ?? false },
-    ...(hostConfig.UTSMode === "host" ? {} : { hostname: config.Hostname, domainname: config.Domainname }),
-    process: initProcess(record, user),
-    mounts: mounts(hostConfig, record.mounts, files),
-    linux: {
-      namespaces: namespaces(hostConfig, (ref) => runningPid(context, ref), userNamespace),
-      uidMappings: mapping,
-      gidMappings: mapping,
-      devices: grant.devices,
-      cgroupsPath: record.cgroupPath,
-      resources: cgroupResources(hostConfig, grant.rules),
-      seccomp: resolveSeccomp(hostConfig),
-      sysctl: {
-        ...(ownNetwork ? defaultSysctls(idRange === null ? undefined : RANGE_SIZE) : {}),
-        ...hostConfig.Sysctls,
-      },
-      maskedPaths: hostConfig.MaskedPaths ?? [],
-      readonlyPaths: hostConfig.ReadonlyPaths ?? [],
-    },
-  };
+  const layers = await context.images.layers(container.record.imageId);
+  writeNetworkFiles(container, networkFiles(directory));
+  const spec = buildSpec(context, container, layers, chooseUserNamespace(context, container));
+  container.spec = spec;
   return {
     id: container.id,
     spec,
-    rootfs: { dataRoot: context.state.paths.root, lower: layers, rw },
+    rootfs: { dataRoot: context.state.paths.root, lower: layers, rw: join(directory, "rw") },
     stdio: {
       tty: config.Tty ?? false,
       stdin: config.OpenStdin ?? false,
@@ -67,6 +38,59 @@ export async function buildLaunch(context: EngineContext, container: Container):
     },
     log: shimLog(hostConfig, config, directory, container.id),
     init: hostConfig.Init ?? false,
+  };
+}
+
+/** The spec of a running container, for processes that join it. */
+export async function execSpec(context: EngineContext, container: Container): Promise<Spec> {
+  if (!container.spec) {
+    // Found running by a new daemon: the same spec again, but for who made the user namespace.
+    const layers = await context.images.layers(container.record.imageId);
+    container.spec = buildSpec(context, container, layers, container.record.state.idRange !== null);
+  }
+  return container.spec;
+}
+
+function buildSpec(
+  context: EngineContext,
+  container: Container,
+  layers: readonly string[],
+  userNamespace: boolean | string,
+): Spec {
+  const { record } = container;
+  const { config, hostConfig } = record;
+  const directory = containerDirectory(context, container.id);
+  const user = resolveUser(
+    [join(directory, "rw", "upper"), ...layers],
+    config.User ?? "",
+    hostConfig.GroupAdd ?? [],
+  );
+  const grant = devices(hostConfig);
+  const { idRange } = record.state;
+  const mapping = idRange === null ? [] : [idMapping(idRange)];
+  const ownNetwork = hostConfig.NetworkMode !== "host" && sharedWith(hostConfig.NetworkMode) === null;
+  const process = initProcess(record, user);
+  return {
+    ociVersion: "1.2.0",
+    root: { path: join(directory, "rootfs"), readonly: hostConfig.ReadonlyRootfs ?? false },
+    ...(hostConfig.UTSMode === "host" ? {} : { hostname: config.Hostname, domainname: config.Domainname }),
+    process,
+    mounts: mounts(hostConfig, record.mounts, networkFiles(directory)),
+    linux: {
+      namespaces: namespaces(hostConfig, (ref) => runningPid(context, ref), userNamespace),
+      uidMappings: mapping,
+      gidMappings: mapping,
+      devices: grant.devices,
+      cgroupsPath: record.cgroupPath,
+      resources: cgroupResources(hostConfig, grant.rules),
+      ...maybeSeccomp(hostConfig, process.capabilities?.bounding ?? []),
+      sysctl: {
+        ...(ownNetwork ? defaultSysctls(idRange === null ? undefined : RANGE_SIZE) : {}),
+        ...hostConfig.Sysctls,
+      },
+      maskedPaths: hostConfig.MaskedPaths ?? [],
+      readonlyPaths: hostConfig.ReadonlyPaths ?? [],
+    },
   };
 }
 
@@ -84,7 +108,9 @@ function chooseUserNamespace(context: EngineContext, container: Container): bool
   const mapped = shared.filter((other) => other.record.state.idRange !== null);
   const [first] = mapped;
   if (first) {
-    if (mapped.some((other) => other !== first && other.record.state.idRange !== first.record.state.idRange)) {
+    if (
+      mapped.some((other) => other !== first && other.record.state.idRange !== first.record.state.idRange)
+    ) {
       throw conflict(
         "cannot share namespaces of containers that have different user namespaces: " +
           "start one of them with the other's, or both with --userns=host",

@@ -1,7 +1,7 @@
 import { BerthError, conflict, notModified } from "../lib/errors.ts";
-import { ZERO_TIME, timestamp } from "../lib/time.ts";
-import type { ExitStatus, Shim } from "../runtime/types.ts";
+import { timestamp, ZERO_TIME } from "../lib/time.ts";
 import { killAll, oomKillCount, removeCgroup } from "../runtime/cgroup/index.ts";
+import type { ExitStatus, Shim } from "../runtime/types.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
@@ -89,7 +89,12 @@ function startExitCode(error: unknown): number {
 }
 
 /** The shim was killed, so nobody will reap: what is left of the container ends with it. */
-async function shimLost(context: EngineContext, container: Container, shim: Shim, error: unknown): Promise<void> {
+async function shimLost(
+  context: EngineContext,
+  container: Container,
+  shim: Shim,
+  error: unknown,
+): Promise<void> {
   context.log.warn("a container's shim died; its processes are ended", {
     container: container.id,
     error: error instanceof Error ? error.message : String(error),

@@ -43,7 +43,10 @@ export async function selectContainers(context: EngineContext, options: ListOpti
 
 /** A filter on states that do not run asks for those, `-a` or not. */
 const impliesAll = (filters: Filters): boolean =>
-  (filters.status?.length ?? 0) > 0 || (filters.exited?.length ?? 0) > 0 || !!filters.before || !!filters.since;
+  (filters.status?.length ?? 0) > 0 ||
+  (filters.exited?.length ?? 0) > 0 ||
+  !!filters.before ||
+  !!filters.since;
 
 function checkFilters(filters: Filters): void {
   for (const name of Object.keys(filters)) if (!KNOWN.has(name)) throw invalid(`invalid filter '${name}'`);
@@ -73,7 +76,10 @@ async function compileOne(context: EngineContext, name: string, values: string[]
     case "id":
       return ({ id }) => values.some((value) => id.startsWith(value) || matchesPattern(id, value));
     case "name":
-      return ({ record }) => values.some((value) => matchesPattern(`/${record.name}`, value) || matchesPattern(record.name, value));
+      return ({ record }) =>
+        values.some(
+          (value) => matchesPattern(`/${record.name}`, value) || matchesPattern(record.name, value),
+        );
     case "status":
       return ({ status }) => values.includes(status);
     case "exited":
@@ -91,13 +97,17 @@ async function compileOne(context: EngineContext, name: string, values: string[]
       return compileAncestor(context, values);
     case "volume":
       return ({ record }) =>
-        values.some((value) => record.mounts.some((mount) => mount.Name === value || mount.Destination === value));
+        values.some((value) =>
+          record.mounts.some((mount) => mount.Name === value || mount.Destination === value),
+        );
     case "network":
       return (container) => values.some((value) => value in (networkSettings(container).Networks ?? {}));
     case "expose":
-      return ({ record }) => values.some((value) => matchesPort(Object.keys(record.config.ExposedPorts ?? {}), value));
+      return ({ record }) =>
+        values.some((value) => matchesPort(Object.keys(record.config.ExposedPorts ?? {}), value));
     case "publish":
-      return ({ record }) => values.some((value) => matchesPort(Object.keys(record.hostConfig.PortBindings ?? {}), value));
+      return ({ record }) =>
+        values.some((value) => matchesPort(Object.keys(record.hostConfig.PortBindings ?? {}), value));
     case "is-task":
       return () => values.every((value) => value === "false" || value === "0");
     default:
@@ -185,7 +195,8 @@ export function statusText({ record }: Container): string {
   switch (state.status) {
     case "running": {
       const health = state.health?.Status;
-      const note = !health || health === "none" ? "" : health === "starting" ? " (health: starting)" : ` (${health})`;
+      const note =
+        !health || health === "none" ? "" : health === "starting" ? " (health: starting)" : ` (${health})`;
       return `Up ${since(state.startedAt)}${note}`;
     }
     case "paused":

@@ -5,7 +5,12 @@ import { invalid } from "../lib/errors.ts";
 import type { ShimLog } from "../runtime/types.ts";
 
 /** What `--log-driver` and `--log-opt` mean for the shim, which writes the log. */
-export function shimLog(hostConfig: HostConfig, config: ContainerConfig, directory: string, id: string): ShimLog {
+export function shimLog(
+  hostConfig: HostConfig,
+  config: ContainerConfig,
+  directory: string,
+  id: string,
+): ShimLog {
   const driver = (hostConfig.LogConfig?.Type ?? "json-file") as ShimLog["driver"];
   const options = hostConfig.LogConfig?.Config ?? {};
   const maxFile = Number(options["max-file"] ?? 1);
@@ -33,7 +38,10 @@ export function logPath(hostConfig: HostConfig, directory: string, id: string): 
 }
 
 /** Labels and variables named in the `labels` and `env` options. */
-function logAttributes(options: Record<string, string>, config: ContainerConfig): Record<string, string> | null {
+function logAttributes(
+  options: Record<string, string>,
+  config: ContainerConfig,
+): Record<string, string> | null {
   const found: Record<string, string> = {};
   for (const name of (options.labels ?? "").split(",").filter(Boolean)) {
     const value = config.Labels?.[name];

@@ -1,23 +1,24 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Container } from "./container.ts";
-import { containerDirectory } from "./create.ts";
-import type { EngineContext } from "./context.ts";
 import type { NetworkFiles } from "./spec/mounts.ts";
 
-/** Writes /etc/hostname, /etc/hosts and /etc/resolv.conf of a container and tells where they are. */
-export function writeNetworkFiles(context: EngineContext, container: Container): NetworkFiles {
+/** Where a container's own /etc/hostname, /etc/hosts and /etc/resolv.conf are on the host. */
+export const networkFiles = (directory: string): NetworkFiles => ({
+  hostname: join(directory, "hostname"),
+  hosts: join(directory, "hosts"),
+  resolvConf: join(directory, "resolv.conf"),
+});
+
+/** Writes them for a start. */
+export function writeNetworkFiles(container: Container, files: NetworkFiles): void {
   const { config, hostConfig } = container.record;
-  const directory = containerDirectory(context, container.id);
-  const files: NetworkFiles = {
-    hostname: join(directory, "hostname"),
-    hosts: join(directory, "hosts"),
-    resolvConf: join(directory, "resolv.conf"),
-  };
   writeFileSync(files.hostname, `${config.Hostname}\n`);
-  writeFileSync(files.hosts, hostConfig.NetworkMode === "host" ? hostFile("/etc/hosts") : hosts(hostConfig.ExtraHosts));
+  writeFileSync(
+    files.hosts,
+    hostConfig.NetworkMode === "host" ? hostFile("/etc/hosts") : hosts(hostConfig.ExtraHosts),
+  );
   writeFileSync(files.resolvConf, resolvConf(hostConfig));
-  return files;
 }
 
 function hosts(extra: string[] | null | undefined): string {

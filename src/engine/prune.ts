@@ -1,15 +1,19 @@
 import type { ContainerPruneResponse } from "@docker/node-sdk";
 import { invalid } from "../lib/errors.ts";
+import { orNull } from "../lib/or-null.ts";
+import { parseTime } from "../lib/parse-time.ts";
 import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { matchesLabel } from "./events.ts";
 import { removeContainer } from "./remove.ts";
 import { writableSize } from "./sizes.ts";
-import { parseTime } from "../lib/parse-time.ts";
 import type { Filters } from "./types.ts";
 
 /** `docker container prune`: removes what does not run. */
-export async function pruneContainers(context: EngineContext, filters: Filters): Promise<ContainerPruneResponse> {
+export async function pruneContainers(
+  context: EngineContext,
+  filters: Filters,
+): Promise<ContainerPruneResponse> {
   const test = compile(filters);
   const deleted: string[] = [];
   let space = 0;
@@ -26,7 +30,7 @@ export async function pruneContainers(context: EngineContext, filters: Filters):
   if (deleted.length > 0 || Object.keys(filters).length === 0) {
     context.events.publish("container", "prune", "", { reclaimed: String(space) });
   }
-  return { ContainersDeleted: deleted.length > 0 ? deleted : (null as unknown as string[]), SpaceReclaimed: space };
+  return { ContainersDeleted: deleted.length > 0 ? deleted : orNull<string[]>(null), SpaceReclaimed: space };
 }
 
 function compile(filters: Filters): (container: Container) => boolean {

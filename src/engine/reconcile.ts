@@ -1,14 +1,13 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { listChildren, killAll, removeCgroup } from "../runtime/cgroup/index.ts";
-import type { Shim } from "../runtime/types.ts";
 import { timestamp } from "../lib/time.ts";
+import { killAll, listChildren, removeCgroup } from "../runtime/cgroup/index.ts";
+import type { Shim } from "../runtime/types.ts";
 import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
-import { cleanUp, follow } from "./lifecycle.ts";
+import { cleanUp, follow, startContainer } from "./lifecycle.ts";
 import { isActive } from "./record.ts";
 import { removeContainer } from "./remove.ts";
-import { startContainer } from "./lifecycle.ts";
 
 /**
  * Makes the world and the records agree after whatever ended the last daemon: running containers are
@@ -70,7 +69,7 @@ async function settle(context: EngineContext, container: Container): Promise<voi
 async function removeOrphans(context: EngineContext): Promise<void> {
   for (const name of listChildren(context.cgroupParent)) {
     const container = context.table.find(name);
-    if (container?.id === name && container.running) continue;
+    if (container && container.id === name && container.running) continue;
     const path = join(context.cgroupParent, name);
     await killAll(path);
     removeCgroup(path);
@@ -92,7 +91,8 @@ async function resume(context: EngineContext, container: Container): Promise<voi
   }
   const wanted =
     state.status === "restarting" ||
-    (state.status === "exited" && (policy === "always" || (policy === "unless-stopped" && !state.stoppedByUser)));
+    (state.status === "exited" &&
+      (policy === "always" || (policy === "unless-stopped" && !state.stoppedByUser)));
   if (!wanted) return;
   state.status = "exited";
   try {

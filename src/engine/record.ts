@@ -1,10 +1,4 @@
-import type {
-  ContainerConfig,
-  Health,
-  HostConfig,
-  MountPoint,
-  NetworkingConfig,
-} from "@docker/node-sdk";
+import type { ContainerConfig, Health, HostConfig, MountPoint, NetworkingConfig } from "@docker/node-sdk";
 import { ZERO_TIME } from "../lib/time.ts";
 
 export type Status = "created" | "running" | "paused" | "restarting" | "removing" | "exited" | "dead";

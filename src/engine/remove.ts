@@ -13,7 +13,11 @@ export interface RemoveOptions {
 }
 
 /** `docker rm`: refuses a running container unless forced, then kills it first. */
-export async function remove(context: EngineContext, container: Container, options: RemoveOptions): Promise<void> {
+export async function remove(
+  context: EngineContext,
+  container: Container,
+  options: RemoveOptions,
+): Promise<void> {
   if (container.status === "removing") {
     throw conflict(`removal of container ${container.id} is already in progress`);
   }

@@ -18,7 +18,8 @@ export function shouldRestart(container: Container, exitCode: number, ranMs: num
   const policy = hostConfig.RestartPolicy?.Name ?? "no";
   const maximum = hostConfig.RestartPolicy?.MaximumRetryCount ?? 0;
   if (state.stoppedByUser || policy === "no" || policy === "") return null;
-  if (policy === "on-failure" && (exitCode === 0 || (maximum > 0 && state.restartCount >= maximum))) return null;
+  if (policy === "on-failure" && (exitCode === 0 || (maximum > 0 && state.restartCount >= maximum)))
+    return null;
   container.restartDelayMs =
     ranMs >= GOOD_RUN_MS || container.restartDelayMs === 0
       ? FIRST_DELAY_MS

@@ -43,7 +43,11 @@ export async function restartContainer(
 }
 
 /** `docker kill`: one signal; throws dockerd's text when there is no process. */
-export async function killContainer(context: EngineContext, container: Container, signal = "KILL"): Promise<void> {
+export async function killContainer(
+  context: EngineContext,
+  container: Container,
+  signal = "KILL",
+): Promise<void> {
   const number = signalNumber(signal || "KILL");
   const { shim } = container;
   if (!container.running || !shim) {
@@ -98,7 +102,8 @@ function markStopped(context: EngineContext, container: Container): void {
   context.table.save(container);
 }
 
-const stopSignal = (container: Container): number => signalNumber(container.record.config.StopSignal || "TERM");
+const stopSignal = (container: Container): number =>
+  signalNumber(container.record.config.StopSignal || "TERM");
 
 /** False when `seconds` passed first; a negative number waits for ever. */
 async function within(promise: Promise<unknown>, seconds: number): Promise<boolean> {

@@ -46,7 +46,11 @@ export function readRootfsFile(roots: readonly string[], path: string, limit = 1
 const split = (path: string): string[] => path.split("/").filter((part) => part !== "" && part !== ".");
 
 /** The topmost layer's entry: its directory's descriptor, which the caller closes, and what it is. */
-function find(roots: readonly string[], directory: string[], name: string): { parent: number; stat: Stats } | null {
+function find(
+  roots: readonly string[],
+  directory: string[],
+  name: string,
+): { parent: number; stat: Stats } | null {
   for (const root of roots) {
     const parent = openDirectory(root, directory);
     if (parent === null) continue;

@@ -11,7 +11,11 @@ export interface NetworkFiles {
 }
 
 /** Every mount below the root, in the order they are made: Docker's own first, then by depth. */
-export function mounts(hostConfig: HostConfig, records: readonly MountRecord[], files: NetworkFiles): Mount[] {
+export function mounts(
+  hostConfig: HostConfig,
+  records: readonly MountRecord[],
+  files: NetworkFiles,
+): Mount[] {
   const base = defaultMounts({ privileged: hostConfig.Privileged, shmSize: hostConfig.ShmSize })
     .filter((mount) => mount.destination !== "/dev/shm" || hostConfig.IpcMode !== "none")
     .map((mount) => (hostConfig.IpcMode === "host" ? hostIpc(mount) : mount));

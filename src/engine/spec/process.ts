@@ -1,5 +1,5 @@
 import type { ContainerConfig, HostConfig } from "@docker/node-sdk";
-import { chooseCapabilities, boundingSet } from "../../runtime/capabilities.ts";
+import { boundingSet, chooseCapabilities } from "../../runtime/capabilities.ts";
 import { defaultCapabilities, defaultPath } from "../../runtime/defaults.ts";
 import type { Capabilities, Process, Rlimit } from "../../runtime/oci.ts";
 import type { ContainerRecord } from "../record.ts";
@@ -38,7 +38,11 @@ export function environment(config: ContainerConfig, home: string): string[] {
 }
 
 /** What a process may do. Only root gets them as effective, as execve(2) would give; a user gains none. */
-export function capabilitySets(hostConfig: HostConfig, uid: number, privileged = hostConfig.Privileged): Capabilities {
+export function capabilitySets(
+  hostConfig: HostConfig,
+  uid: number,
+  privileged = hostConfig.Privileged,
+): Capabilities {
   const { capabilities } = chooseCapabilities(
     { add: hostConfig.CapAdd, drop: hostConfig.CapDrop, privileged },
     defaultCapabilities,

@@ -1,9 +1,9 @@
-import type { HostConfig } from "@docker/node-sdk";
-import { grantDevice, hostDevices, major, minor } from "../../runtime/devices.ts";
-import { defaultDeviceRules, privilegedDeviceRules } from "../../runtime/defaults.ts";
-import type { Device, DeviceRule, Resources, ThrottleDevice } from "../../runtime/oci.ts";
 import { statSync } from "node:fs";
+import type { HostConfig } from "@docker/node-sdk";
 import { invalid } from "../../lib/errors.ts";
+import { defaultDeviceRules, privilegedDeviceRules } from "../../runtime/defaults.ts";
+import { grantDevice, hostDevices, major, minor } from "../../runtime/devices.ts";
+import type { Device, DeviceRule, Resources, ThrottleDevice } from "../../runtime/oci.ts";
 
 /** Limits of a container's cgroups; only what was asked for is set. */
 export function cgroupResources(hostConfig: HostConfig, deviceRules: DeviceRule[]): Resources {
@@ -28,7 +28,10 @@ export function cgroupResources(hostConfig: HostConfig, deviceRules: DeviceRule[
     blockIO: compact({
       weight: hostConfig.BlkioWeight || undefined,
       weightDevice: hostConfig.BlkioWeightDevice?.length
-        ? hostConfig.BlkioWeightDevice.map((device) => ({ ...numbers(device.Path ?? ""), weight: device.Weight ?? 0 }))
+        ? hostConfig.BlkioWeightDevice.map((device) => ({
+            ...numbers(device.Path ?? ""),
+            weight: device.Weight ?? 0,
+          }))
         : undefined,
       throttleReadBpsDevice: throttles(hostConfig.BlkioDeviceReadBps),
       throttleWriteBpsDevice: throttles(hostConfig.BlkioDeviceWriteBps),
@@ -48,7 +51,9 @@ function quota(hostConfig: HostConfig): { quota?: number; period?: number } {
   return { quota: hostConfig.CpuQuota || undefined, period: hostConfig.CpuPeriod || undefined };
 }
 
-function throttles(devices: { Path?: string; Rate?: number }[] | null | undefined): ThrottleDevice[] | undefined {
+function throttles(
+  devices: { Path?: string; Rate?: number }[] | null | undefined,
+): ThrottleDevice[] | undefined {
   if (!devices?.length) return undefined;
   return devices.map((device) => ({ ...numbers(device.Path ?? ""), rate: device.Rate ?? 0 }));
 }

@@ -28,7 +28,11 @@ const MAX_ID = 0x7fffffff;
  * What `--user` and `--group-add` mean in this root filesystem: names and numbers by its passwd(5)
  * and group(5), as Docker resolves them. `roots` as for readRootfsFile.
  */
-export function resolveUser(roots: readonly string[], user: string, groupAdd: readonly string[] = []): ResolvedUser {
+export function resolveUser(
+  roots: readonly string[],
+  user: string,
+  groupAdd: readonly string[] = [],
+): ResolvedUser {
   const passwd = parsePasswd(readRootfsFile(roots, "/etc/passwd"));
   const groups = parseGroup(readRootfsFile(roots, "/etc/group"));
   const colon = user.indexOf(":");
@@ -44,7 +48,11 @@ export function resolveUser(roots: readonly string[], user: string, groupAdd: re
   };
   const extra = new Set<number>();
   if (groupPart !== "") {
-    resolved.gid = findGroup(groups, groupPart, `unable to find group ${groupPart}: no matching entries in group file`);
+    resolved.gid = findGroup(
+      groups,
+      groupPart,
+      `unable to find group ${groupPart}: no matching entries in group file`,
+    );
   } else if (entry.name !== "") {
     for (const group of groups) if (group.members.includes(entry.name)) extra.add(group.gid);
   }
