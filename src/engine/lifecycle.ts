@@ -116,14 +116,15 @@ function exited(context: EngineContext, container: Container, shim: Shim, status
     container.stopped();
     const restart = shouldRestart(container, status.exitCode, status.at.getTime() - startedMs);
     state.status = restart ? "restarting" : "exited";
-    cleanUp(context, container);
     context.table.save(container);
-    await shim.dispose();
     containerEvent(context, container, "die", {
       exitCode: String(status.exitCode),
       execDuration: String(Math.max(0, Math.floor((status.at.getTime() - startedMs) / 1000))),
     });
     container.notifyExit();
+    // Nobody needs to wait for the clearing up but the next start or removal, which wait for the lock.
+    cleanUp(context, container);
+    await shim.dispose();
     if (restart) scheduleRestart(context, container, restart);
     else if (container.record.hostConfig.AutoRemove) await autoRemove(context, container);
   });
