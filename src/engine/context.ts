@@ -1,5 +1,6 @@
-import type { ImageStore } from "../image/index.ts";
+import type { Images } from "../image/types.ts";
 import type { Logger } from "../lib/log.ts";
+import type { CgroupHost } from "../runtime/cgroup/support.ts";
 import type { Runtime } from "../runtime/types.ts";
 import type { State } from "../state/index.ts";
 import type { EventBus } from "./events.ts";
@@ -14,8 +15,9 @@ export interface EngineContext {
   readonly cgroupParent: string;
   readonly table: ContainerTable;
   readonly events: EventBus;
-  readonly images: ImageStore;
+  readonly images: Images;
   readonly runtime: Runtime;
+  readonly cgroups: CgroupHost;
   readonly idRanges: IdRanges;
   readonly log: Logger;
 }

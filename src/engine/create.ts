@@ -21,10 +21,10 @@ export async function createContainer(
   const { table, images } = context;
   const wanted = options.name ? checkName(options.name) : null;
   const hostConfig = normalizeHostConfig(request.HostConfig);
-  const image = await images.resolve(request.Image ?? "", { platform: options.platform });
+  const image = await images.resolve(request.Image ?? "");
 
   const id = newId();
-  const config = mergeConfig(request, image.config.config ?? {}, id);
+  const config = mergeConfig(request, image.document.config ?? {}, id);
   const { path, args } = commandLine(config);
   if (config.StopSignal) signalNumber(config.StopSignal);
   const name = wanted ?? generateName((candidate) => table.hasName(candidate));

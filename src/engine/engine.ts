@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
-import { type ImageStore, openImageStore } from "../image/index.ts";
+import { ImageStore } from "../image/index.ts";
+import type { Images } from "../image/types.ts";
 import { type Logger, silentLogger } from "../lib/log.ts";
+import { detectCgroups } from "../runtime/cgroup/support.ts";
 import { openRuntime } from "../runtime/index.ts";
 import { openState } from "../state/index.ts";
 import { ContainerVerbs } from "./containers.ts";
@@ -32,7 +34,7 @@ const DEFAULT_EXEC_ROOT = "/run/berth";
 export class Engine {
   readonly containers: Containers;
   readonly execs: Execs;
-  readonly images: ImageStore;
+  readonly images: Images;
   readonly system: System;
   readonly #context: EngineContext;
 
@@ -64,6 +66,7 @@ export class Engine {
         events,
         images: await openImageStore(state),
         runtime: await openRuntime({ execRoot, dataRoot }),
+        cgroups: detectCgroups(),
         idRanges: new IdRanges(dataRoot),
         log,
       };

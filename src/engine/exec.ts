@@ -68,7 +68,7 @@ export class ExecTable implements Execs {
     const size = options.consoleSize ?? (height > 0 && width > 0 ? { height, width } : undefined);
     containerEvent(this.#context, container, `exec_start: ${(config.Cmd ?? []).join(" ")}`, { execID: id });
     try {
-      const spec = await execSpec(this.#context, container);
+      const spec = execSpec(this.#context, container);
       exec.shim = await this.#context.runtime.exec({
         id,
         containerId: container.id,

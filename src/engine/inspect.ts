@@ -13,14 +13,14 @@ import { logPath } from "./log-options.ts";
 import { isActive, type MountRecord, type StateRecord } from "./record.ts";
 
 /** A container as `docker inspect` shows it. */
-export async function inspectContainer(
+export function inspectContainer(
   context: EngineContext,
   container: Container,
   sizes: { SizeRw: number; SizeRootFs: number } | null,
-): Promise<ContainerInspectResponse> {
+): ContainerInspectResponse {
   const { record } = container;
   const directory = containerDirectory(context, record.id);
-  const layers = await context.images.layers(record.imageId);
+  const layers = context.images.layersOf(record.id);
   return {
     Id: record.id,
     Created: record.created,

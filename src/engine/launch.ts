@@ -18,10 +18,10 @@ import { maybeSeccomp } from "./spec/seccomp.ts";
 import { resolveUser } from "./spec/user.ts";
 
 /** Everything the runtime needs to run a container now. Takes an id range, recorded in the container's state. */
-export async function buildLaunch(context: EngineContext, container: Container): Promise<ContainerLaunch> {
+export function buildLaunch(context: EngineContext, container: Container): ContainerLaunch {
   const { config, hostConfig } = container.record;
   const directory = containerDirectory(context, container.id);
-  const layers = await context.images.layers(container.record.imageId);
+  const layers = context.images.layersOf(container.id);
   writeNetworkFiles(container, networkFiles(directory));
   const spec = buildSpec(context, container, layers, chooseUserNamespace(context, container));
   container.spec = spec;
@@ -42,10 +42,10 @@ export async function buildLaunch(context: EngineContext, container: Container):
 }
 
 /** The spec of a running container, for processes that join it. */
-export async function execSpec(context: EngineContext, container: Container): Promise<Spec> {
+export function execSpec(context: EngineContext, container: Container): Spec {
   if (!container.spec) {
     // Found running by a new daemon: the same spec again, but for who made the user namespace.
-    const layers = await context.images.layers(container.record.imageId);
+    const layers = context.images.layersOf(container.id);
     container.spec = buildSpec(context, container, layers, container.record.state.idRange !== null);
   }
   return container.spec;

@@ -1,6 +1,8 @@
 import { BerthError, conflict, notModified } from "../lib/errors.ts";
 import { timestamp, ZERO_TIME } from "../lib/time.ts";
-import { killAll, oomKillCount, removeCgroup } from "../runtime/cgroup/index.ts";
+import { oomKillCount } from "../runtime/cgroup/oom.ts";
+import { killAll } from "../runtime/cgroup/processes.ts";
+import { removeCgroup } from "../runtime/cgroup/remove.ts";
 import type { ExitStatus, Shim } from "../runtime/types.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
@@ -22,9 +24,9 @@ export async function startLocked(context: EngineContext, container: Container):
   state.idRange = null;
   let shim: Shim;
   try {
-    shim = await context.runtime.start(await buildLaunch(context, container));
+    shim = await context.runtime.start(buildLaunch(context, container));
   } catch (error) {
-    startFailed(context, container, error);
+    await startFailed(context, container, error);
     throw error;
   }
   state.status = "running";
@@ -67,12 +69,12 @@ function refuseStart(container: Container): void {
   }
 }
 
-function startFailed(context: EngineContext, container: Container, error: unknown): void {
+async function startFailed(context: EngineContext, container: Container, error: unknown): Promise<void> {
   const { state } = container.record;
   state.exitCode = startExitCode(error);
   state.error = error instanceof Error ? error.message : String(error);
   state.pid = 0;
-  cleanUp(context, container);
+  await cleanUp(context, container);
   for (const pending of container.pendingAttaches) pending.failed(error);
   container.pendingAttaches.clear();
   if (state.status === "restarting") state.status = "exited";
@@ -99,7 +101,7 @@ async function shimLost(
     container: container.id,
     error: error instanceof Error ? error.message : String(error),
   });
-  await killAll(container.record.cgroupPath);
+  await killAll(context.cgroups, container.record.cgroupPath);
   await exited(context, container, shim, { exitCode: 137, signal: 9, oomKilled: false, at: new Date() });
 }
 
@@ -108,7 +110,7 @@ function exited(context: EngineContext, container: Container, shim: Shim, status
     if (container.shim !== shim) return;
     const { state } = container.record;
     const startedMs = Date.parse(state.startedAt);
-    state.oomKilled = status.oomKilled || oomKillCount(container.record.cgroupPath) > 0;
+    state.oomKilled = status.oomKilled || oomKillCount(context.cgroups, container.record.cgroupPath) > 0;
     state.exitCode = status.exitCode;
     state.pid = 0;
     state.finishedAt = timestamp();
@@ -123,7 +125,7 @@ function exited(context: EngineContext, container: Container, shim: Shim, status
     });
     container.notifyExit();
     // Nobody needs to wait for the clearing up but the next start or removal, which wait for the lock.
-    cleanUp(context, container);
+    await cleanUp(context, container);
     await shim.dispose();
     if (restart) scheduleRestart(context, container, restart);
     else if (container.record.hostConfig.AutoRemove) await autoRemove(context, container);
@@ -140,9 +142,9 @@ async function autoRemove(context: EngineContext, container: Container): Promise
 }
 
 /** Gives back what a stopped container does not need. Runs twice without harm. */
-export function cleanUp(context: EngineContext, container: Container): void {
+export async function cleanUp(context: EngineContext, container: Container): Promise<void> {
   const { state, cgroupPath } = container.record;
-  removeCgroup(cgroupPath);
+  await removeCgroup(context.cgroups, cgroupPath);
   if (state.idRange !== null) context.idRanges.release(state.idRange);
   state.idRange = null;
 }

@@ -1,5 +1,5 @@
 import type { ContainerSummary } from "@docker/node-sdk";
-import { invalid } from "../lib/errors.ts";
+import { BerthError, invalid } from "../lib/errors.ts";
 import { humanDuration } from "../lib/human.ts";
 import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
@@ -124,20 +124,19 @@ function compileOrder(context: EngineContext, name: string, values: string[]): T
   };
 }
 
-/** Containers of an image or of one that descends from it: whose layers it begins. */
+/** Containers of an image or of one that descends from it: whose layers begin with the image's. */
 async function compileAncestor(context: EngineContext, values: string[]): Promise<Test> {
   const wanted: string[][] = [];
   for (const value of values) {
-    const image = await context.images.find(value);
-    if (image) wanted.push([...(await context.images.layers(image))].reverse());
+    try {
+      wanted.push((await context.images.resolve(value)).layers.toReversed());
+    } catch (error) {
+      // No container descends from an image that is not there.
+      if (!(error instanceof BerthError && error.code === "NOT_FOUND")) throw error;
+    }
   }
-  const layersOf = new Map<string, string[]>();
-  for (const { record } of context.table.all()) {
-    if (layersOf.has(record.imageId)) continue;
-    layersOf.set(record.imageId, [...(await context.images.layers(record.imageId))].reverse());
-  }
-  return ({ record }) => {
-    const own = layersOf.get(record.imageId) ?? [];
+  return ({ id }) => {
+    const own = context.images.layersOf(id).toReversed();
     return wanted.some((layers) => layers.every((layer, index) => own[index] === layer));
   };
 }

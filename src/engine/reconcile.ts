@@ -1,7 +1,8 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { timestamp } from "../lib/time.ts";
-import { killAll, listChildren, removeCgroup } from "../runtime/cgroup/index.ts";
+import { childNames, killAll, mainDirectory } from "../runtime/cgroup/processes.ts";
+import { removeCgroup } from "../runtime/cgroup/remove.ts";
 import type { Shim } from "../runtime/types.ts";
 import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
@@ -56,23 +57,23 @@ function adopt(context: EngineContext, container: Container, shim: Shim): void {
 async function settle(context: EngineContext, container: Container): Promise<void> {
   const { state, cgroupPath } = container.record;
   if (!isActive(state.status)) return;
-  await killAll(cgroupPath);
+  await killAll(context.cgroups, cgroupPath);
   state.status = "exited";
   state.exitCode = 137;
   state.finishedAt = timestamp();
   state.pid = 0;
-  cleanUp(context, container);
+  await cleanUp(context, container);
   context.table.save(container);
 }
 
 /** Cgroups and directories below our own roots that no container explains. */
 async function removeOrphans(context: EngineContext): Promise<void> {
-  for (const name of listChildren(context.cgroupParent)) {
+  for (const name of childNames(mainDirectory(context.cgroups, context.cgroupParent))) {
     const container = context.table.find(name);
     if (container && container.id === name && container.running) continue;
     const path = join(context.cgroupParent, name);
-    await killAll(path);
-    removeCgroup(path);
+    await killAll(context.cgroups, path);
+    await removeCgroup(context.cgroups, path);
   }
   const { containers } = context.state.paths;
   for (const name of readdirSync(containers)) {

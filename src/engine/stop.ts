@@ -55,7 +55,7 @@ export async function killContainer(
   }
   if (number === SIGKILL || number === stopSignal(container)) markStopped(context, container);
   await shim.signal(number);
-  if (number === SIGKILL && container.status === "paused") await thaw(context, container);
+  if (number === SIGKILL && container.status === "paused") thaw(context, container);
   containerEvent(context, container, "kill", { signal: String(number) });
 }
 
@@ -85,7 +85,7 @@ async function send(context: EngineContext, container: Container, signal: number
   await shim.signal(signal);
   containerEvent(context, container, "kill", { signal: String(signal) });
   // A frozen process gets its signal when it is thawed.
-  if (container.status === "paused") await thaw(context, container);
+  if (container.status === "paused") thaw(context, container);
 }
 
 /** Between two runs there is no process: the restart is called off. */
