@@ -1,0 +1,175 @@
+// A container's life with the real docker CLI: what it prints and how it exits.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { TestDaemon, until } from "../support/daemon.ts";
+
+let daemon: TestDaemon;
+before(async () => {
+  daemon = await TestDaemon.start("lifecycle");
+});
+after(async () => {
+  await daemon.end();
+  assert.deepEqual(daemon.leftovers(), []);
+});
+
+const state = (name: string, field: string): Promise<string> =>
+  daemon.ok(["inspect", "-f", `{{.State.${field}}}`, name]);
+
+test("run prints the output and exits with the container's code", async () => {
+  const result = await daemon.docker([
+    "run",
+    "--rm",
+    "busybox",
+    "sh",
+    "-c",
+    "echo out; echo err >&2; exit 7",
+  ]);
+  assert.deepEqual(result, { code: 7, stdout: "out\n", stderr: "err\n" });
+  assert.equal(await daemon.ok(["ps", "-aq"]), "");
+});
+
+test("run -i passes stdin and its end", async () => {
+  const input = "line\n".repeat(100_000);
+  const result = await daemon.docker(["run", "--rm", "-i", "busybox", "wc", "-l"], { input });
+  assert.equal(result.stdout.trim(), "100000");
+});
+
+test("large output arrives whole", async () => {
+  const { stdout } = await daemon.docker(["run", "--rm", "busybox", "seq", "1", "200000"]);
+  assert.equal(stdout.trimEnd().split("\n").length, 200_000);
+});
+
+test("run -d prints the id; stop ends it by SIGTERM, kill by SIGKILL", async () => {
+  const id = await daemon.ok([
+    "run",
+    "-d",
+    "--name",
+    "one",
+    "busybox",
+    "sh",
+    "-c",
+    "trap 'exit 5' TERM; while :; do sleep 0.1; done",
+  ]);
+  assert.match(id, /^[0-9a-f]{64}$/);
+  assert.equal(await state("one", "Status"), "running");
+  assert.equal(await daemon.ok(["stop", "one"]), "one");
+  assert.equal(await state("one", "ExitCode"), "5");
+  await daemon.ok(["start", "one"]);
+  await daemon.ok(["kill", "one"]);
+  assert.equal(await daemon.ok(["wait", "one"]), "137");
+  assert.equal(await daemon.ok(["rm", "one"]), "one");
+});
+
+test("start -a shows the output and exits with the code", async () => {
+  await daemon.ok(["create", "--name", "again", "busybox", "sh", "-c", "echo hello; exit 4"]);
+  const result = await daemon.docker(["start", "-a", "again"]);
+  assert.deepEqual(result, { code: 4, stdout: "hello\n", stderr: "" });
+  await daemon.ok(["rm", "again"]);
+});
+
+test("a command that is not there: 127, one that may not run: 126", async () => {
+  const missing = await daemon.docker(["run", "--rm", "busybox", "no-such-command"]);
+  assert.equal(missing.code, 127);
+  assert.match(missing.stderr, /exec: "no-such-command": executable file not found in \$PATH/);
+  const forbidden = await daemon.docker(["run", "--rm", "busybox", "/etc/passwd"]);
+  assert.equal(forbidden.code, 126);
+  assert.match(forbidden.stderr, /exec: "\/etc\/passwd": permission denied/);
+  assert.equal(await daemon.ok(["ps", "-aq"]), "");
+});
+
+test("what is refused by the daemon exits 125", async () => {
+  for (const args of [
+    ["run", "--rm", "no-such-image"],
+    ["run", "--rm", "--restart", "sometimes", "busybox"],
+    ["run", "--rm", "--name", "!", "busybox"],
+    ["run", "--rm", "--runtime", "nothing", "busybox"],
+    ["run", "--rm", "--pid", "nowhere", "busybox"],
+  ]) {
+    const result = await daemon.docker(args);
+    assert.equal(result.code, 125, `${args.join(" ")}: ${result.stderr}`);
+  }
+});
+
+test("a name is taken once", async () => {
+  const id = await daemon.ok(["create", "--name", "taken", "busybox"]);
+  const { code, stderr } = await daemon.docker(["create", "--name", "taken", "busybox"]);
+  assert.equal(code, 1);
+  assert.match(stderr, new RegExp(`The container name "/taken" is already in use by container "${id}"`));
+  await daemon.ok(["rename", "taken", "free"]);
+  await daemon.ok(["create", "--name", "taken", "busybox"]);
+  await daemon.ok(["rm", "taken", "free"]);
+});
+
+test("restart policies: on-failure counts, always goes on until stopped", async () => {
+  await daemon.ok(["run", "-d", "--name", "fails", "--restart", "on-failure:2", "busybox", "false"]);
+  await until("two restarts", async () => (await state("fails", "Status")) === "exited");
+  assert.equal(await daemon.ok(["inspect", "-f", "{{.RestartCount}}", "fails"]), "2");
+  await daemon.ok(["run", "-d", "--name", "always", "--restart", "always", "busybox", "true"]);
+  await until(
+    "a restart",
+    async () => Number(await daemon.ok(["inspect", "-f", "{{.RestartCount}}", "always"])) > 1,
+  );
+  await daemon.ok(["stop", "always"]);
+  assert.equal(await state("always", "Status"), "exited");
+  await daemon.ok(["rm", "fails", "always"]);
+});
+
+test("pause stops and unpause goes on", async () => {
+  await daemon.ok(["run", "-d", "--name", "paused", "busybox", "sleep", "100"]);
+  await daemon.ok(["pause", "paused"]);
+  assert.equal(await state("paused", "Status"), "paused");
+  const exec = await daemon.docker(["exec", "paused", "true"]);
+  assert.match(exec.stderr, /is paused, unpause the container before exec/);
+  await daemon.ok(["unpause", "paused"]);
+  assert.equal(await daemon.ok(["exec", "paused", "echo", "on"]), "on");
+  await daemon.ok(["rm", "-f", "paused"]);
+});
+
+test("a daemon's stop leaves containers running, its start finds them", async () => {
+  await daemon.ok([
+    "run",
+    "-d",
+    "--name",
+    "stays",
+    "busybox",
+    "sh",
+    "-c",
+    "while :; do echo tick; sleep 0.1; done",
+  ]);
+  const pid = await state("stays", "Pid");
+  await daemon.ok(["run", "-d", "--name", "ends", "busybox", "sh", "-c", "sleep 0.3; exit 9"]);
+  await daemon.down();
+  await new Promise((done) => setTimeout(done, 500));
+  await daemon.up();
+  assert.equal(await state("stays", "Pid"), pid);
+  assert.equal(await daemon.ok(["exec", "stays", "echo", "there"]), "there");
+  assert.equal(await state("ends", "ExitCode"), "9");
+  await daemon.ok(["rm", "-f", "stays", "ends"]);
+});
+
+test("--cidfile, --init, --stop-signal and labels", async () => {
+  const cidfile = `${daemon.directory}/cid`;
+  const id = await daemon.ok([
+    "run",
+    "-d",
+    "--cidfile",
+    cidfile,
+    "--init",
+    "--stop-signal",
+    "USR1",
+    "-l",
+    "a=b",
+    "busybox",
+    "sleep",
+    "100",
+  ]);
+  assert.equal(
+    await daemon.ok(["inspect", "-f", "{{.Config.StopSignal}} {{.Config.Labels.a}}", id]),
+    "USR1 b",
+  );
+  assert.equal(await daemon.ok(["ps", "-q", "--no-trunc", "-f", "label=a=b"]), id);
+  assert.match(await daemon.ok(["exec", id, "ps"]), /^\s*1 root .*init/m);
+  await daemon.ok(["stop", id]);
+  assert.equal(await state(id, "ExitCode"), "138");
+  await daemon.ok(["rm", id]);
+});
