@@ -21,6 +21,14 @@ export interface PendingAttach {
   failed(error: unknown): void;
 }
 
+/** What probes a container's health. */
+export interface HealthMonitor {
+  /** Ends the probing because the container does not run on. */
+  stop(): void;
+  /** Ends the probing because the engine closes; the state stays. */
+  close(): void;
+}
+
 /** A container in memory: its record, its process while it runs, and those who wait for it. */
 export class Container {
   readonly record: ContainerRecord;
@@ -30,6 +38,8 @@ export class Container {
   shim: Shim | null = null;
   /** What its process was started with, for processes that join it. */
   spec: Spec | null = null;
+  /** Probes its health while it runs, when it has a health check. */
+  health: HealthMonitor | null = null;
   /** The last pause before a restart; 0 when the next failure is the first. */
   restartDelayMs = 0;
   readonly pendingAttaches = new Set<PendingAttach>();

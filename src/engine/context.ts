@@ -4,6 +4,7 @@ import type { CgroupHost } from "../runtime/cgroup/support.ts";
 import type { Runtime } from "../runtime/types.ts";
 import type { State } from "../state/index.ts";
 import type { EventBus } from "./events.ts";
+import type { ExecTable } from "./exec.ts";
 import type { IdRanges } from "./id-ranges.ts";
 import type { ContainerTable } from "./table.ts";
 
@@ -15,6 +16,7 @@ export interface EngineContext {
   readonly cgroupParent: string;
   readonly table: ContainerTable;
   readonly events: EventBus;
+  readonly execs: ExecTable;
   readonly images: Images;
   readonly runtime: Runtime;
   readonly cgroups: CgroupHost;

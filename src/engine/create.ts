@@ -8,6 +8,7 @@ import { commandLine, mergeConfig } from "./config.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
+import { validateHealthcheck } from "./health-config.ts";
 import { normalizeHostConfig } from "./host-config.ts";
 import { checkName, generateName } from "./names.ts";
 import { initialState } from "./record.ts";
@@ -26,6 +27,7 @@ export async function createContainer(
   const id = newId();
   const config = mergeConfig(request, image.document.config ?? {}, id);
   const { path, args } = commandLine(config);
+  validateHealthcheck(config.Healthcheck);
   if (config.StopSignal) signalNumber(config.StopSignal);
   const name = wanted ?? generateName((candidate) => table.hasName(candidate));
 

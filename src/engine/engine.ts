@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { ImageStore } from "../image/index.ts";
-import type { Images } from "../image/types.ts";
+import type { Images, ImageUser } from "../image/types.ts";
 import { type Logger, silentLogger } from "../lib/log.ts";
 import { detectCgroups } from "../runtime/cgroup/support.ts";
-import { openRuntime } from "../runtime/index.ts";
+import { LinuxRuntime } from "../runtime/runtime.ts";
 import { openState } from "../state/index.ts";
+import type { Container } from "./container.ts";
 import { ContainerVerbs } from "./containers.ts";
 import type { EngineContext } from "./context.ts";
 import { EventBus } from "./events.ts";
@@ -41,7 +43,7 @@ export class Engine {
   private constructor(context: EngineContext) {
     this.#context = context;
     this.containers = new ContainerVerbs(context);
-    this.execs = new ExecTable(context);
+    this.execs = context.execs;
     this.images = context.images;
     this.system = new SystemVerbs(context);
   }
@@ -58,18 +60,32 @@ export class Engine {
     const state = openState(dataRoot);
     try {
       const events = new EventBus();
+      const table = new ContainerTable(state.db);
+      const images = new ImageStore({
+        state,
+        log,
+        users: () => table.all().map(imageUser),
+        onEvent: ({ action, id, attributes }) => events.publish("image", action, id, attributes),
+        builtin: { hello: builtinHello },
+      });
+      await images.recover();
       const context: EngineContext = {
         state,
         execRoot,
         cgroupParent: cgroupParent(dataRoot),
-        table: new ContainerTable(state.db),
+        table,
         events,
-        images: await openImageStore(state),
-        runtime: await openRuntime({ execRoot, dataRoot }),
+        // It needs the context that it is part of, but not before someone executes something.
+        get execs() {
+          return execs;
+        },
+        images,
+        runtime: new LinuxRuntime({ execRoot }),
         cgroups: detectCgroups(),
         idRanges: new IdRanges(dataRoot),
         log,
       };
+      const execs = new ExecTable(context);
       await reconcile(context);
       return new Engine(context);
     } catch (error) {
@@ -80,10 +96,20 @@ export class Engine {
 
   /** Lets go of the data root. Containers run on; the next `open` finds them. */
   async close(): Promise<void> {
+    for (const container of this.#context.table.all()) container.health?.close();
     await this.#context.runtime.close();
     this.#context.state.close();
   }
 }
+
+/** The image `hello`, made at build time. */
+const builtinHello = fileURLToPath(new URL("../../native/build/hello.tar", import.meta.url));
+
+const imageUser = (container: Container): ImageUser => ({
+  containerId: container.id,
+  imageId: container.record.imageId,
+  running: container.running,
+});
 
 /** Each data root has a parent cgroup of its own, so that what is found below it is known to be ours. */
 function cgroupParent(dataRoot: string): string {

@@ -72,14 +72,18 @@ function matches(event: EventMessage, filters: Filters, since: Date | undefined,
   );
 }
 
+/** Actions that carry more than their name: "exec_start: sh -c …", "health_status: healthy". */
+const PREFIXED = new Set(["health_status", "exec_create", "exec_start"]);
+
 function matchesFilter(event: EventMessage, name: string, values: string[]): boolean {
   const attributes = event.Actor?.Attributes ?? {};
   const id = event.Actor?.ID ?? "";
   const action = event.Action ?? "";
   switch (name) {
     case "event":
-      // "exec_start: sh" and "health_status: healthy" answer to their first word too.
-      return values.some((value) => action === value || action.startsWith(`${value}:`));
+      return values.some((value) => PREFIXED.has(value))
+        ? values.some((value) => action.startsWith(value))
+        : values.includes(action);
     case "type":
       return values.includes(event.Type ?? "");
     case "scope":
@@ -87,35 +91,26 @@ function matchesFilter(event: EventMessage, name: string, values: string[]): boo
     case "label":
       return values.every((value) => matchesLabel(attributes, value));
     case "image":
-      return matchesActor(
-        "image",
-        event.Type === "image" ? [id, attributes.name] : [attributes.image],
-        values,
-      );
+      return matchesImage(values, id, (event.Type === "image" ? attributes.name : attributes.image) ?? "");
     case "container":
     case "volume":
     case "network":
     case "daemon":
     case "plugin":
-      return event.Type === name
-        ? matchesActor(name, [id, attributes.name], values)
-        : name in attributes && matchesActor(name, [attributes[name]], values);
+    case "service":
+    case "node":
+    case "secret":
+    case "config":
+      // As in dockerd the kind of the actor is left to the filter "type".
+      return values.some((value) => id.startsWith(value) || (attributes.name ?? "").startsWith(value));
     default:
       return true;
   }
 }
 
-function matchesActor(kind: string, names: (string | undefined)[], values: string[]): boolean {
-  return values.some((value) =>
-    names.some(
-      (name) =>
-        name !== undefined &&
-        (name === value ||
-          (kind !== "image" && /^[0-9a-f]{4,}$/.test(value) && name.startsWith(value)) ||
-          (kind === "image" && stripTag(name) === value)),
-    ),
-  );
-}
+/** By id or name, either with its tag or without. */
+const matchesImage = (values: string[], id: string, name: string): boolean =>
+  [id, name, stripTag(id), stripTag(name)].some((candidate) => values.includes(candidate));
 
 const stripTag = (reference: string): string => reference.replace(/:[^:/]+$/, "");
 

@@ -24,6 +24,7 @@ interface Exec {
   state: "created" | "running" | "exited";
   exitCode: number | null;
   pid: number;
+  ended: PromiseWithResolvers<number>;
 }
 
 /** Further processes in running containers. */
@@ -47,6 +48,7 @@ export class ExecTable implements Execs {
       state: "created",
       exitCode: null,
       pid: 0,
+      ended: Promise.withResolvers(),
     };
     this.#execs.set(exec.id, exec);
     container.execIds.add(exec.id);
@@ -130,6 +132,17 @@ export class ExecTable implements Execs {
     await shim.resize(size);
   }
 
+  /** Resolves with the exit code when the process has ended. */
+  wait(id: string): Promise<number> {
+    return this.#get(id).ended.promise;
+  }
+
+  /** Sends a signal; nothing when the process has ended already. */
+  async kill(id: string, signal: number): Promise<void> {
+    const { shim, state } = this.#get(id);
+    if (shim && state === "running") await shim.signal(signal);
+  }
+
   #get(id: string): Exec {
     const exec = this.#execs.get(id);
     if (exec) return exec;
@@ -152,6 +165,7 @@ export class ExecTable implements Execs {
   #finish(exec: Exec, exitCode: number): void {
     exec.state = "exited";
     exec.exitCode = exitCode;
+    exec.ended.resolve(exitCode);
     exec.container.execIds.delete(exec.id);
     setTimeout(() => this.#execs.delete(exec.id), KEEP_MS).unref();
   }

@@ -99,7 +99,8 @@ function normalizeLogConfig(given: HostConfig): HostConfig["LogConfig"] {
   return { Type: type, Config: bounded ? { ...DEFAULT_LOG, ...options } : options };
 }
 
-function checkRestartPolicy(given: HostConfig): void {
+/** Throws for a policy that Docker does not know or that contradicts itself. */
+export function checkRestartPolicy(given: HostConfig): void {
   const name = given.RestartPolicy?.Name ?? "";
   const retries = given.RestartPolicy?.MaximumRetryCount ?? 0;
   if (!RESTART_POLICIES.has(name)) {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { conflict, notFound } from "../lib/errors.ts";
 import { defaultSysctls } from "../runtime/defaults.ts";
-import { hostLimits } from "../runtime/host.ts";
+import { kernelFeatures } from "../runtime/machine.ts";
 import type { Spec } from "../runtime/oci.ts";
 import type { ContainerLaunch } from "../runtime/types.ts";
 import type { Container } from "./container.ts";
@@ -14,7 +14,6 @@ import { mounts } from "./spec/mounts.ts";
 import { namespaces, sharedWith } from "./spec/namespaces.ts";
 import { initProcess } from "./spec/process.ts";
 import { cgroupResources, devices } from "./spec/resources.ts";
-import { maybeSeccomp } from "./spec/seccomp.ts";
 import { resolveUser } from "./spec/user.ts";
 
 /** Everything the runtime needs to run a container now. Takes an id range, recorded in the container's state. */
@@ -83,7 +82,6 @@ function buildSpec(
       devices: grant.devices,
       cgroupsPath: record.cgroupPath,
       resources: cgroupResources(hostConfig, grant.rules),
-      ...maybeSeccomp(hostConfig, process.capabilities?.bounding ?? []),
       sysctl: {
         ...(ownNetwork ? defaultSysctls(idRange === null ? undefined : RANGE_SIZE) : {}),
         ...hostConfig.Sysctls,
@@ -121,7 +119,7 @@ function chooseUserNamespace(context: EngineContext, container: Container): bool
     return `/proc/${runningPid(context, first.id)}/ns/user`;
   }
   if (shared.length > 0 || hostConfig.UsernsMode === "host" || hostConfig.Privileged) return false;
-  if (!hostLimits().idmappedOverlay) return false;
+  if (!kernelFeatures().idmappedOverlay) return false;
   state.idRange = context.idRanges.take();
   return true;
 }

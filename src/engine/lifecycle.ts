@@ -7,6 +7,7 @@ import type { ExitStatus, Shim } from "../runtime/types.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
+import { resetHealth, watchHealth } from "./health.ts";
 import { buildLaunch } from "./launch.ts";
 import { removeContainer } from "./remove.ts";
 import { scheduleRestart, shouldRestart } from "./restart.ts";
@@ -37,6 +38,7 @@ export async function startLocked(context: EngineContext, container: Container):
   state.stoppedByUser = false;
   state.startedAt = timestamp();
   state.finishedAt = ZERO_TIME;
+  resetHealth(container);
   follow(context, container, shim);
   context.table.save(container);
   containerEvent(context, container, "start");
@@ -50,6 +52,7 @@ export function follow(context: EngineContext, container: Container, shim: Shim)
   shim.onOom(() => {
     containerEvent(context, container, "oom");
   });
+  watchHealth(context, container);
   shim.exited.then(
     (status) => exited(context, container, shim, status),
     (error: unknown) => shimLost(context, container, shim, error),

@@ -3,6 +3,7 @@ import { freeze, thaw as thawGroup } from "../runtime/cgroup/freeze.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
+import { watchHealth } from "./health.ts";
 
 /** `docker pause`: the freezer stops every process of the container where it is. */
 export function pauseContainer(context: EngineContext, container: Container): Promise<void> {
@@ -14,6 +15,7 @@ export function pauseContainer(context: EngineContext, container: Container): Pr
     if (container.status !== "running") throw conflict(`Container ${container.id} is not running`);
     await freeze(context.cgroups, container.record.cgroupPath);
     container.record.state.status = "paused";
+    container.health?.stop();
     context.table.save(container);
     containerEvent(context, container, "pause");
   });
@@ -31,5 +33,6 @@ export function unpauseContainer(context: EngineContext, container: Container): 
 export function thaw(context: EngineContext, container: Container): void {
   thawGroup(context.cgroups, container.record.cgroupPath);
   container.record.state.status = "running";
+  watchHealth(context, container);
   context.table.save(container);
 }

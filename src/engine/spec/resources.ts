@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import type { HostConfig } from "@docker/node-sdk";
 import { invalid } from "../../lib/errors.ts";
-import { defaultDeviceRules, privilegedDeviceRules } from "../../runtime/defaults.ts";
+import { defaultDeviceRules, defaultDevices, privilegedDeviceRules } from "../../runtime/defaults.ts";
 import { grantDevice, hostDevices, major, minor } from "../../runtime/devices.ts";
 import type { Device, DeviceRule, Resources, ThrottleDevice } from "../../runtime/oci.ts";
 
@@ -72,11 +72,12 @@ const compact = <T extends object>(object: T): T | undefined => {
   return entries.length > 0 ? (Object.fromEntries(entries) as T) : undefined;
 };
 
-/** Device nodes beyond the default ones, and what the devices cgroup allows. */
+/** Device nodes, and what the devices cgroup allows. */
 export function devices(hostConfig: HostConfig): { devices: Device[]; rules: DeviceRule[] } {
-  if (hostConfig.Privileged) return { devices: hostDevices(), rules: [...privilegedDeviceRules] };
+  if (hostConfig.Privileged)
+    return { devices: withDefaults(hostDevices()), rules: [...privilegedDeviceRules] };
   const rules = [...defaultDeviceRules];
-  const nodes: Device[] = [];
+  const nodes: Device[] = [...defaultDevices];
   for (const wish of hostConfig.Devices ?? []) {
     const host = wish.PathOnHost ?? "";
     const grant = grantDevice(host, wish.PathInContainer || host, wish.CgroupPermissions || "rwm");
@@ -86,6 +87,11 @@ export function devices(hostConfig: HostConfig): { devices: Device[]; rules: Dev
   for (const rule of hostConfig.DeviceCgroupRules ?? []) rules.push(parseRule(rule));
   return { devices: nodes, rules };
 }
+
+const withDefaults = (nodes: Device[]): Device[] => {
+  const paths = new Set(defaultDevices.map((device) => device.path));
+  return [...defaultDevices, ...nodes.filter((device) => !paths.has(device.path))];
+};
 
 /** "c 1:3 rwm", with "*" for any number. */
 function parseRule(rule: string): DeviceRule {
