@@ -10,7 +10,7 @@ after(() => rmSync(root, { recursive: true }));
 mkdirSync(join(root, "etc"));
 writeFileSync(
   join(root, "etc/passwd"),
-  "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001::/home/app:/bin/sh\n",
+  "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001::/srv/app:/bin/sh\n",
 );
 writeFileSync(join(root, "etc/group"), "root:x:0:\napp:x:1001:\nvideo:x:44:app,root\nwheel:x:10:app\n");
 
@@ -19,7 +19,7 @@ test("a name brings its group, its further groups and its home", () => {
     uid: 1000,
     gid: 1001,
     additionalGids: [44, 10],
-    home: "/home/app",
+    home: "/srv/app",
   });
 });
 
@@ -37,7 +37,7 @@ test("an explicit group replaces the further ones; --group-add adds by name and 
     uid: 1000,
     gid: 10,
     additionalGids: [44, 5],
-    home: "/home/app",
+    home: "/srv/app",
   });
 });
 
