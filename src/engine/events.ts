@@ -64,7 +64,8 @@ export class EventBus {
 }
 
 function matches(event: EventMessage, filters: Filters, since: Date | undefined, untilMs: number): boolean {
-  const ms = (event.timeNano ?? 0) / 1e6;
+  // Whole milliseconds, since the limits have no more.
+  const ms = Math.floor((event.timeNano ?? 0) / 1e6);
   if (since && ms < since.getTime()) return false;
   if (ms > untilMs) return false;
   return Object.entries(filters).every(

@@ -6,7 +6,8 @@ import type { ContainerExplanation } from "./explain-types.ts";
 type Group = ContainerExplanation["cgroups"][number];
 
 /** Files that are long, meant for writing only, or say nothing of a limit. */
-const LEFT_OUT = /^(cgroup\.(clone_children|event_control|procs|threads|stat)|tasks|notify_on_release|.*\.(stat|numa_stat|usage_percpu.*|usage_all|usage_sys|usage_user|pressure|force_empty|move_charge_at_immigrate|pressure_level|kmem\..*|reset_stats))$/;
+const LEFT_OUT =
+  /^(cgroup\.(clone_children|event_control|procs|threads|stat)|tasks|notify_on_release|.*\.(stat|numa_stat|usage_percpu.*|usage_all|usage_sys|usage_user|pressure|force_empty|move_charge_at_immigrate|pressure_level|kmem\..*|reset_stats))$/;
 const LONGEST = 400;
 
 /**

@@ -61,16 +61,16 @@ export function parseMountinfo(text: string): MountLine[] {
       const [type = "", source = "", superOptions = ""] = fields.slice(dash + 1);
       const options = [...(fields[5] ?? "").split(","), ...superOptions.split(",")].filter(Boolean);
       return {
-        target: unescape(fields[4] ?? ""),
+        target: unescapeOctal(fields[4] ?? ""),
         type,
-        source: unescape(source),
-        root: unescape(fields[3] ?? ""),
-        options: [...new Set(options)].map(unescape),
+        source: unescapeOctal(source),
+        root: unescapeOctal(fields[3] ?? ""),
+        options: [...new Set(options)].map(unescapeOctal),
         propagation: fields.slice(6, dash),
       };
     });
 }
 
 /** Blanks and backslashes come as octal numbers. */
-const unescape = (text: string): string =>
+const unescapeOctal = (text: string): string =>
   text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
