@@ -8,10 +8,7 @@ import { resolveUser } from "./user.ts";
 const root = mkdtempSync(join(tmpdir(), "berth-user-"));
 after(() => rmSync(root, { recursive: true }));
 mkdirSync(join(root, "etc"));
-writeFileSync(
-  join(root, "etc/passwd"),
-  "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001::/srv/app:/bin/sh\n",
-);
+writeFileSync(join(root, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001::/srv/app:/bin/sh\n");
 writeFileSync(join(root, "etc/group"), "root:x:0:\napp:x:1001:\nvideo:x:44:app,root\nwheel:x:10:app\n");
 
 test("a name brings its group, its further groups and its home", () => {
