@@ -23,8 +23,6 @@ await build({
   format: "esm",
   platform: "node",
   target: "node24",
-  minifySyntax: true,
-  minifyWhitespace: true,
   legalComments: "linked",
   // For dependencies that are CommonJS.
   banner: {

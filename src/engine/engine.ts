@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { ImageStore } from "../image/index.ts";
 import type { Images, ImageUser } from "../image/types.ts";
 import { type Logger, silentLogger } from "../lib/log.ts";
+import { nativeFile } from "../lib/own-file.ts";
 import { detectCgroups } from "../runtime/cgroup/support.ts";
 import { LinuxRuntime } from "../runtime/runtime.ts";
 import { openState } from "../state/index.ts";
@@ -66,7 +66,7 @@ export class Engine {
         log,
         users: () => table.all().map(imageUser),
         onEvent: ({ action, id, attributes }) => events.publish("image", action, id, attributes),
-        builtin: { hello: builtinHello },
+        builtin: { hello: nativeFile("hello.tar") },
       });
       await images.recover();
       const context: EngineContext = {
@@ -101,9 +101,6 @@ export class Engine {
     this.#context.state.close();
   }
 }
-
-/** The image `hello`, made at build time. */
-const builtinHello = fileURLToPath(new URL("../../native/build/hello.tar", import.meta.url));
 
 const imageUser = (container: Container): ImageUser => ({
   containerId: container.id,

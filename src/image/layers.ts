@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, renameSync } from "node:fs";
 import { chmod, mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { system } from "../lib/errors.ts";
-import { nativeProgram } from "../lib/native.ts";
+import { nativeFile } from "../lib/own-file.ts";
 import type { State } from "../state/index.ts";
 import type { ContentStore } from "./content.ts";
 import { type Candidate, LayerWriter } from "./layer-writer.ts";
@@ -152,7 +152,7 @@ export class LayerStore {
     const lowers = below.map(({ id }) => this.directory(id)).reverse();
     const args = ["inherit", join(candidate.directory, "fs"), ...lowers];
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const child = execFile(nativeProgram("berth-tar"), args, (error, stdout) => {
+    const child = execFile(nativeFile("berth-tar"), args, (error, stdout) => {
       if (error) reject(system(`could not complete a layer: ${stdout || error.message}`, error));
       else resolve();
     });

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import type { Writable } from "node:stream";
 import { invalid, system } from "../lib/errors.ts";
-import { nativeProgram } from "../lib/native.ts";
+import { nativeFile } from "../lib/own-file.ts";
 
 /** What a layer's archive was, as told by the program that unpacked it. */
 export interface Unpacked {
@@ -43,7 +43,7 @@ export interface Unpacking {
 /** Starts to unpack an archive (tar, or gzip or zstd of it) into an empty directory. */
 export function unpackInto(directory: string, limits: UnpackLimits = defaultLimits): Unpacking {
   const args = ["unpack", directory, limits.bytes, limits.entries, limits.reserve].map(String);
-  const child = spawn(nativeProgram("berth-tar"), args, { stdio: ["pipe", "pipe", "pipe"], env: {} });
+  const child = spawn(nativeFile("berth-tar"), args, { stdio: ["pipe", "pipe", "pipe"], env: {} });
   const output: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => output.push(data));
   const { promise: result, resolve, reject } = Promise.withResolvers<Unpacked>();

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { ownFile } from "../../lib/own-file.ts";
 import { CliError } from "../errors.ts";
 
 const dataRoot = "/var/lib/berth";
@@ -19,7 +20,7 @@ export async function startDaemon(host: string): Promise<boolean> {
   mkdirSync(dataRoot, { recursive: true, mode: 0o711 });
   const logPath = join(dataRoot, "daemon.log");
   const log = openSync(logPath, "a", 0o600);
-  const program = join(import.meta.dirname, "..", "..", "..", "bin", "berth");
+  const program = ownFile("bin/berth");
   const child = spawn(program, ["daemon", "-H", host], {
     detached: true,
     cwd: "/",

@@ -1,14 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { Socket } from "node:net";
-import { fileURLToPath } from "node:url";
 import { system } from "../../lib/errors.ts";
+import { nativeFile } from "../../lib/own-file.ts";
 import type { Plan } from "../plan/plan.ts";
 import { answerKind, type Frame, FrameReader, launchFrame, runFrame, type ShimOptions } from "./wire.ts";
-
-/** Where the launcher's program is, built by native/Makefile. */
-export const launcherProgram: string = fileURLToPath(
-  new URL("../../../native/build/berth-launcher", import.meta.url),
-);
 
 /** A step that failed, as the launcher reports it. Step -1 is the shim's own set-up, `text` says what. */
 export interface StepFailure {
@@ -50,7 +45,11 @@ export class Launcher {
   #closed = false;
 
   /** `onDeath` is called when the launcher died by itself: from then on only sockets tell of its shims. */
-  constructor(onDeath: () => void, program: string = launcherProgram, args: readonly string[] = []) {
+  constructor(
+    onDeath: () => void,
+    program: string = nativeFile("berth-launcher"),
+    args: readonly string[] = [],
+  ) {
     this.#onDeath = onDeath;
     this.#program = program;
     this.#args = args;
