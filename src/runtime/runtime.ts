@@ -46,6 +46,11 @@ export class LinuxRuntime implements Runtime {
     this.#launcher = new Launcher(() => this.#launcherDied(), options.program, options.launcherArguments);
   }
 
+  /** The launcher's PID, once there was something to launch. */
+  get launcherPid(): number | undefined {
+    return this.#launcher.pid;
+  }
+
   start(launch: ContainerLaunch): Promise<Shim> {
     return this.#launch(this.#plan(launch, false), "create");
   }

@@ -21,13 +21,19 @@ import {
   maskedPaths,
   readonlyPaths,
 } from "../../src/runtime/defaults.ts";
-import type { Spec } from "../../src/runtime/oci.ts";
+import type { NamespaceType, Spec } from "../../src/runtime/oci.ts";
 import { LinuxRuntime, type RuntimeOptions } from "../../src/runtime/runtime.ts";
-import type { ContainerLaunch, ExecLaunch, ExitStatus, Shim } from "../../src/runtime/types.ts";
+import type {
+  ContainerLaunch,
+  ExecLaunch,
+  ExitStatus,
+  Shim,
+  ShimAttachment,
+} from "../../src/runtime/types.ts";
 
 /** Commands of busybox that the tests use. */
 const applets =
-  "sh cat echo ls id mount umount sleep true false stat readlink mkdir touch rm ln head tail wc dd ps hostname kill grep env stty tty pwd chmod chown test nproc date seq yes od mknod find";
+  "sh cat echo ls id mount umount sleep true false stat readlink mkdir touch rm ln head tail wc dd ps hostname kill grep env stty tty pwd chmod chown test nproc date seq yes od mknod find tr nc ip";
 
 /** A data root with one busybox layer, a runtime, and what cleans both up. */
 export class Fixture {
@@ -35,7 +41,8 @@ export class Fixture {
   readonly dataRoot: string = join(this.root, "data");
   readonly execRoot: string = join(this.root, "exec");
   runtime: LinuxRuntime;
-  readonly #ids: string[] = [];
+  /** Parent of all control groups of this fixture. */
+  readonly #parent = `/berth-test-${randomBytes(4).toString("hex")}`;
   readonly #cgroups: CgroupHost = detectCgroups();
   readonly #options: Partial<RuntimeOptions>;
 
@@ -78,9 +85,8 @@ export class Fixture {
       log: { driver: "json-file", path: join(rw, "log"), maxSize: 0, maxFile: 1 },
       init: false,
     };
-    launch.spec.linux.cgroupsPath = `/berth-test/${id}`;
+    launch.spec.linux.cgroupsPath = `${this.#parent}/${id}`;
     launch.spec.linux.resources = { pids: { limit: 200 }, devices: [...defaultDeviceRules] };
-    this.#ids.push(id);
     change(launch);
     return launch;
   }
@@ -107,7 +113,7 @@ export class Fixture {
 
   async close(): Promise<void> {
     await this.runtime.close();
-    for (const id of this.#ids) await removeCgroup(this.#cgroups, `/berth-test/${id}`);
+    await removeCgroup(this.#cgroups, this.#parent);
     rmSync(this.root, { recursive: true, force: true });
   }
 }
@@ -154,6 +160,26 @@ export function readLog(path: string): { stdout: string; stderr: string } {
     const { log, stream } = JSON.parse(line) as { log: string; stream: "stdout" | "stderr" };
     streams[stream] += log;
   }
+  return streams;
+}
+
+/** Replaces or removes a namespace of the spec: without `path` the host's is used. */
+export function setNamespace(spec: Spec, type: NamespaceType, path?: string): void {
+  const others = spec.linux.namespaces.filter((namespace) => namespace.type !== type);
+  spec.linux.namespaces = path === undefined ? others : [...others, { type, path }];
+}
+
+/** Takes the container's user namespace away. */
+export function useHostUsers(spec: Spec): void {
+  setNamespace(spec, "user");
+  spec.linux.uidMappings = undefined;
+  spec.linux.gidMappings = undefined;
+}
+
+/** Everything that an attachment's output has, by stream. */
+export async function collect(attachment: ShimAttachment): Promise<{ stdout: string; stderr: string }> {
+  const streams = { stdout: "", stderr: "" };
+  for await (const { stream, data } of attachment.output) streams[stream] += data.toString();
   return streams;
 }
 
