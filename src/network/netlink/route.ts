@@ -1,0 +1,165 @@
+import { flags, hostU32, NetlinkMessage, parseAttributes, readU32 } from "./message.ts";
+
+/** Message types and attributes of rtnetlink(7). */
+const RTM = { NEWLINK: 16, DELLINK: 17, GETLINK: 18, NEWADDR: 20, NEWROUTE: 24, GETROUTE: 26 } as const;
+const IFLA = {
+  ADDRESS: 1,
+  IFNAME: 3,
+  MTU: 4,
+  MASTER: 10,
+  LINKINFO: 18,
+  NET_NS_FD: 28,
+} as const;
+const INFO = { KIND: 1, DATA: 2 } as const;
+const VETH_PEER = 1;
+const IFA = { ADDRESS: 1, LOCAL: 2, BROADCAST: 4, FLAGS: 8 } as const;
+const IFA_F_NODAD = 0x02;
+const RTA = { DST: 1, OIF: 4, GATEWAY: 5 } as const;
+const IFF_UP = 1;
+const FAMILY = { 4: 2, 6: 10 } as const;
+
+/** NETLINK_ROUTE, the family of these messages. */
+export const NETLINK_ROUTE = 0;
+
+export interface Ip {
+  version: 4 | 6;
+  bytes: Uint8Array;
+}
+
+/** struct ifinfomsg. */
+function link(index: number, up: boolean): Buffer {
+  const fixed = Buffer.alloc(16);
+  fixed.set(hostU32(index), 4);
+  fixed.set(hostU32(up ? IFF_UP : 0), 8);
+  fixed.set(hostU32(up ? IFF_UP : 0), 12);
+  return fixed;
+}
+
+const NEW = flags.REQUEST | flags.ACK | flags.CREATE | flags.EXCL;
+
+/** A bridge, up. */
+export function addBridge(name: string, options: { mtu?: number; mac?: Uint8Array } = {}): Buffer {
+  const message = new NetlinkMessage(RTM.NEWLINK, NEW, 1, link(0, true)).text(IFLA.IFNAME, name);
+  if (options.mac) message.attribute(IFLA.ADDRESS, options.mac);
+  if (options.mtu) message.u32(IFLA.MTU, options.mtu);
+  return message.nest(IFLA.LINKINFO, (info) => info.text(INFO.KIND, "bridge")).finish();
+}
+
+export interface VethPair {
+  name: string;
+  /** The host's side becomes a port of this bridge. */
+  master: number;
+  mtu?: number;
+  peer: { name: string; index: number; mac: Uint8Array };
+}
+
+/**
+ * A pair of links, both up: one on a bridge of the host, its peer born inside the container's network
+ * namespace. `descriptorAt` is where the sender writes the descriptor of that namespace.
+ */
+export function addVeth(pair: VethPair): { message: Buffer; descriptorAt: number } {
+  let descriptorAt = 0;
+  const message = new NetlinkMessage(RTM.NEWLINK, NEW, 1, link(0, true))
+    .text(IFLA.IFNAME, pair.name)
+    .u32(IFLA.MASTER, pair.master);
+  if (pair.mtu) message.u32(IFLA.MTU, pair.mtu);
+  message.nest(IFLA.LINKINFO, (info) =>
+    info.text(INFO.KIND, "veth").nest(INFO.DATA, (data) =>
+      data.nest(VETH_PEER, (peer) => {
+        peer.raw(link(pair.peer.index, true)).text(IFLA.IFNAME, pair.peer.name);
+        peer.attribute(IFLA.ADDRESS, pair.peer.mac);
+        if (pair.mtu) peer.u32(IFLA.MTU, pair.mtu);
+        descriptorAt = peer.size + 4;
+        peer.u32(IFLA.NET_NS_FD, 0);
+      }),
+    ),
+  );
+  return { message: message.finish(), descriptorAt };
+}
+
+export const setLinkUp = (index: number): Buffer =>
+  new NetlinkMessage(RTM.NEWLINK, flags.REQUEST | flags.ACK, 1, link(index, true)).finish();
+
+export const deleteLink = (index: number): Buffer =>
+  new NetlinkMessage(RTM.DELLINK, flags.REQUEST | flags.ACK, 1, link(index, false)).finish();
+
+/** Asks for one link by name; the answer is read by `parseLink`. */
+export const getLink = (name: string): Buffer =>
+  new NetlinkMessage(RTM.GETLINK, flags.REQUEST | flags.ACK, 1, link(0, false)).text(IFLA.IFNAME, name).finish();
+
+export const getLinks = (): Buffer =>
+  new NetlinkMessage(RTM.GETLINK, flags.REQUEST | flags.DUMP, 1, link(0, false)).finish();
+
+export interface Link {
+  index: number;
+  name: string;
+  mac: Buffer;
+  kind: string;
+}
+
+/** A link from the payload of an RTM_NEWLINK answer. */
+export function parseLink(payload: Buffer): Link {
+  const attributes = parseAttributes(payload.subarray(16));
+  const info = parseAttributes(attributes.get(IFLA.LINKINFO) ?? Buffer.alloc(0));
+  return {
+    index: readU32(payload, 4),
+    name: text(attributes.get(IFLA.IFNAME)),
+    mac: attributes.get(IFLA.ADDRESS) ?? Buffer.alloc(0),
+    kind: text(info.get(INFO.KIND)),
+  };
+}
+
+const text = (bytes: Buffer | undefined): string => bytes?.toString("utf8").replace(/\0.*$/s, "") ?? "";
+
+/** An address with its prefix on a link; IPv6 skips the second that duplicate detection takes. */
+export function addAddress(index: number, address: Ip, prefix: number): Buffer {
+  const fixed = Buffer.alloc(8);
+  fixed[0] = FAMILY[address.version];
+  fixed[1] = prefix;
+  fixed.set(hostU32(index), 4);
+  const message = new NetlinkMessage(RTM.NEWADDR, NEW, 1, fixed)
+    .attribute(IFA.LOCAL, address.bytes)
+    .attribute(IFA.ADDRESS, address.bytes);
+  if (address.version === 4) message.attribute(IFA.BROADCAST, broadcast(address.bytes, prefix));
+  else message.u32(IFA.FLAGS, IFA_F_NODAD);
+  return message.finish();
+}
+
+function broadcast(address: Uint8Array, prefix: number): Uint8Array {
+  return address.map((byte, at) => {
+    const fixedBits = Math.min(8, Math.max(0, prefix - at * 8));
+    return byte | (0xff >> fixedBits);
+  });
+}
+
+/** A route by a gateway or straight through a link; without `destination` the default one. */
+export function addRoute(
+  version: 4 | 6,
+  options: { gateway?: Uint8Array; index?: number; destination?: { bytes: Uint8Array; prefix: number } },
+): Buffer {
+  const TABLE_MAIN = 254;
+  const PROTOCOL_BOOT = 3;
+  const SCOPE_UNIVERSE = 0;
+  const SCOPE_LINK = 253;
+  const UNICAST = 1;
+  const scope = options.gateway ? SCOPE_UNIVERSE : SCOPE_LINK;
+  const fixed = Buffer.from([
+    FAMILY[version],
+    options.destination?.prefix ?? 0,
+    0,
+    0,
+    TABLE_MAIN,
+    PROTOCOL_BOOT,
+    scope,
+    UNICAST,
+    0,
+    0,
+    0,
+    0,
+  ]);
+  const message = new NetlinkMessage(RTM.NEWROUTE, NEW, 1, fixed);
+  if (options.destination) message.attribute(RTA.DST, options.destination.bytes);
+  if (options.gateway) message.attribute(RTA.GATEWAY, options.gateway);
+  if (options.index !== undefined) message.u32(RTA.OIF, options.index);
+  return message.finish();
+}
