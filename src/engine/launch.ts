@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { conflict, notFound } from "../lib/errors.ts";
+import { LOOPBACK, setLinkUp } from "../network/netlink/route.ts";
 import { defaultSysctls } from "../runtime/defaults.ts";
 import { kernelFeatures } from "../runtime/machine.ts";
 import type { Spec } from "../runtime/oci.ts";
@@ -37,6 +38,7 @@ export function buildLaunch(context: EngineContext, container: Container): Conta
     },
     log: shimLog(hostConfig, config, directory, container.id),
     init: hostConfig.Init ?? false,
+    network: { host: [], inside: [{ message: setLinkUp(LOOPBACK), why: "the loopback link" }] },
   };
 }
 

@@ -40,6 +40,14 @@ export interface RootfsSource {
   volatile?: boolean;
 }
 
+/** rtnetlink messages that furnish a new network namespace; src/network builds them. */
+export interface NetworkSetup {
+  /** Sent on the host, with the namespace's descriptor written into the message at `descriptorAt`. */
+  host: { message: Buffer; descriptorAt: number; why: string }[];
+  /** Sent inside the namespace. */
+  inside: { message: Buffer; why: string }[];
+}
+
 export interface ContainerLaunch {
   id: string;
   spec: Spec;
@@ -48,6 +56,8 @@ export interface ContainerLaunch {
   log: ShimLog;
   /** Run a small init as PID 1 that forwards signals and reaps (docker run --init). */
   init: boolean;
+  /** For a network namespace of the container's own. */
+  network?: NetworkSetup;
 }
 
 export interface ExecLaunch {

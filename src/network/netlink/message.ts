@@ -3,7 +3,15 @@ import { endianness } from "node:os";
 const LITTLE = endianness() === "LE";
 const HEADER = 16;
 /** netlink(7). */
-export const flags = { REQUEST: 0x1, ACK: 0x4, DUMP: 0x300, EXCL: 0x200, CREATE: 0x400, APPEND: 0x800, REPLACE: 0x100 } as const;
+export const flags = {
+  REQUEST: 0x1,
+  ACK: 0x4,
+  DUMP: 0x300,
+  EXCL: 0x200,
+  CREATE: 0x400,
+  APPEND: 0x800,
+  REPLACE: 0x100,
+} as const;
 
 const NESTED = 0x8000;
 const align = (size: number): number => (size + 3) & ~3;

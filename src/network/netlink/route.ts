@@ -18,6 +18,8 @@ const RTA = { DST: 1, OIF: 4, GATEWAY: 5 } as const;
 const IFF_UP = 1;
 const FAMILY = { 4: 2, 6: 10 } as const;
 
+/** Every network namespace's first link. */
+export const LOOPBACK = 1;
 /** NETLINK_ROUTE, the family of these messages. */
 export const NETLINK_ROUTE = 0;
 
@@ -85,7 +87,9 @@ export const deleteLink = (index: number): Buffer =>
 
 /** Asks for one link by name; the answer is read by `parseLink`. */
 export const getLink = (name: string): Buffer =>
-  new NetlinkMessage(RTM.GETLINK, flags.REQUEST | flags.ACK, 1, link(0, false)).text(IFLA.IFNAME, name).finish();
+  new NetlinkMessage(RTM.GETLINK, flags.REQUEST | flags.ACK, 1, link(0, false))
+    .text(IFLA.IFNAME, name)
+    .finish();
 
 export const getLinks = (): Buffer =>
   new NetlinkMessage(RTM.GETLINK, flags.REQUEST | flags.DUMP, 1, link(0, false)).finish();

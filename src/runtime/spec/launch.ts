@@ -18,6 +18,7 @@ import { joinCgroups, makeCgroups } from "./cgroups.ts";
 import { type Cgroups, type Context, hostId, type KernelFeatures } from "./context.ts";
 import { attachAt, mountAll, newFilesystem } from "./mounts.ts";
 import { planNamespaces } from "./namespaces.ts";
+import { planNetwork } from "./network.ts";
 import { finishProcess, type ProcessSetup } from "./process.ts";
 import { enterRootfs, mountRootfs, prepareDataRoot, stagingPath } from "./rootfs.ts";
 
@@ -77,6 +78,7 @@ export function planContainer(
   joinCgroups(context, groups.joins);
   prepareDataRoot(context);
   becomeRoot(context);
+  planNetwork(context, launch.network);
   mountRootfs(context);
   mountAll(context);
   const terminal = stdio.tty ? openTerminal(context, launch) : null;

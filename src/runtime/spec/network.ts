@@ -1,0 +1,25 @@
+import { O_RDONLY } from "../linux.ts";
+import type { NetworkSetup } from "../types.ts";
+import type { Context } from "./context.ts";
+
+const NETLINK_ROUTE = 0;
+
+/** The links, addresses and routes of a network namespace that the container does not share. */
+export function planNetwork({ plan, spec }: Context, setup: NetworkSetup | undefined): void {
+  const own = spec.linux.namespaces.some(({ type, path }) => type === "network" && path === undefined);
+  if (!own || !setup) return;
+  plan.group("network");
+  if (setup.host.length > 0) {
+    const namespace = plan.slot("network-namespace");
+    plan.add(
+      "parent",
+      "openat",
+      [namespace, plan.process, "ns/net", O_RDONLY, 0],
+      "where the container's links are born",
+    );
+    for (const { message, descriptorAt, why } of setup.host)
+      plan.add("parent", "netlink", [NETLINK_ROUTE, namespace, descriptorAt, message], why);
+  }
+  for (const { message, why } of setup.inside)
+    plan.add("child", "netlink", [NETLINK_ROUTE, null, -1, message], why);
+}
