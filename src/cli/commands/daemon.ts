@@ -9,8 +9,7 @@ export const command = defineCommand({
   async run(_values, { args }) {
     // A name that the checker does not follow: the command line stands on the API's socket alone.
     const module = "../../api/daemon.ts";
-    const { main } = (await import(module)) as { main(argv: string[]): Promise<void> };
-    await main(args);
-    return undefined;
+    const { main } = (await import(module)) as { main(argv: string[]): Promise<number> };
+    return main(args);
   },
 });

@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { silentLogger } from "../lib/log.ts";
+import { startDaemon } from "./daemon.ts";
+import { type DaemonOptions, parseDaemonOptions } from "./daemon-options.ts";
+import { fakeServices } from "./services.fake.ts";
+
+function scratch(): { path: string } & Disposable {
+  const path = mkdtempSync(join(tmpdir(), "berth-api-daemon-"));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
+}
+
+function options(...argv: string[]): DaemonOptions {
+  const parsed = parseDaemonOptions(argv);
+  assert.ok(parsed);
+  return parsed;
+}
+
+const openFake = async () => ({ ...fakeServices(), close: async () => {} });
+
+function ping(socketPath: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ socketPath, path: "/_ping" }, (response) => resolve(response.resume().statusCode));
+    sent.on("error", reject).end();
+  });
+}
+
+test("a daemon listens on private sockets and leaves nothing behind", async () => {
+  using directory = scratch();
+  const [one, two, pidFile] = ["deep/1.sock", "2.sock", "pid"].map((name) => join(directory.path, name));
+  assert.ok(one && two && pidFile);
+  const daemon = await startDaemon(
+    options("-H", `unix://${one}`, "-H", `unix://${two}`, "--pidfile", pidFile),
+    openFake,
+    silentLogger,
+  );
+  assert.equal(await ping(one), 200);
+  assert.equal(await ping(two), 200);
+  assert.equal(statSync(one).mode & 0o777, 0o600);
+  assert.equal(readFileSync(pidFile, "utf8"), `${process.pid}\n`);
+  await assert.rejects(
+    startDaemon(options("-H", `unix://${one}`), openFake, silentLogger),
+    /already listens on/,
+  );
+  await daemon.stop();
+  assert.deepEqual([existsSync(one), existsSync(two), existsSync(pidFile)], [false, false, false]);
+});
+
+test("a socket file that nobody serves is replaced, a living pid is respected", async () => {
+  using directory = scratch();
+  const socket = join(directory.path, "s.sock");
+  const dead = createServer().listen(socket);
+  await new Promise((resolve) => dead.once("listening", resolve));
+  // Closing would remove the file; a process that dies leaves it.
+  rmSync(`${socket}.kept`, { force: true });
+  const { linkSync, renameSync } = await import("node:fs");
+  linkSync(socket, `${socket}.kept`);
+  await new Promise((resolve) => dead.close(resolve));
+  renameSync(`${socket}.kept`, socket);
+
+  const daemon = await startDaemon(options("-H", `unix://${socket}`), openFake, silentLogger);
+  assert.equal(await ping(socket), 200);
+  await daemon.stop();
+
+  const pidFile = join(directory.path, "pid");
+  writeFileSync(pidFile, "1\n");
+  const again = options("-H", `unix://${socket}`, "-p", pidFile);
+  await assert.rejects(startDaemon(again, openFake, silentLogger), /process with PID 1 is still running/);
+  assert.equal(readFileSync(pidFile, "utf8"), "1\n");
+});
+
+test("when the engine does not open, nothing is left", async () => {
+  using directory = scratch();
+  const pidFile = join(directory.path, "pid");
+  const fail = () => Promise.reject(new Error("the data root is in use"));
+  const wanted = options("-H", `unix://${directory.path}/s.sock`, "-p", pidFile);
+  await assert.rejects(startDaemon(wanted, fail, silentLogger), /in use/);
+  assert.equal(existsSync(pidFile), false);
+});
+
+test("flags", () => {
+  const { addresses, logLevel, dataRoot } = options("-H", "unix:///a/b", "--debug", "--data-root", "/d");
+  assert.deepEqual([addresses, logLevel, dataRoot], [[{ kind: "unix", path: "/a/b" }], "debug", "/d"]);
+  const tls = ["--tlsverify", "--tlscacert", "ca", "--tlscert", "c", "--tlskey", "k"];
+  const files = { ca: "ca", certificate: "c", key: "k" };
+  assert.deepEqual(options("-H", "tcp://[::1]:99", ...tls).addresses, [
+    { kind: "tcp", host: "::1", port: 99, tls: files },
+  ]);
+  assert.deepEqual(options("-H", "tcp://0.0.0.0", ...tls).addresses, [
+    { kind: "tcp", host: "0.0.0.0", port: 2376, tls: files },
+  ]);
+  assert.throws(() => options("-H", "tcp://0.0.0.0:2375"), /refusing to listen on tcp:/);
+  assert.throws(() => options("-H", "tcp://0.0.0.0:2375", "--tlsverify"), /refusing to listen on tcp:/);
+  assert.throws(() => options("-H", "unix://relative"), /absolute path/);
+  assert.throws(() => options("-H", "fd://"), /invalid bind address/);
+  assert.throws(() => options("--log-level", "loud"), /invalid log level loud/);
+  assert.throws(() => options("--nonsense"), /nonsense/);
+  assert.equal(parseDaemonOptions(["--help"]), null);
+});
+
+test("a stop lets answers be finished that are being worked on", async () => {
+  using directory = scratch();
+  const socket = join(directory.path, "s.sock");
+  let finished = false;
+  const info = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    finished = true;
+    return {};
+  };
+  const open = async () => ({
+    ...fakeServices({ system: { info } }),
+    close: async () => assert.ok(finished),
+  });
+  const daemon = await startDaemon(options("-H", `unix://${socket}`), open, silentLogger);
+  const answer = new Promise<string>((resolve, reject) => {
+    const sent = request({ socketPath: socket, path: "/info" }, async (response) => {
+      resolve(String(await response.toArray()));
+    });
+    sent.on("error", reject).end();
+  });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await daemon.stop();
+  assert.equal(await answer, "{}\n");
+});

@@ -1,0 +1,155 @@
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { BerthError, conflict } from "../lib/errors.ts";
+import { createLogger, type Logger } from "../lib/log.ts";
+import { type DaemonOptions, parseDaemonOptions, usage } from "./daemon-options.ts";
+import { claimAddress, describeAddress, listen } from "./listen.ts";
+import type { ApiServer } from "./server.ts";
+import type { Services } from "./services.ts";
+
+/** An engine that can be closed: what the daemon puts HTTP before. */
+export interface ClosableServices extends Services {
+  close(): Promise<void>;
+}
+
+export type OpenEngine = (options: {
+  dataRoot: string;
+  execRoot: string;
+  log: Logger;
+}) => Promise<ClosableServices>;
+
+export interface Daemon {
+  /** Stops serving and closes the engine; containers go on running. May be called twice. */
+  stop(): Promise<void>;
+}
+
+/** Opens an engine and serves it. Everything that was begun is undone when a later part fails. */
+export async function startDaemon(options: DaemonOptions, open: OpenEngine, log: Logger): Promise<Daemon> {
+  const undo: (() => Promise<void> | void)[] = [];
+  const unwind = async (): Promise<void> => {
+    for (let step = undo.pop(); step; step = undo.pop()) await step();
+  };
+  try {
+    for (const address of options.addresses) await claimAddress(address);
+    if (options.pidFile !== undefined) undo.push(writePidFile(options.pidFile));
+    const { dataRoot, execRoot } = options;
+    const engine = await open({ dataRoot, execRoot, log });
+    undo.push(() => engine.close());
+    const servers: ApiServer[] = [];
+    undo.push(async () => {
+      await Promise.all(servers.map((server) => server.close()));
+    });
+    for (const address of options.addresses) {
+      servers.push(await listen(address, { services: engine, log, release: version() }));
+      log.info("listening", { address: describeAddress(address) });
+    }
+  } catch (error) {
+    await unwind();
+    throw error;
+  }
+  let stopping: Promise<void> | undefined;
+  return {
+    stop: () => {
+      stopping ??= unwind();
+      return stopping;
+    },
+  };
+}
+
+/** Berth's version, of its package. */
+function version(): string {
+  const manifest: { version: string } = JSON.parse(
+    readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+  );
+  return manifest.version;
+}
+
+/** Writes the process id; refuses while the process that is written there lives. Returns the undo. */
+function writePidFile(path: string): () => void {
+  const other = readPid(path);
+  if (other !== null && other !== process.pid && isAlive(other)) {
+    throw conflict(
+      `failed to start daemon, ensure it is not running or delete ${path}: process with PID ${other} is still running`,
+    );
+  }
+  writeFileSync(path, `${process.pid}\n`, { mode: 0o644 });
+  return () => rmSync(path, { force: true });
+}
+
+function readPid(path: string): number | null {
+  try {
+    return Number.parseInt(readFileSync(path, "utf8"), 10) || null;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
+
+/**
+ * `berth daemon`: runs until SIGTERM or SIGINT and then exits the process with 0, leaving containers
+ * running. Resolves only when there is nothing to run, to the exit status: 0 for help, 125 for wrong
+ * flags, 1 for what else prevented the start; why is on stderr.
+ */
+export async function main(argv: string[]): Promise<number> {
+  let log = createLogger();
+  try {
+    const options = parseDaemonOptions(argv);
+    if (!options) {
+      process.stdout.write(usage);
+      return 0;
+    }
+    log = createLogger({ level: options.logLevel, format: options.logFormat });
+    watchProcess(log);
+    const { Engine } = await import("../engine/engine.ts");
+    const daemon = await startDaemon(options, Engine.open, log);
+    return await stopOnSignal(daemon, log);
+  } catch (error) {
+    if (error instanceof BerthError) process.stderr.write(`berth daemon: ${error.message}\n`);
+    else log.error("failed to start", { error });
+    return error instanceof BerthError && error.code === "INVALID_PARAMETER" ? 125 : 1;
+  }
+}
+
+/** Never resolves: whatever is still open, the process ends here. */
+function stopOnSignal(daemon: Daemon, log: Logger): Promise<never> {
+  let asked = false;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (asked) {
+      log.warn("stopping at once", { signal });
+      process.exit(1);
+    }
+    asked = true;
+    log.info("stopping, containers go on running", { signal });
+    daemon.stop().then(
+      () => process.exit(0),
+      (error) => {
+        log.error("failed to stop in order", { error });
+        process.exit(1);
+      },
+    );
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+  return new Promise(() => {});
+}
+
+function watchProcess(log: Logger): void {
+  // Node's own handler would open a debugger's port.
+  process.on("SIGUSR1", () => log.debug("SIGUSR1 ignored"));
+  process.on("SIGHUP", () => log.debug("SIGHUP ignored"));
+  process.on("unhandledRejection", (error) => log.error("unhandled rejection", { error }));
+  process.on("uncaughtException", (error) => {
+    // The state in memory cannot be trusted any more; the next start finds the containers again.
+    log.error("uncaught exception", { error });
+    process.exit(1);
+  });
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
