@@ -1,6 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { BerthError, conflict } from "../lib/errors.ts";
 import { createLogger, type Logger } from "../lib/log.ts";
+import { berthVersion } from "../lib/version.ts";
 import { type DaemonOptions, parseDaemonOptions, usage } from "./daemon-options.ts";
 import { claimAddress, describeAddress, listen } from "./listen.ts";
 import type { ApiServer } from "./server.ts";
@@ -39,7 +40,7 @@ export async function startDaemon(options: DaemonOptions, open: OpenEngine, log:
       await Promise.all(servers.map((server) => server.close()));
     });
     for (const address of options.addresses) {
-      servers.push(await listen(address, { services: engine, log, release: version() }));
+      servers.push(await listen(address, { services: engine, log, release: berthVersion }));
       log.info("listening", { address: describeAddress(address) });
     }
   } catch (error) {
@@ -53,14 +54,6 @@ export async function startDaemon(options: DaemonOptions, open: OpenEngine, log:
       return stopping;
     },
   };
-}
-
-/** Berth's version, of its package. */
-function version(): string {
-  const manifest: { version: string } = JSON.parse(
-    readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
-  );
-  return manifest.version;
 }
 
 /** Writes the process id; refuses while the process that is written there lives. Returns the undo. */

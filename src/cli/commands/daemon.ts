@@ -7,9 +7,7 @@ export const command = defineCommand({
   flags: {},
   arity: atLeast(0),
   async run(_values, { args }) {
-    // A name that the checker does not follow: the command line stands on the API's socket alone.
-    const module = "../../api/daemon.ts";
-    const { main } = (await import(module)) as { main(argv: string[]): Promise<number> };
+    const { main } = await import("../../api/daemon.ts");
     return main(args);
   },
 });
