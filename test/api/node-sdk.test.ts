@@ -78,7 +78,12 @@ test("a running container: exec, stats, top, changes, export, signals", async ()
   assert.ok(((await docker.containerTop(Id)).Processes?.length ?? 0) >= 1);
   assert.ok((await docker.containerChanges(Id)).some(({ Path }) => Path === "/tmp/made"));
   let exported = 0;
-  await docker.containerExport(Id, new WritableStream({ write: (chunk) => void (exported += chunk.length) }));
+  const count = new WritableStream<Uint8Array>({
+    write(chunk) {
+      exported += chunk.length;
+    },
+  });
+  await docker.containerExport(Id, count);
   assert.ok(exported > 100_000);
 
   await docker.containerPause(Id);
