@@ -24,6 +24,7 @@ interface Exec {
   state: "created" | "running" | "exited";
   exitCode: number | null;
   pid: number;
+  started: PromiseWithResolvers<Shim>;
   ended: PromiseWithResolvers<number>;
 }
 
@@ -48,8 +49,11 @@ export class ExecTable implements Execs {
       state: "created",
       exitCode: null,
       pid: 0,
+      started: Promise.withResolvers(),
       ended: Promise.withResolvers(),
     };
+    // Only a resize waits for it, and whoever starts is told of a failure anyway.
+    exec.started.promise.catch(() => undefined);
     this.#execs.set(exec.id, exec);
     container.execIds.add(exec.id);
     containerEvent(this.#context, container, `exec_create: ${config.Cmd.join(" ")}`, { execID: exec.id });
@@ -86,11 +90,13 @@ export class ExecTable implements Execs {
         },
       });
     } catch (error) {
+      exec.started.reject(error);
       this.#finish(exec, /executable file not found|no such file/.test(String(error)) ? 127 : 126);
       throw error;
     }
     const { shim } = exec;
     exec.pid = shim.pid;
+    exec.started.resolve(shim);
     shim.exited.then(
       ({ exitCode }) => this.#exited(exec, shim, exitCode),
       () => this.#exited(exec, shim, 137),
@@ -127,8 +133,10 @@ export class ExecTable implements Execs {
   }
 
   async resize(id: string, size: Size): Promise<void> {
-    const { shim, state } = this.#get(id);
-    if (!shim || state !== "running") throw conflict(`exec ${id} is not running`);
+    const exec = this.#get(id);
+    // Clients resize as soon as they have the stream, which may be before the process runs.
+    if (exec.state !== "running") throw conflict(`exec ${id} is not running`);
+    const shim = await exec.started.promise;
     await shim.resize(size);
   }
 

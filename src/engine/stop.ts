@@ -1,4 +1,4 @@
-import { conflict, notModified } from "../lib/errors.ts";
+import { BerthError, conflict, notModified } from "../lib/errors.ts";
 import { signalNumber } from "../lib/signals.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
@@ -74,15 +74,23 @@ async function terminate(context: EngineContext, container: Container, options: 
   }
   const gone = container.wait("not-running");
   await send(context, container, signal);
-  if (await within(gone, timeout)) return;
-  await send(context, container, SIGKILL);
+  if (signal !== SIGKILL) {
+    if (await within(gone, timeout)) return;
+    await send(context, container, SIGKILL);
+  }
   await gone;
 }
 
 async function send(context: EngineContext, container: Container, signal: number): Promise<void> {
   const { shim } = container;
   if (!shim) return;
-  await shim.signal(signal);
+  try {
+    await shim.signal(signal);
+  } catch (error) {
+    // It has ended by itself, which is all that was wanted.
+    if (error instanceof BerthError && error.code === "CONFLICT") return;
+    throw error;
+  }
   containerEvent(context, container, "kill", { signal: String(signal) });
   // A frozen process gets its signal when it is thawed.
   if (container.status === "paused") thaw(context, container);

@@ -88,7 +88,13 @@ export class RunningShim implements Shim {
 
   async #request(kind: number, payload: Buffer): Promise<Buffer> {
     if (this.#ended) throw conflict(`process ${this.pid} has ended`);
-    return (await this.#connection()).request(kind, payload);
+    try {
+      return await (await this.#connection()).request(kind, payload);
+    } catch (error) {
+      // The process may end, and its shim with it, while the request is on its way.
+      if (this.#ended) throw conflict(`process ${this.pid} has ended`);
+      throw error;
+    }
   }
 
   async attach(options: { stdin: boolean; stdout: boolean; stderr: boolean }): Promise<ShimAttachment> {
