@@ -107,7 +107,9 @@ test("a stop lets answers be finished that are being worked on", async () => {
   using directory = scratch();
   const socket = join(directory.path, "s.sock");
   let finished = false;
+  const asked = Promise.withResolvers<void>();
   const info = async () => {
+    asked.resolve();
     await new Promise((resolve) => setTimeout(resolve, 50));
     finished = true;
     return {};
@@ -123,7 +125,7 @@ test("a stop lets answers be finished that are being worked on", async () => {
     });
     sent.on("error", reject).end();
   });
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await asked.promise;
   await daemon.stop();
   assert.equal(await answer, "{}\n");
 });
