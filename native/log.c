@@ -47,7 +47,7 @@ int log_open(const struct shim_options *o) {
   file.driver = o->log_driver;
   file.limit = o->log_size;
   file.files = o->log_files;
-  file.attrs = strdup(o->log_attrs.data);
+  file.attrs = o->log_attrs.data; // part of the request, which stays
   if (o->log_driver == LOG_NONE) return 0;
   if (snprintf(file.path, sizeof file.path, "%s", o->log_path.data) >= PATH_MAX) return errno = ENAMETOOLONG, -1;
   return open_file();

@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <linux/keyctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -136,6 +138,7 @@ static void reset_process(void) {
   umask(0);
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_NAME, "berth-launcher");
+  syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL); // none of the daemon's keys for containers
   fcntl(CHANNEL, F_SETFD, FD_CLOEXEC);
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   for (int fd = 0; fd < (timed ? 2 : 3); fd++) dup2(null, fd);
@@ -157,11 +160,11 @@ int main(int argc, char **argv, char **env) {
     fprintf(stderr, "berth-launcher is started by the berth daemon, with a socket as descriptor 3\n");
     return 2;
   }
+  close_range(CHANNEL + 1, ~0U, 0); // what the daemon did not mean to hand on
   if (seal_self(argv, env) < 0) {
     perror("berth-launcher: making a sealed copy of the program");
     return 2;
   }
-  // Nothing of the daemon's environment or other descriptors is wanted here.
   reset_process();
   return serve();
 }
