@@ -63,13 +63,13 @@ export class Router {
     const fixed = this.#fixed.get(`${method} ${rest}`);
     if (fixed) return { route: fixed, version, name: "" };
 
-    const end = rest.indexOf("/", 1) + 1;
-    const candidates = end > 0 ? this.#patterns.get(`${method} ${rest.slice(0, end)}`) : undefined;
-    if (!candidates) return null;
-    for (const { prefix, suffix, route } of candidates) {
-      if (rest.length > prefix.length + suffix.length && rest.endsWith(suffix)) {
-        const raw = rest.slice(prefix.length, rest.length - suffix.length);
-        return { route, version, name: decode(raw) };
+    for (let end = rest.indexOf("/", 1); end > 0; end = rest.indexOf("/", end + 1)) {
+      const candidates = this.#patterns.get(`${method} ${rest.slice(0, end + 1)}`) ?? [];
+      for (const { prefix, suffix, route } of candidates) {
+        if (rest.length > prefix.length + suffix.length && rest.endsWith(suffix)) {
+          const raw = rest.slice(prefix.length, rest.length - suffix.length);
+          return { route, version, name: decode(raw) };
+        }
       }
     }
     return null;

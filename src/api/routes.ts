@@ -1,6 +1,7 @@
 import { archiveRoutes } from "./archive.ts";
 import { containerRoutes } from "./containers.ts";
 import { execRoutes } from "./exec.ts";
+import { explainRoutes } from "./explain.ts";
 import { imageRoutes } from "./images.ts";
 import type { Route } from "./router.ts";
 import { streamRoutes } from "./streams.ts";
@@ -15,6 +16,7 @@ export const routes: Route[][] = [
   streamRoutes,
   archiveRoutes,
   execRoutes,
+  explainRoutes,
   imageRoutes,
   swarmRoutes,
   websocketRoutes,

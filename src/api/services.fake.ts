@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { type IncomingHttpHeaders, request, Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Attachment, Containers, Execs, System } from "../engine/types.ts";
+import type { Attachment, Containers, Execs, Explains, System } from "../engine/types.ts";
 import { silentLogger } from "../lib/log.ts";
 import { ApiServer } from "./server.ts";
 import type { Services } from "./services.ts";
@@ -15,6 +15,7 @@ export function fakeServices(
     containers?: Partial<Containers>;
     execs?: Partial<Execs>;
     system?: Partial<System>;
+    explain?: Partial<Explains>;
     images?: Partial<Services["images"]>;
   } = {},
 ): Services {
@@ -54,6 +55,7 @@ export function fakeServices(
       events: async function* () {},
       ...given.system,
     },
+    explain: { launch: unexpected, container: unexpected, ...given.explain },
     images: {
       load: unexpected,
       import: unexpected,

@@ -20,6 +20,7 @@ const hidden = (child: Entry): Entry => ({ ...child, section: "hidden" });
 
 const create = entry("Make a container without starting it", () => import("./commands/create.ts"));
 const exec = entry("Run a command in a running container", () => import("./commands/exec.ts"));
+const explain = entry("Explain how a container is isolated", () => import("./commands/explain.ts"));
 const logs = entry("Show what a container has written", () => import("./commands/logs.ts"));
 const ps = entry("List containers", () => import("./commands/ps.ts"));
 const rm = entry("Remove containers", () => import("./commands/rm.ts"));
@@ -50,6 +51,7 @@ export const commands: Record<string, Entry> = {
   }),
   image: group("Work with images", { list: hidden(images), load, ls: images }),
   create,
+  explain,
   logs,
   load,
   rm,

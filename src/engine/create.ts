@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ContainerCreateRequest, ContainerCreateResponse } from "@docker/node-sdk";
+import type { ResolvedImage } from "../image/types.ts";
 import { newId } from "../lib/ids.ts";
 import { signalNumber } from "../lib/signals.ts";
 import { timestamp } from "../lib/time.ts";
@@ -11,7 +12,7 @@ import type { EngineContext } from "./context.ts";
 import { validateHealthcheck } from "./health-config.ts";
 import { normalizeHostConfig } from "./host-config.ts";
 import { checkName, generateName } from "./names.ts";
-import { initialState } from "./record.ts";
+import { type ContainerRecord, initialState } from "./record.ts";
 
 /** Makes a container from a request; nothing stays when it fails. */
 export async function createContainer(
@@ -21,19 +22,38 @@ export async function createContainer(
 ): Promise<ContainerCreateResponse> {
   const { table, images } = context;
   const wanted = options.name ? checkName(options.name) : null;
-  const hostConfig = normalizeHostConfig(request.HostConfig);
   const image = await images.resolve(request.Image ?? "");
+  const record = newRecord(context, request, image);
+  record.name = wanted ?? generateName((candidate) => table.hasName(candidate));
 
+  const { id } = record;
+  const container = table.add(record);
+  try {
+    images.use(image.id, id);
+    makeDirectories(context, container);
+  } catch (error) {
+    discard(context, container);
+    throw error;
+  }
+  containerEvent(context, container, "create");
+  return { Id: id, Warnings: [] };
+}
+
+/** The record of a container that is to be, without a name: checked and complete, but kept nowhere. */
+export function newRecord(
+  context: EngineContext,
+  request: ContainerCreateRequest,
+  image: ResolvedImage,
+): ContainerRecord {
+  const hostConfig = normalizeHostConfig(request.HostConfig);
   const id = newId();
   const config = mergeConfig(request, image.document.config ?? {}, id);
   const { path, args } = commandLine(config);
   validateHealthcheck(config.Healthcheck);
   if (config.StopSignal) signalNumber(config.StopSignal);
-  const name = wanted ?? generateName((candidate) => table.hasName(candidate));
-
-  const container = table.add({
+  return {
     id,
-    name,
+    name: "",
     created: timestamp(),
     imageId: image.id,
     path,
@@ -44,16 +64,7 @@ export async function createContainer(
     mounts: [],
     cgroupPath: join("/", hostConfig.CgroupParent || context.cgroupParent, id),
     state: initialState(),
-  });
-  try {
-    images.use(image.id, id);
-    makeDirectories(context, container);
-  } catch (error) {
-    discard(context, container);
-    throw error;
-  }
-  containerEvent(context, container, "create");
-  return { Id: id, Warnings: [] };
+  };
 }
 
 /** Where a container keeps its writable layer, log and configuration files. */

@@ -13,11 +13,12 @@ import { ContainerVerbs } from "./containers.ts";
 import type { EngineContext } from "./context.ts";
 import { EventBus } from "./events.ts";
 import { ExecTable } from "./exec.ts";
+import { ExplainVerbs } from "./explain.ts";
 import { IdRanges } from "./id-ranges.ts";
 import { reconcile } from "./reconcile.ts";
 import { SystemVerbs } from "./system.ts";
 import { ContainerTable } from "./table.ts";
-import type { Containers, EngineOptions, Execs, System } from "./types.ts";
+import type { Containers, EngineOptions, Execs, Explains, System } from "./types.ts";
 
 const DEFAULT_DATA_ROOT = "/var/lib/berth";
 const DEFAULT_EXEC_ROOT = "/run/berth";
@@ -38,6 +39,7 @@ export class Engine {
   readonly execs: Execs;
   readonly images: Images;
   readonly system: System;
+  readonly explain: Explains;
   readonly #context: EngineContext;
 
   private constructor(context: EngineContext) {
@@ -46,6 +48,7 @@ export class Engine {
     this.execs = context.execs;
     this.images = context.images;
     this.system = new SystemVerbs(context);
+    this.explain = new ExplainVerbs(context);
   }
 
   /**

@@ -21,11 +21,16 @@ export class IdRanges {
     this.#next = createHash("sha256").update(dataRoot).digest().readUInt32LE(0) % RANGES;
   }
 
-  /** Takes a free block. Freed blocks come round again last. */
-  take(): number {
+  /** The block that `take` would give. */
+  peek(): number {
     if (this.#used.size >= RANGES) throw system("all ranges of user ids are in use: stop a container first");
     while (this.#used.has(this.#next)) this.#next = (this.#next + 1) % RANGES;
-    const index = this.#next;
+    return this.#next;
+  }
+
+  /** Takes a free block. Freed blocks come round again last. */
+  take(): number {
+    const index = this.peek();
     this.#used.set(index, 1);
     this.#next = (index + 1) % RANGES;
     return index;

@@ -8,7 +8,7 @@ import type { ContainerLaunch } from "../runtime/types.ts";
 import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { containerDirectory } from "./create.ts";
-import { idMapping, RANGE_SIZE } from "./id-ranges.ts";
+import { type IdRanges, idMapping, RANGE_SIZE } from "./id-ranges.ts";
 import { shimLog } from "./log-options.ts";
 import { networkFiles, writeNetworkFiles } from "./network-files.ts";
 import { mounts } from "./spec/mounts.ts";
@@ -19,16 +19,36 @@ import { resolveUser } from "./spec/user.ts";
 
 /** Everything the runtime needs to run a container now. Takes an id range, recorded in the container's state. */
 export function buildLaunch(context: EngineContext, container: Container): ContainerLaunch {
+  writeNetworkFiles(container, networkFiles(containerDirectory(context, container.id)));
+  const userNamespace = chooseUserNamespace(context, container);
+  const launch = assemble(context, container, context.images.layersOf(container.id), userNamespace);
+  container.spec = launch.spec;
+  return launch;
+}
+
+/** What the runtime would be given for a container of these layers that nobody has made: nothing is taken or written. */
+export function previewLaunch(
+  context: EngineContext,
+  container: Container,
+  layers: readonly string[],
+): ContainerLaunch {
+  const ranges = { take: () => context.idRanges.peek(), claim: () => undefined };
+  return assemble(context, container, layers, chooseUserNamespace(context, container, ranges));
+}
+
+function assemble(
+  context: EngineContext,
+  container: Container,
+  layers: readonly string[],
+  userNamespace: boolean | string,
+): ContainerLaunch {
   const { config, hostConfig } = container.record;
   const directory = containerDirectory(context, container.id);
-  const layers = context.images.layersOf(container.id);
-  writeNetworkFiles(container, networkFiles(directory));
-  const spec = buildSpec(context, container, layers, chooseUserNamespace(context, container));
-  container.spec = spec;
+  const spec = buildSpec(context, container, layers, userNamespace);
   return {
     id: container.id,
     spec,
-    rootfs: { dataRoot: context.state.paths.root, lower: layers, rw: join(directory, "rw") },
+    rootfs: { dataRoot: context.state.paths.root, lower: [...layers], rw: join(directory, "rw") },
     stdio: {
       tty: config.Tty ?? false,
       stdin: config.OpenStdin ?? false,
@@ -98,7 +118,11 @@ function buildSpec(
  * A new user namespace with a range of its own; that of the container whose namespaces are shared,
  * since the kernel lets only its owner in; or none, for --userns=host and --privileged.
  */
-function chooseUserNamespace(context: EngineContext, container: Container): boolean | string {
+function chooseUserNamespace(
+  context: EngineContext,
+  container: Container,
+  ranges: Pick<IdRanges, "take" | "claim"> = context.idRanges,
+): boolean | string {
   const { hostConfig, state } = container.record;
   state.idRange = null;
   const shared = [hostConfig.NetworkMode, hostConfig.PidMode, hostConfig.IpcMode]
@@ -117,12 +141,12 @@ function chooseUserNamespace(context: EngineContext, container: Container): bool
       );
     }
     state.idRange = first.record.state.idRange;
-    if (state.idRange !== null) context.idRanges.claim(state.idRange);
+    if (state.idRange !== null) ranges.claim(state.idRange);
     return `/proc/${runningPid(context, first.id)}/ns/user`;
   }
   if (shared.length > 0 || hostConfig.UsernsMode === "host" || hostConfig.Privileged) return false;
   if (!kernelFeatures().idmappedOverlay) return false;
-  state.idRange = context.idRanges.take();
+  state.idRange = ranges.take();
   return true;
 }
 

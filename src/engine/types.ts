@@ -18,6 +18,9 @@ import type {
   SystemInfo,
   SystemVersion,
 } from "@docker/node-sdk";
+import type { ContainerExplanation, LaunchExplanation } from "./explain-types.ts";
+
+export type { ContainerExplanation, LaunchExplanation } from "./explain-types.ts";
 
 /** Docker's filters: a name and the values asked for, e.g. { status: ["running"] }. */
 export type Filters = Record<string, string[]>;
@@ -173,6 +176,14 @@ export interface Execs {
   start(id: string, options?: ExecStartOptions): Promise<Attachment | null>;
   inspect(id: string): Promise<ExecInspectResponse>;
   resize(id: string, size: Size): Promise<void>;
+}
+
+/** Looking without touching: /berth/explain. */
+export interface Explains {
+  /** The system calls by which a container would be launched, in their order; makes nothing. */
+  launch(request: ContainerCreateRequest): Promise<LaunchExplanation>;
+  /** A running container as the kernel shows it. Throws CONFLICT when it does not run. */
+  container(ref: string): Promise<ContainerExplanation>;
 }
 
 /** The engine as a whole: /info, /version, /events, /system/df. */

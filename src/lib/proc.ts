@@ -59,7 +59,10 @@ export function parseMountinfo(text: string): MountLine[] {
       const fields = line.split(" ");
       const dash = fields.indexOf("-", 6);
       const [type = "", source = "", superOptions = ""] = fields.slice(dash + 1);
-      const options = [...(fields[5] ?? "").split(","), ...superOptions.split(",")].filter(Boolean);
+      // Whether it can be written is the mount's to say, unless its file system cannot at all.
+      const own = (fields[5] ?? "").split(",");
+      const common = superOptions.split(",").filter((option) => option !== "rw" && option !== "");
+      const options = [...own.filter((option) => option !== "rw" || !common.includes("ro")), ...common];
       return {
         target: unescapeOctal(fields[4] ?? ""),
         type,

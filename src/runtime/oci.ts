@@ -45,6 +45,8 @@ export interface Mount {
   type?: string;
   source?: string;
   options?: string[];
+  /** What a bind mount's source is, when it is known without looking, or not there yet. */
+  sourceType?: "file" | "directory";
   /** Set when this mount needs ids mapped otherwise than the container's own mapping. */
   uidMappings?: IdMapping[];
   gidMappings?: IdMapping[];

@@ -63,7 +63,7 @@ export class LinuxRuntime implements Runtime {
   }
 
   explain(launch: ContainerLaunch): PlanView {
-    return viewPlan(this.#plan(launch, true).plan);
+    return viewPlan(this.#plan(launch, true));
   }
 
   async adopt(): Promise<Shim[]> {

@@ -34,7 +34,7 @@ const oneOf =
   (value) =>
     Object.keys(names).find((name) => names[name] === Number(value)) ?? String(value);
 
-const octal: Show = (value) => `0${Number(value).toString(8)}`;
+const octal: Show = (value) => (value === 0 ? "0" : `0${Number(value).toString(8)}`);
 const hex: Show = (value) => `0x${Number(value).toString(16)}`;
 const open = bits(named("O_"), "O_RDONLY");
 const at = bits(named("AT_"));
@@ -42,6 +42,13 @@ const resolve = bits(named("RESOLVE_"));
 const clone = bits(named("CLONE_"));
 const attributes = bits(named("MOUNT_ATTR_"));
 const propagation = bits(named("MS_"));
+/** A descriptor that need not be. */
+const optional: Show = (value) => (value === null ? "none" : plain(value, true));
+/** Group ids as the kernel's array of 32-bit numbers. */
+const ids: Show = (value) => {
+  const bytes = value instanceof Uint8Array ? Buffer.from(value) : Buffer.from(String(value), "latin1");
+  return `[${Array.from({ length: bytes.length / 4 }, (_, index) => bytes.readUInt32LE(index * 4)).join(", ")}]`;
+};
 const limit: Show = (value) => (BigInt(String(value)) >= 2n ** 64n - 1n ? "RLIM_INFINITY" : String(value));
 
 const capabilities: Show = (value) => {
@@ -61,12 +68,14 @@ const shown: Partial<Record<OperationName, Record<number, Show>>> = {
   make_target: { 3: (value) => (value ? "directory" : "file"), 4: octal },
   open_tree: { 3: bits({ ...named("OPEN_TREE_"), ...named("AT_") }) },
   move_mount: { 4: bits(named("MOVE_MOUNT_")) },
-  mount_setattr: { 2: at, 3: attributes, 4: attributes, 5: propagation },
+  mount_setattr: { 2: at, 3: attributes, 4: attributes, 5: propagation, 6: optional },
   fsconfig: { 1: oneOf(named("FSCONFIG_")) },
   fsmount: { 3: attributes },
   mount: { 3: propagation },
   umount2: { 1: bits(named("MNT_")) },
-  bind_tree: { 3: at },
+  bind_tree: { 3: at, 4: optional },
+  setgroups: { 0: ids },
+  stdio: { 0: optional },
   setns: { 1: clone },
   unshare: { 0: clone },
   clone_parent: { 0: clone },
@@ -78,7 +87,7 @@ const shown: Partial<Record<OperationName, Record<number, Show>>> = {
   umask: { 0: octal },
 };
 
-const LONGEST = 96;
+const LONGEST = 200;
 
 /** A step as a line for people: `{root} = openat({tree}, "rw", O_PATH)`; {…} are open descriptors. */
 export function readableStep({ op, args }: Step): string {
@@ -89,8 +98,8 @@ export function readableStep({ op, args }: Step): string {
   return `${op}(${texts.join(", ")})`;
 }
 
-/** A CLONE_NEW* flag's name. */
-export const cloneFlagNames = (flags: number): string[] => (flags === 0 ? [] : clone(flags).split("|"));
+/** CLONE_NEW* flags by name. */
+export const flagNames = (flags: number): string => clone(flags);
 
 function plain(value: Argument, descriptor: boolean): string {
   if (value === null) return descriptor ? "AT_FDCWD" : "NULL";

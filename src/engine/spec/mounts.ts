@@ -38,6 +38,7 @@ const fileBind = (source: string, destination: string): Mount => ({
   destination,
   type: "bind",
   source,
+  sourceType: "file",
   options: ["bind", "rprivate"],
 });
 

@@ -7,7 +7,8 @@ import type { Context } from "./context.ts";
 import { attachAt } from "./mounts.ts";
 import type { MountOptions } from "./options.ts";
 
-function isDirectory(path: string): boolean {
+function isDirectory({ source: path = "", sourceType }: Mount): boolean {
+  if (sourceType) return sourceType === "directory";
   const found = statSync(path, { throwIfNoEntry: false });
   if (!found) throw invalid(`invalid mount config for type "bind": bind source path does not exist: ${path}`);
   return found.isDirectory();
@@ -45,5 +46,5 @@ export function bindMount(context: Context, mount: Mount, options: MountOptions)
       [tree, "", AT_EMPTY_PATH | (options.recursive ? AT_RECURSIVE : 0), options.set, options.clear, 0, null],
       mount.options?.join(",") ?? "",
     );
-  attachAt(context, tree, posix.normalize(mount.destination), isDirectory(source));
+  attachAt(context, tree, posix.normalize(mount.destination), isDirectory(mount));
 }
