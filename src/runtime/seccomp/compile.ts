@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { system } from "../../lib/errors.ts";
-import { nativeProgram } from "../../lib/native.ts";
+import { nativeFile } from "../../lib/own-file.ts";
 import type { Seccomp, SeccompRule } from "../oci.ts";
 import { newSyscalls } from "./new-syscalls.ts";
 import { actionNumber, architectureName, comparisonNumber, flagBits } from "./words.ts";
@@ -77,34 +77,29 @@ export class SeccompCompiler {
   readonly #directory: string;
   readonly #program: () => string;
   readonly #filters = new Map<string, Promise<SeccompFilter>>();
-  readonly #known = new WeakMap<Seccomp, Promise<SeccompFilter>>();
   #stamp: Promise<string> | undefined;
 
   constructor(directory: string, program?: string) {
     this.#directory = directory;
-    this.#program = () => program ?? nativeProgram("berth-seccomp");
+    this.#program = () => program ?? nativeFile("berth-seccomp");
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
 
   /** The filter for a resolved profile. Rejects when libseccomp cannot make one. */
   compile(seccomp: Seccomp): Promise<SeccompFilter> {
-    let filter = this.#known.get(seccomp);
-    if (!filter) {
-      filter = this.#byText(compilerInput(seccomp), seccomp.flags);
-      this.#known.set(seccomp, filter);
-    }
-    return filter;
-  }
-
-  #byText(input: string, flags: string[] | undefined): Promise<SeccompFilter> {
-    const key = `${flagBits(flags)} ${input}`;
+    // A spec read back from disk is another object each time; its text is a key quickly made.
+    const key = JSON.stringify(seccomp);
     let filter = this.#filters.get(key);
     if (!filter) {
-      filter = this.#load(input).then((program) => ({ program, flags: flagBits(flags) }));
+      filter = this.#make(seccomp);
       this.#filters.set(key, filter);
       filter.catch(() => this.#filters.delete(key));
     }
     return filter;
+  }
+
+  async #make(seccomp: Seccomp): Promise<SeccompFilter> {
+    return { program: await this.#load(compilerInput(seccomp)), flags: flagBits(seccomp.flags) };
   }
 
   async #load(input: string): Promise<Buffer> {
