@@ -87,9 +87,10 @@ static bool differs(const struct stat *a, const struct stat *b)
 	       !same_time(a->st_mtim, b->st_mtim);
 }
 
-static void report(int kind)
+/* `own`: the path itself, not only something below it. */
+static void report(int kind, bool own)
 {
-	printf("{\"kind\":%d,\"path\":", kind);
+	printf("{\"kind\":%d,\"own\":%s,\"path\":", kind, own ? "true" : "false");
 	put_json_string(path);
 	puts("}");
 }
@@ -136,7 +137,7 @@ static bool report_hidden(const struct names *own, const struct lower *lower)
 				first = faccessat(lower->directories[k], names.list[j], F_OK, AT_SYMLINK_NOFOLLOW) != 0;
 			if (found.exists && first) {
 				size_t length = push(names.list[j]);
-				report(2);
+				report(2, true);
 				path[length] = 0;
 				any = true;
 			}
@@ -158,12 +159,12 @@ static bool compare(int directory, const char *name, const struct lower *parent)
 		fail_errno("stat");
 	}
 	struct lower lower = find_lower(parent, name);
-	bool changed = false;
+	bool changed = false, own;
 	if (is_whiteout(&st)) {
 		if ((changed = lower.exists))
-			report(2);
+			report(2, true);
 	} else {
-		changed = !lower.exists || differs(&st, &lower.st);
+		own = changed = !lower.exists || differs(&st, &lower.st);
 		if (S_ISDIR(st.st_mode)) {
 			int fd = open_child(directory, name, O_RDONLY | O_DIRECTORY);
 			if (fd >= 0)
@@ -172,7 +173,7 @@ static bool compare(int directory, const char *name, const struct lower *parent)
 				fail_errno("open");
 		}
 		if (changed)
-			report(lower.exists ? 0 : 1);
+			report(lower.exists ? 0 : 1, own);
 	}
 	close_lower(&lower);
 	return changed;

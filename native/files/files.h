@@ -36,6 +36,8 @@ struct root {
 	const char *lower[MAX_LAYERS];
 	size_t lower_count;
 	const char *upper, *work;
+	/* ...or a directory as it is. */
+	const char *directory;
 	struct mount_wish mounts[MAX_MOUNTS];
 	size_t mount_count;
 	bool read_only;
@@ -73,6 +75,7 @@ void write_end(void);
 /* put.c */
 struct put_options {
 	bool keep_kind;  /* a directory is not replaced by something else nor the other way round */
+	bool describe;   /* the archive tells what the directory itself is like */
 	bool chown;      /* everything to this owner */
 	uint32_t uid, gid;
 };

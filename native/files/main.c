@@ -4,11 +4,12 @@
  *   ns PID OWNER                       the mounts of a process whose cgroup file contains OWNER
  *   lower DIRECTORY                    a layer, topmost first
  *   upper DIRECTORY WORK               the writable layer
+ *   directory DIRECTORY                that as it is
  *   mount SOURCE SUBPATH TARGET FLAGS  SOURCE "": what the namespace has there; r recursive, o read-only
  *   map BASE SIZE                      ids 0 to SIZE stand for BASE and following on the file systems
  *   readonly                           nothing may be written
  *
- *   stat PATH NAME | pack PATH NAME | export | put PATH FLAGS UID GID     FLAGS: k keep kind, c chown
+ *   stat PATH NAME | pack PATH NAME | export | put PATH FLAGS UID GID     FLAGS: k keep kind, c chown, d describe
  *
  * Without a root: usage DIRECTORY... | changes UPPER LOWER...
  *
@@ -50,6 +51,8 @@ static bool root_word(const char *word)
 	} else if (strcmp(word, "upper") == 0) {
 		root.upper = take();
 		root.work = take();
+	} else if (strcmp(word, "directory") == 0) {
+		root.directory = take();
 	} else if (strcmp(word, "mount") == 0) {
 		if (root.mount_count == MAX_MOUNTS)
 			fail("more than %d mounts", MAX_MOUNTS);
@@ -91,6 +94,7 @@ static void work_inside(const char *word)
 	} else if (strcmp(word, "put") == 0) {
 		const char *flags = take();
 		struct put_options options = { .keep_kind = strchr(flags, 'k'), .chown = strchr(flags, 'c') };
+		options.describe = strchr(flags, 'd');
 		options.uid = number(take());
 		options.gid = number(take());
 		put(enter_root(&root), path, &options);

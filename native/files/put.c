@@ -173,6 +173,16 @@ static void entry_times(const struct entry *entry, struct timespec out[2])
 	out[1] = (struct timespec){ .tv_sec = entry->mtime, .tv_nsec = entry->mtime_ns };
 }
 
+static void remember_times(const struct entry *entry)
+{
+	if ((times_count & (times_count - 1)) == 0)
+		times = must_grow(times, sizeof *times * (times_count ? times_count * 2 : 1));
+	struct directory_time *slot = &times[times_count++];
+	if (!(slot->path = strdup(entry->path)))
+		fail("out of memory");
+	entry_times(entry, slot->times);
+}
+
 static void put_directory(int parent, const char *name, const struct entry *entry, bool exists)
 {
 	if (!exists && mkdirat(parent, name, entry->mode & 0777) != 0)
@@ -182,12 +192,7 @@ static void put_directory(int parent, const char *name, const struct entry *entr
 		fail_errno("open");
 	finish_open(fd, entry);
 	close(fd);
-	if ((times_count & (times_count - 1)) == 0)
-		times = must_grow(times, sizeof *times * (times_count ? times_count * 2 : 1));
-	struct directory_time *slot = &times[times_count++];
-	if (!(slot->path = strdup(entry->path)))
-		fail("out of memory");
-	entry_times(entry, slot->times);
+	remember_times(entry);
 }
 
 static void put_file(int parent, const char *name, struct entry *entry)
@@ -272,7 +277,11 @@ static void put_entry(struct entry *entry)
 		fail("unhandled tar header type %d", entry->type);
 	const char *name = split(entry->path, directory);
 	if (*name == 0) {
-		/* The directory itself stays as it is. */
+		/* The directory itself stays as it is, unless it is to become what the archive says. */
+		if (entry->type == '5' && options->describe) {
+			finish_open(directory_of(directory), entry);
+			remember_times(entry);
+		}
 		if (entry->type == '5')
 			return;
 		fail("cannot overwrite directory \"%s\" with non-directory", *base ? base : "/");
@@ -302,7 +311,7 @@ static void set_directory_times(void)
 	for (size_t i = times_count; i-- > 0;) {
 		const char *name = split(times[i].path, directory);
 		/* Something else may have taken the name, or the directory may be gone. */
-		if (utimensat(directory_of(directory), name, times[i].times, AT_SYMLINK_NOFOLLOW) != 0 && errno != ENOENT)
+		if (utimensat(directory_of(directory), *name ? name : ".", times[i].times, AT_SYMLINK_NOFOLLOW) != 0 && errno != ENOENT)
 			fail_errno("chtimes");
 	}
 }

@@ -181,6 +181,14 @@ static int mount_overlay(struct root *root)
 	return tree;
 }
 
+static int clone_directory(const char *path)
+{
+	int tree = clone_tree(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
+	if (tree < 0)
+		fail_errno(path);
+	return tree;
+}
+
 static int open_source(const struct mount_wish *wish)
 {
 	int fd = open(wish->source, O_PATH | O_CLOEXEC);
@@ -276,7 +284,9 @@ int enter_root(struct root *root)
 		fail_errno("unshare");
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
 		fail_errno("mount MS_PRIVATE");
-	int tree = root->pid ? clone_namespace(root, trees) : mount_overlay(root);
+	int tree = root->pid	   ? clone_namespace(root, trees)
+		   : root->directory ? clone_directory(root->directory)
+				     : mount_overlay(root);
 	if (!root->pid)
 		clone_sources(root, trees);
 	int place = must_open("/proc", O_PATH | O_DIRECTORY);

@@ -7,6 +7,7 @@ import type { Route } from "./router.ts";
 import { streamRoutes } from "./streams.ts";
 import { swarmRoutes } from "./swarm.ts";
 import { systemRoutes } from "./system.ts";
+import { volumeRoutes } from "./volumes.ts";
 import { websocketRoutes } from "./websocket.ts";
 
 /** Every route of the API, a table per resource. */
@@ -18,6 +19,7 @@ export const routes: Route[][] = [
   execRoutes,
   explainRoutes,
   imageRoutes,
+  volumeRoutes,
   swarmRoutes,
   websocketRoutes,
 ];

@@ -16,6 +16,7 @@ export function fakeServices(
     execs?: Partial<Execs>;
     system?: Partial<System>;
     explain?: Partial<Explains>;
+    volumes?: Partial<Services["volumes"]>;
     images?: Partial<Services["images"]>;
   } = {},
 ): Services {
@@ -56,6 +57,14 @@ export function fakeServices(
       ...given.system,
     },
     explain: { launch: unexpected, container: unexpected, ...given.explain },
+    volumes: {
+      list: unexpected,
+      create: unexpected,
+      inspect: unexpected,
+      remove: unexpected,
+      prune: unexpected,
+      ...given.volumes,
+    },
     images: {
       load: unexpected,
       import: unexpected,

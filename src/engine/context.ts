@@ -3,6 +3,7 @@ import type { Logger } from "../lib/log.ts";
 import type { CgroupHost } from "../runtime/cgroup/support.ts";
 import type { Runtime } from "../runtime/types.ts";
 import type { State } from "../state/index.ts";
+import type { VolumeStore } from "../volume/store.ts";
 import type { EventBus } from "./events.ts";
 import type { ExecTable } from "./exec.ts";
 import type { IdRanges } from "./id-ranges.ts";
@@ -18,6 +19,7 @@ export interface EngineContext {
   readonly events: EventBus;
   readonly execs: ExecTable;
   readonly images: Images;
+  readonly volumes: VolumeStore;
   readonly runtime: Runtime;
   readonly cgroups: CgroupHost;
   readonly idRanges: IdRanges;

@@ -13,6 +13,7 @@ import { validateHealthcheck } from "./health-config.ts";
 import { normalizeHostConfig } from "./host-config.ts";
 import { checkName, generateName } from "./names.ts";
 import { type ContainerRecord, initialState } from "./record.ts";
+import { makeMounts } from "./volume-use.ts";
 
 /** Makes a container from a request; nothing stays when it fails. */
 export async function createContainer(
@@ -31,6 +32,7 @@ export async function createContainer(
   try {
     images.use(image.id, id);
     makeDirectories(context, container);
+    await makeMounts(context, container, image.layers);
   } catch (error) {
     discard(context, container);
     throw error;

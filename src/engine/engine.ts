@@ -8,6 +8,8 @@ import { nativeFile } from "../lib/own-file.ts";
 import { detectCgroups } from "../runtime/cgroup/support.ts";
 import { LinuxRuntime } from "../runtime/runtime.ts";
 import { openState } from "../state/index.ts";
+import { VolumeStore } from "../volume/store.ts";
+import type { Volumes } from "../volume/types.ts";
 import type { Container } from "./container.ts";
 import { ContainerVerbs } from "./containers.ts";
 import type { EngineContext } from "./context.ts";
@@ -19,6 +21,7 @@ import { reconcile } from "./reconcile.ts";
 import { SystemVerbs } from "./system.ts";
 import { ContainerTable } from "./table.ts";
 import type { Containers, EngineOptions, Execs, Explains, System } from "./types.ts";
+import { volumeUsers } from "./volume-use.ts";
 
 const DEFAULT_DATA_ROOT = "/var/lib/berth";
 const DEFAULT_EXEC_ROOT = "/run/berth";
@@ -38,6 +41,7 @@ export class Engine {
   readonly containers: Containers;
   readonly execs: Execs;
   readonly images: Images;
+  readonly volumes: Volumes;
   readonly system: System;
   readonly explain: Explains;
   readonly #context: EngineContext;
@@ -47,6 +51,7 @@ export class Engine {
     this.containers = new ContainerVerbs(context);
     this.execs = context.execs;
     this.images = context.images;
+    this.volumes = context.volumes;
     this.system = new SystemVerbs(context);
     this.explain = new ExplainVerbs(context);
   }
@@ -72,6 +77,10 @@ export class Engine {
         builtin: { hello: nativeFile("hello.tar") },
       });
       await images.recover();
+      const volumes = new VolumeStore(state, {
+        users: () => volumeUsers(table.all()),
+        onEvent: (action, name, attributes) => events.publish("volume", action, name, attributes),
+      });
       const context: EngineContext = {
         state,
         execRoot,
@@ -83,6 +92,7 @@ export class Engine {
           return execs;
         },
         images,
+        volumes,
         runtime: new LinuxRuntime({ execRoot }),
         cgroups: detectCgroups(),
         idRanges: new IdRanges(dataRoot),

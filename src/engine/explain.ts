@@ -7,6 +7,7 @@ import { explainContainer } from "./explain-container.ts";
 import type { ContainerExplanation, LaunchExplanation } from "./explain-types.ts";
 import { previewLaunch } from "./launch.ts";
 import type { Explains } from "./types.ts";
+import { plannedMounts } from "./volume-use.ts";
 
 /** Shows what a launch would do and what the kernel says of a container; changes nothing. */
 export class ExplainVerbs implements Explains {
@@ -20,6 +21,7 @@ export class ExplainVerbs implements Explains {
     const image = await this.#context.images.resolve(request.Image ?? "");
     const container = new Container(newRecord(this.#context, request, image));
     const { record } = container;
+    record.mounts = plannedMounts(this.#context, record);
     const { steps } = this.#context.runtime.explain(previewLaunch(this.#context, container, image.layers));
     // The id is not known before there is a container.
     const nameless = (text: string): string =>

@@ -3,6 +3,7 @@ import type {
   ContainerInspectResponse,
   ContainerState,
   EndpointSettings,
+  MountPoint,
   NetworkSettings,
 } from "@docker/node-sdk";
 import { orNull } from "../lib/or-null.ts";
@@ -58,7 +59,14 @@ export function inspectContainer(
 }
 
 /** The public part of a mount's record. */
-export function mountPoint({ options: _options, anonymous: _anonymous, ...mount }: MountRecord): MountRecord {
+export function mountPoint(record: MountRecord): MountPoint {
+  const {
+    options: _options,
+    subpath: _subpath,
+    anonymous: _anonymous,
+    createSource: _create,
+    ...mount
+  } = record;
   return mount;
 }
 

@@ -11,20 +11,11 @@ import { resetHealth, watchHealth } from "./health.ts";
 import { buildLaunch } from "./launch.ts";
 import { removeContainer } from "./remove.ts";
 import { scheduleRestart, shouldRestart } from "./restart.ts";
+import { acquireMounts, releaseMounts } from "./volume-use.ts";
 
 /** Starts a container that is not running; throws NOT_MODIFIED when it runs. */
 export function startContainer(context: EngineContext, container: Container): Promise<void> {
-  return container.lock.run(async () => {
-    refuseStart(container);
-    container.record.state.restartCount = 0;
-    container.restartDelayMs = 0;
-    try {
-      await startLocked(context, container);
-    } catch (error) {
-      if (container.record.hostConfig.AutoRemove) await autoRemove(context, container);
-      throw error;
-    }
-  });
+  return container.lock.run(() => startLocked(context, container));
 }
 
 /** For callers that hold the container's lock. */
@@ -35,6 +26,7 @@ export async function startLocked(context: EngineContext, container: Container):
   state.idRange = null;
   let shim: Shim;
   try {
+    if (container.record.mounts.length > 0) await acquireMounts(context, container);
     shim = await context.runtime.start(buildLaunch(context, container));
   } catch (error) {
     await startFailed(context, container, error);
@@ -158,6 +150,7 @@ async function autoRemove(context: EngineContext, container: Container): Promise
 export async function cleanUp(context: EngineContext, container: Container): Promise<void> {
   const { state, cgroupPath } = container.record;
   await removeCgroup(context.cgroups, cgroupPath);
+  if (container.record.mounts.length > 0) await releaseMounts(context, container);
   if (state.idRange !== null) context.idRanges.release(state.idRange);
   state.idRange = null;
 }

@@ -9,6 +9,7 @@ import type { EngineContext } from "./context.ts";
 import { cleanUp, follow, startContainer } from "./lifecycle.ts";
 import { isActive } from "./record.ts";
 import { removeContainer } from "./remove.ts";
+import { adoptMounts } from "./volume-use.ts";
 
 /**
  * Makes the world and the records agree after whatever ended the last daemon: running containers are
@@ -27,6 +28,7 @@ export async function reconcile(context: EngineContext): Promise<void> {
     else await settle(context, container);
   }
   await removeOrphans(context);
+  await context.volumes.unmountIdle();
   for (const container of context.table.all()) await resume(context, container);
 }
 
@@ -48,6 +50,7 @@ function adopt(context: EngineContext, container: Container, shim: Shim): void {
     state.startedAt = timestamp();
   }
   state.pid = shim.pid;
+  adoptMounts(context, container);
   if (state.idRange !== null) context.idRanges.claim(state.idRange);
   context.table.save(container);
   follow(context, container, shim);

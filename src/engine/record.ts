@@ -22,10 +22,14 @@ export interface StateRecord {
 
 /** A volume or bind as it will be mounted, resolved when the container was created. */
 export interface MountRecord extends MountPoint {
-  /** Mount options beyond Docker's Mode, e.g. tmpfs size, subpath, copy-up wishes. */
+  /** Mount options beyond read-only and propagation: a tmpfs's own, or how far a bind reaches. */
   options?: string[];
+  /** What of the volume is mounted, when not all of it. */
+  subpath?: string;
   /** Made for this container alone, so removed with it on `rm -v`. */
   anonymous?: boolean;
+  /** A bind's source is made at the start when it is missing. */
+  createSource?: boolean;
 }
 
 /** All that is kept of a container; one JSON document in the database. */

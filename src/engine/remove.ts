@@ -5,6 +5,7 @@ import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
 import { containerDirectory } from "./create.ts";
 import { killAndWait } from "./stop.ts";
+import { removeAnonymous } from "./volume-use.ts";
 
 export interface RemoveOptions {
   force?: boolean;
@@ -47,7 +48,7 @@ function refusal(container: Container): string {
 export async function removeContainer(
   context: EngineContext,
   container: Container,
-  _options: RemoveOptions,
+  options: RemoveOptions,
 ): Promise<void> {
   if (context.table.find(container.id) !== container) return;
   if (container.running) throw conflict(refusal(container));
@@ -57,6 +58,7 @@ export async function removeContainer(
   context.table.delete(container);
   context.images.release(container.id);
   await rm(containerDirectory(context, container.id), { recursive: true, force: true });
+  if (options.volumes) await removeAnonymous(context, container.record.mounts);
   containerEvent(context, container, "destroy");
   container.notifyRemoved();
 }

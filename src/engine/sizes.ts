@@ -1,14 +1,33 @@
+import { join } from "node:path";
 import { BerthError } from "../lib/errors.ts";
+import { directorySize } from "../lib/file-worker.ts";
 import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
+import { containerDirectory } from "./create.ts";
 
+/** Bytes that a container wrote, and those together with its image's. */
 export async function containerSizes(
-  _context: EngineContext,
-  _container: Container,
+  context: EngineContext,
+  container: Container,
 ): Promise<{ SizeRw: number; SizeRootFs: number }> {
-  throw new BerthError("NOT_IMPLEMENTED", "sizes are not counted yet");
+  const [own, image] = await Promise.all([
+    writableSize(context, container),
+    imageSize(context, container.record.imageId),
+  ]);
+  return { SizeRw: own, SizeRootFs: own + image };
 }
 
-export async function writableSize(_context: EngineContext, _container: Container): Promise<number> {
-  return 0;
+/** Bytes of the files in a container's writable layer. */
+export function writableSize(context: EngineContext, container: Container): Promise<number> {
+  return directorySize(join(containerDirectory(context, container.id), "rw", "upper"));
+}
+
+async function imageSize(context: EngineContext, imageId: string): Promise<number> {
+  try {
+    return (await context.images.inspect(imageId)).Size ?? 0;
+  } catch (error) {
+    // Removed by force, though its layers stay.
+    if (error instanceof BerthError && error.code === "NOT_FOUND") return 0;
+    throw error;
+  }
 }

@@ -69,7 +69,7 @@ export class SystemVerbs implements System {
           })),
       );
     }
-    if (types.includes("volume")) usage.Volumes = [];
+    if (types.includes("volume")) usage.Volumes = await this.#context.volumes.diskUsage();
     if (types.includes("build-cache")) usage.BuildCache = orNull<[]>(null);
     return usage;
   }

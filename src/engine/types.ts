@@ -20,6 +20,7 @@ import type {
 } from "@docker/node-sdk";
 import type { ContainerExplanation, LaunchExplanation } from "./explain-types.ts";
 
+export type { Volumes } from "../volume/types.ts";
 export type { ContainerExplanation, LaunchExplanation } from "./explain-types.ts";
 
 /** Docker's filters: a name and the values asked for, e.g. { status: ["running"] }. */

@@ -45,6 +45,8 @@ export interface Mount {
   type?: string;
   source?: string;
   options?: string[];
+  /** Of the source, resolved without leaving it, whatever links it has. Not in the specification. */
+  subpath?: string;
   /** What a bind mount's source is, when it is known without looking, or not there yet. */
   sourceType?: "file" | "directory";
   /** Set when this mount needs ids mapped otherwise than the container's own mapping. */
@@ -147,6 +149,5 @@ export interface SeccompRule {
   names: string[];
   action: string;
   errnoRet?: number;
-  /** Values a number cannot hold exactly are decimal text. */
-  args?: { index: number; value: number | string; valueTwo?: number | string; op: string }[];
+  args?: { index: number; value: number; valueTwo?: number; op: string }[];
 }

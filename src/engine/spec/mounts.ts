@@ -22,15 +22,21 @@ export function mounts(
   const own: Mount[] = [
     ...Object.entries(hostConfig.Tmpfs ?? {}).map(([destination, options]) => tmpfs(destination, options)),
     ...records.map(recorded),
-    fileBind(files.resolvConf, "/etc/resolv.conf"),
-    fileBind(files.hostname, "/etc/hostname"),
-    fileBind(files.hosts, "/etc/hosts"),
   ];
+  for (const [source, path] of etcFiles(files)) {
+    if (!own.some((mount) => mount.destination === path)) own.push(fileBind(source, path));
+  }
   // A user's mount takes the place of the default one at the same path, such as -v /dev/shm:/dev/shm.
   const taken = new Set(own.map((mount) => mount.destination));
   own.sort((a, b) => depth(a.destination) - depth(b.destination));
   return [...base.filter((mount) => !taken.has(mount.destination)), ...own];
 }
+
+const etcFiles = (files: NetworkFiles): [source: string, path: string][] => [
+  [files.resolvConf, "/etc/resolv.conf"],
+  [files.hostname, "/etc/hostname"],
+  [files.hosts, "/etc/hosts"],
+];
 
 const depth = (path: string): number => path.split("/").length;
 
@@ -58,6 +64,8 @@ function recorded(mount: MountRecord): Mount {
     destination,
     type: "bind",
     source: mount.Source ?? "",
+    ...(mount.subpath ? { subpath: mount.subpath } : {}),
+    ...(mount.Type === "volume" && !mount.subpath ? { sourceType: "directory" as const } : {}),
     options: [
       ...(mount.options ?? ["rbind"]),
       mount.RW === false ? "ro" : "rw",
