@@ -18,18 +18,78 @@ const group = (summary: string, children: Record<string, Entry>): Entry => ({
 const common = (child: Entry): Entry => ({ ...child, section: "common" });
 const hidden = (child: Entry): Entry => ({ ...child, section: "hidden" });
 
+const attach = entry("Attach to a running container", () => import("./commands/attach.ts"));
 const create = entry("Make a container without starting it", () => import("./commands/create.ts"));
+const diff = entry("List what a container changed in its filesystem", () => import("./commands/diff.ts"));
 const exec = entry("Run a command in a running container", () => import("./commands/exec.ts"));
 const explain = entry("Explain how a container is isolated", () => import("./commands/explain.ts"));
+const exportContainer = entry(
+  "Write a container's filesystem to a tar archive",
+  () => import("./commands/export.ts"),
+);
+const kill = entry("Kill running containers", () => import("./commands/kill.ts"));
 const logs = entry("Show what a container has written", () => import("./commands/logs.ts"));
+const pause = entry("Pause all processes of containers", () => import("./commands/pause.ts"));
+const port = entry("List where a container's ports are published", () => import("./commands/port.ts"));
 const ps = entry("List containers", () => import("./commands/ps.ts"));
+const rename = entry("Rename a container", () => import("./commands/rename.ts"));
+const restart = entry("Restart containers", () => import("./commands/restart.ts"));
 const rm = entry("Remove containers", () => import("./commands/rm.ts"));
 const run = entry("Make a container from an image and run it", () => import("./commands/run.ts"));
-
+const start = entry("Start stopped containers", () => import("./commands/start.ts"));
+const stats = entry("Show what containers use, live", () => import("./commands/stats.ts"));
+const stop = entry("Stop running containers", () => import("./commands/stop.ts"));
+const top = entry("List the processes of a container", () => import("./commands/top.ts"));
+const unpause = entry("Let paused containers go on", () => import("./commands/unpause.ts"));
+const update = entry("Change the limits of containers", () => import("./commands/update.ts"));
+const wait = entry(
+  "Wait until containers stop, then print their exit codes",
+  () => import("./commands/wait.ts"),
+);
+const cp = entry("Copy files between a container and this machine", () => import("./commands/cp.ts"));
+const containerInspect = entry(
+  "Show everything about containers",
+  () => import("./commands/container-inspect.ts"),
+);
+const containerPrune = entry("Remove all stopped containers", () => import("./commands/container-prune.ts"));
+const history = entry("List the layers of an image", () => import("./commands/history.ts"));
 const images = entry("List images", () => import("./commands/images.ts"));
+const importImage = entry(
+  "Make an image of a filesystem in a tar archive",
+  () => import("./commands/import.ts"),
+);
 const load = entry("Load images from a tar archive", () => import("./commands/load.ts"));
-
+const rmi = entry("Remove images", () => import("./commands/rmi.ts"));
+const tag = entry("Give an image another name", () => import("./commands/tag.ts"));
+const imageInspect = entry("Show everything about images", () => import("./commands/image-inspect.ts"));
+const imagePrune = entry("Remove unused images", () => import("./commands/image-prune.ts"));
+const diskUsage = entry("Show what takes disk space", () => import("./commands/df.ts"));
+const events = entry("Show what happens, as it happens", () => import("./commands/events.ts"));
+const info = entry("Show the state of the engine", () => import("./commands/info.ts"));
+const inspect = entry(
+  "Show everything about containers, images, networks or volumes",
+  () => import("./commands/inspect.ts"),
+);
 const version = entry("Show the versions of client and server", () => import("./commands/version.ts"));
+const systemPrune = entry("Remove everything that is not used", () => import("./commands/system-prune.ts"));
+const networkConnect = entry(
+  "Connect a container to a network",
+  () => import("./commands/network-connect.ts"),
+);
+const networkCreate = entry("Make a network", () => import("./commands/network-create.ts"));
+const networkDisconnect = entry(
+  "Disconnect a container from a network",
+  () => import("./commands/network-disconnect.ts"),
+);
+const networkInspect = entry("Show everything about networks", () => import("./commands/network-inspect.ts"));
+const networkLs = entry("List networks", () => import("./commands/network-ls.ts"));
+const networkPrune = entry("Remove unused networks", () => import("./commands/network-prune.ts"));
+const networkRm = entry("Remove networks", () => import("./commands/network-rm.ts"));
+const volumeCreate = entry("Make a volume", () => import("./commands/volume-create.ts"));
+const volumeInspect = entry("Show everything about volumes", () => import("./commands/volume-inspect.ts"));
+const volumeLs = entry("List volumes", () => import("./commands/volume-ls.ts"));
+const volumePrune = entry("Remove unused volumes", () => import("./commands/volume-prune.ts"));
+const volumeRm = entry("Remove volumes that no container uses", () => import("./commands/volume-rm.ts"));
 
 /** Every command by its path. */
 export const commands: Record<string, Entry> = {
@@ -38,22 +98,97 @@ export const commands: Record<string, Entry> = {
   ps: common(ps),
   images: common(images),
   version: common(version),
+  info: common(info),
   container: group("Work with containers", {
+    attach,
+    cp,
     create,
+    diff,
     exec,
+    export: exportContainer,
+    inspect: containerInspect,
+    kill,
     list: hidden(ps),
     logs,
     ls: ps,
+    pause,
+    port,
+    prune: containerPrune,
     ps: hidden(ps),
     remove: hidden(rm),
+    rename,
+    restart,
     rm,
     run,
+    start,
+    stats,
+    stop,
+    top,
+    unpause,
+    update,
+    wait,
   }),
-  image: group("Work with images", { list: hidden(images), load, ls: images }),
+  image: group("Work with images", {
+    history,
+    import: importImage,
+    inspect: imageInspect,
+    list: hidden(images),
+    load,
+    ls: images,
+    prune: imagePrune,
+    remove: hidden(rmi),
+    rm: rmi,
+    tag,
+  }),
+  network: group("Work with networks", {
+    connect: networkConnect,
+    create: networkCreate,
+    disconnect: networkDisconnect,
+    inspect: networkInspect,
+    list: hidden(networkLs),
+    ls: networkLs,
+    prune: networkPrune,
+    remove: hidden(networkRm),
+    rm: networkRm,
+  }),
+  system: group("Look after the engine", { df: diskUsage, events, info, prune: systemPrune }),
+  volume: group("Work with volumes", {
+    create: volumeCreate,
+    inspect: volumeInspect,
+    list: hidden(volumeLs),
+    ls: volumeLs,
+    prune: volumePrune,
+    remove: hidden(volumeRm),
+    rm: volumeRm,
+  }),
+  __complete: hidden(entry("Answer a shell's completion script", () => import("./commands/complete.ts"))),
+  attach,
+  completion: entry("Print a shell's completion script", () => import("./commands/completion.ts")),
+  cp,
   create,
   explain,
-  logs,
-  load,
-  rm,
   daemon: entry("Run the daemon", () => import("./commands/daemon.ts")),
+  diff,
+  events,
+  export: exportContainer,
+  history,
+  import: importImage,
+  inspect,
+  kill,
+  load,
+  logs,
+  pause,
+  port,
+  rename,
+  restart,
+  rm,
+  rmi,
+  start,
+  stats,
+  stop,
+  tag,
+  top,
+  unpause,
+  update,
+  wait,
 };

@@ -4,6 +4,8 @@ import { err, out } from "./io/output.ts";
 export interface EachOptions {
   /** Errors to print without failing. */
   ignore?: (error: ApiError) => boolean;
+  /** Do not print the errors that `ignore` accepts. */
+  quiet?: boolean;
 }
 
 /**
@@ -28,8 +30,9 @@ export async function forEachArgument(
         out(`${name}\n`);
       } catch (error) {
         if (!(error instanceof Error)) throw error;
-        errors.push(error.message);
-        if (!(error instanceof ApiError && options.ignore?.(error))) failed = true;
+        const ignored = error instanceof ApiError && (options.ignore?.(error) ?? false);
+        if (!(ignored && options.quiet)) errors.push(error.message);
+        if (!ignored) failed = true;
       }
     }
   }

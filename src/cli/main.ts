@@ -1,29 +1,34 @@
 import { Client } from "./client/client.ts";
 import { chooseHost, defaultHost, parseHost } from "./client/endpoint.ts";
-import type { Command, Context } from "./command.ts";
+import type { Command } from "./command.ts";
 import { commands, type Entry } from "./commands.ts";
 import { CliError, errorMessage } from "./errors.ts";
-import { parseFlags } from "./flags/parse.ts";
+import { type Parsed, parseFlags } from "./flags/parse.ts";
 import { globalFlags } from "./global-flags.ts";
 import { err, out } from "./io/output.ts";
 
 /** Runs one command line (without the program's name) and resolves to the exit status. */
 async function main(argv: string[]): Promise<number> {
-  const globals = parseFlags(globalFlags, argv, true);
+  const globals = await parseOrExplain("", programUsage, argv);
   const { host: hosts, version } = globals.values;
   if (version) {
     const { showVersion } = await import("./commands/version.ts");
     out(showVersion());
     return 0;
   }
-  const { path, entry, rest } = find(globals.args);
-  if (entry.children || globals.help) return await showGroup(path, entry, rest, globals.help);
+  const [first, ...others] = globals.args;
+  const { path, entry, rest } = first === "help" ? find(others) : find(globals.args);
+  const help = globals.help || first === "help";
+  if (entry.children) return await showGroup(path, entry, rest, help);
 
   const command = (await entry.load?.())?.command;
   if (command === undefined) throw new CliError(`berth: '${path}' has no command`);
-  // The daemon reads its own flags, -H among them.
-  if (path === "daemon") return (await command.run({}, rawContext(path, rest))) ?? 0;
-  const parsed = await parseOrExplain(path, command, rest);
+  // The daemon reads its own flags, and completion those of a line that is not finished.
+  if (path === "daemon" || path === "__complete") {
+    const client = makeClient(hostList(hosts), globals.values);
+    return (await command.run({}, { args: rest, changed: new Set(), path, client })) ?? 0;
+  }
+  const parsed = await parseOrExplain(path, command, help ? ["--help"] : rest);
   if (parsed.help) {
     const { commandHelp } = await import("./flags/help.ts");
     out(commandHelp(path, command));
@@ -38,7 +43,7 @@ async function main(argv: string[]): Promise<number> {
     args: parsed.args,
     changed: parsed.changed,
     path,
-    client: makeClient(Array.isArray(hosts) ? hosts.map(String) : [], globals.values),
+    client: makeClient(hostList(hosts), globals.values),
   };
   return (await command.run(parsed.values, context)) ?? 0;
 }
@@ -54,20 +59,30 @@ function find(args: readonly string[]): { path: string; entry: Entry; rest: stri
   return { path: args.slice(0, at).join(" "), entry, rest: args.slice(at) };
 }
 
+/** What parsing the flags before the command needs of a command. */
+const programUsage: Pick<Command, "flags" | "usage" | "flagsFirst"> = {
+  flags: globalFlags,
+  usage: "[OPTIONS] COMMAND [ARG...]",
+  flagsFirst: true,
+};
+
 async function showGroup(path: string, entry: Entry, rest: string[], help: boolean): Promise<number> {
   const { groupHelp, unknownCommand } = await import("./flags/help.ts");
-  const first = rest[0];
-  if (first === undefined || help || first === "--help" || first === "-h" || first === "help") {
+  const usage = { flags: {}, usage: path === "" ? programUsage.usage : "COMMAND" };
+  const parsed = await parseOrExplain(path, usage, rest);
+  const [first] = parsed.args;
+  if (help || parsed.help || first === undefined) {
     out(groupHelp(path, entry, globalFlags));
     return 0;
-  }
-  if (first.startsWith("-")) {
-    parseFlags({}, rest);
   }
   throw new CliError(unknownCommand(path, first));
 }
 
-async function parseOrExplain(path: string, command: Command, rest: string[]) {
+async function parseOrExplain(
+  path: string,
+  command: Pick<Command, "flags" | "usage" | "flagsFirst">,
+  rest: readonly string[],
+): Promise<Parsed> {
   try {
     return parseFlags(command.flags, rest, command.flagsFirst);
   } catch (error) {
@@ -103,8 +118,8 @@ function makeClient(hosts: string[], values: Record<string, unknown>): Client {
   });
 }
 
-function rawContext(path: string, args: string[]): Context {
-  return { args, changed: new Set(), path, client: makeClient([], {}) };
+function hostList(hosts: unknown): string[] {
+  return Array.isArray(hosts) ? hosts.map(String) : [];
 }
 
 try {

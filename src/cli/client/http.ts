@@ -1,4 +1,5 @@
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
+import { net } from "../builtin.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 export interface HttpRequest {
@@ -50,8 +51,8 @@ async function open(endpoint: Endpoint): Promise<Socket> {
   }
   const socket =
     endpoint.kind === "unix"
-      ? connect({ path: endpoint.path, allowHalfOpen: true })
-      : connect({ host: endpoint.hostname, port: endpoint.port, allowHalfOpen: true, noDelay: true });
+      ? net.connect({ path: endpoint.path, allowHalfOpen: true })
+      : net.connect({ host: endpoint.hostname, port: endpoint.port, allowHalfOpen: true, noDelay: true });
   await new Promise<void>((resolve, reject) => {
     socket.once("error", reject);
     socket.once("connect", () => {

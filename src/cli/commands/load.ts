@@ -1,8 +1,9 @@
-import { createReadStream } from "node:fs";
-import { isatty } from "node:tty";
+import { tty } from "../builtin.ts";
 import { defineCommand, noArgs } from "../command.ts";
 import { CliError } from "../errors.ts";
+import { openInput } from "../io/files.ts";
 import { showProgress } from "../io/progress.ts";
+import { platformJson } from "../platform.ts";
 
 /** Loads images from an archive. */
 export const command = defineCommand({
@@ -16,20 +17,14 @@ export const command = defineCommand({
   },
   arity: noArgs,
   async run(flags, { client }) {
-    if (flags.input === "" && isatty(0)) throw new CliError("requested load from stdin, but stdin is empty");
-    const body =
-      flags.input === "" ? process.stdin : createReadStream(flags.input, { highWaterMark: 1 << 20 });
-    if (flags.input !== "")
-      await new Promise((resolve, reject) => {
-        body.once("ready", resolve);
-        body.once("error", ({ code, message }: NodeJS.ErrnoException) =>
-          reject(
-            new CliError(code === "ENOENT" ? `open ${flags.input}: no such file or directory` : message),
-          ),
-        );
-      });
+    if (flags.input === "" && tty.isatty(0))
+      throw new CliError("requested load from stdin, but stdin is empty");
+    const body = await openInput(flags.input || "-");
     const response = await client.request("POST", "/images/load", {
-      query: { quiet: flags.quiet ? 1 : 0, platform: flags.platform || undefined },
+      query: {
+        quiet: flags.quiet ? 1 : 0,
+        platform: flags.platform ? platformJson(flags.platform) : undefined,
+      },
       body,
     });
     await showProgress(response.body);

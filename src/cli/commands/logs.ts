@@ -26,8 +26,8 @@ export const command = defineCommand({
       query: {
         stdout: 1,
         stderr: 1,
-        since: flags.since ? toTimestamp(flags.since, "since") : undefined,
-        until: flags.until ? toTimestamp(flags.until, "until") : undefined,
+        since: flags.since ? toTimestamp(flags.since, 'invalid value for "since": ') : undefined,
+        until: flags.until ? toTimestamp(flags.until, 'invalid value for "until": ') : undefined,
         timestamps: flags.timestamps ? 1 : undefined,
         details: flags.details ? 1 : undefined,
         follow: flags.follow ? 1 : undefined,

@@ -3,6 +3,7 @@ import { defineCommand, noArgs } from "../command.ts";
 import { encodeFilters, filterFlag, formatFlag } from "../flags/filters.ts";
 import { containerListing } from "../format/containers.ts";
 import { chooseFormat, printRows } from "../format/rows.ts";
+import { err } from "../io/output.ts";
 
 /** Lists containers. */
 export const command = defineCommand({
@@ -27,13 +28,15 @@ export const command = defineCommand({
   arity: noArgs,
   async run(flags, { client }) {
     const listing = containerListing(flags["no-trunc"], flags.size);
-    const format = chooseFormat(listing, flags.format, flags.quiet);
+    if (flags.quiet && flags.format !== "")
+      err("WARNING: Ignoring custom format, because both --format and --quiet are set.\n");
+    const format = chooseFormat(listing, flags.quiet ? "" : flags.format, flags.quiet);
     const limit = flags.latest && flags.last === -1 ? 1 : flags.last;
     const containers = await client.json<ContainerSummary[]>("GET", "/containers/json", {
       query: {
         all: flags.all || flags.latest ? 1 : undefined,
         limit: limit > 0 ? limit : undefined,
-        size: flags.size || (flags.format !== "" && /\.Size\b/.test(flags.format)) ? 1 : undefined,
+        size: flags.size || (flags.format !== "" && /\.Size\b|json \./.test(flags.format)) ? 1 : undefined,
         filters: encodeFilters(flags.filter),
       },
     });

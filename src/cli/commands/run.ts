@@ -1,14 +1,13 @@
-import type { ContainerWaitResponse } from "@docker/node-sdk";
-import { type Client, text } from "../client/client.ts";
-import type { HttpResponse } from "../client/http.ts";
+import { text } from "../client/client.ts";
 import { atLeast, defineCommand } from "../command.ts";
 import { checkPull, createContainer } from "../create/create.ts";
 import { startFailure, startStatus } from "../create/failure.ts";
 import { containerFlags } from "../create/flags.ts";
 import { createRequest } from "../create/request.ts";
 import { CliError } from "../errors.ts";
+import { attachContainer, exitStatus, waitContainer } from "../io/attach-container.ts";
 import { checkTerminal, copyStreams } from "../io/attachment.ts";
-import { err, out } from "../io/output.ts";
+import { out } from "../io/output.ts";
 import { forwardSignals } from "../io/signals.ts";
 import { followTerminalSize } from "../io/terminal-size.ts";
 
@@ -55,10 +54,11 @@ export const command = defineCommand({
     if (!output) out(`${id}\n`);
 
     // Both before the start, so that nothing that the process writes and no exit is missed.
-    const attaching =
-      stdin || output ? attach(client, id, { stdin, stdout, stderr, keys: flags["detach-keys"] }) : undefined;
-    const waiting = output ? wait(client, id, flags.rm ? "removed" : "next-exit") : undefined;
-    const [attached, waited] = await Promise.all([attaching, waiting]);
+    const detachKeys = flags["detach-keys"];
+    const [attached, waited] = await Promise.all([
+      stdin || output ? attachContainer(client, id, { stdin, stdout, stderr, detachKeys }) : undefined,
+      output ? waitContainer(client, id, flags.rm ? "removed" : "next-exit") : undefined,
+    ]);
 
     try {
       await client.call("POST", `/containers/${id}/start`);
@@ -71,23 +71,15 @@ export const command = defineCommand({
       // The process may be gone already; then there is no size to set.
       followTerminalSize(client, `/containers/${id}`).catch(() => undefined);
     }
-    if (attached) {
-      const end = await copyStreams(attached, {
-        tty: flags.tty,
-        stdin,
-        output,
-        detachKeys: flags["detach-keys"],
-      });
-      if (end === "detached") return 0;
-    }
+    if (
+      attached &&
+      (await copyStreams(attached, { tty: flags.tty, stdin, output, detachKeys })) === "detached"
+    )
+      return 0;
     if (!waited) return 0;
-    const status = JSON.parse(await text(waited.body)) as ContainerWaitResponse;
+    const status = await exitStatus(waited);
     stopForwarding();
-    if (status.Error?.Message) {
-      err(`Error waiting for container: ${status.Error.Message}\n`);
-      return 125;
-    }
-    return status.StatusCode;
+    return status;
   },
 });
 
@@ -97,25 +89,4 @@ function attempt<T>(path: string, make: () => T): T {
   } catch (error) {
     throw startFailure(path, error);
   }
-}
-
-function attach(
-  client: Client,
-  id: string,
-  { stdin, stdout, stderr, keys }: { stdin: boolean; stdout: boolean; stderr: boolean; keys: string },
-): Promise<HttpResponse> {
-  return client.request("POST", `/containers/${id}/attach`, {
-    query: {
-      stream: 1,
-      stdin: stdin ? 1 : undefined,
-      stdout: stdout ? 1 : undefined,
-      stderr: stderr ? 1 : undefined,
-      detachKeys: keys || undefined,
-    },
-    upgrade: true,
-  });
-}
-
-function wait(client: Client, id: string, condition: string): Promise<HttpResponse> {
-  return client.request("POST", `/containers/${id}/wait`, { query: { condition } });
 }

@@ -1,7 +1,7 @@
 import type { SystemVersion } from "@docker/node-sdk";
 import { newestApi } from "../client/client.ts";
 import { defineCommand, noArgs } from "../command.ts";
-import { CliError, errorMessage } from "../errors.ts";
+import { CliError } from "../errors.ts";
 import { err, out } from "../io/output.ts";
 import { berthVersion } from "../version.ts";
 
@@ -39,23 +39,16 @@ export const command = defineCommand({
       Arch: process.arch === "x64" ? "amd64" : process.arch,
       Context: "default",
     };
-    if (flags.format !== "") await showFormatted(flags.format, { Client: own, Server: server ?? null });
-    else out(showClient(own) + (server ? showServer(server) : ""));
+    if (flags.format !== "") {
+      const { printObject } = await import("../format/object.ts");
+      printObject(flags.format, { Client: own, Server: server ?? null }, "*types.Version");
+    } else out(showClient(own) + (server ? showServer(server) : ""));
     if (failure === undefined) return 0;
     if (!(failure instanceof CliError)) throw failure;
     err(`${failure.message}\n`);
     return 1;
   },
 });
-
-async function showFormatted(format: string, data: unknown): Promise<void> {
-  const { compileTemplate } = await import("../template/template.ts");
-  try {
-    out(`${compileTemplate(format === "json" ? "{{json .}}" : format)(data)}\n`);
-  } catch (error) {
-    throw new CliError(`template parsing error: ${errorMessage(error)}`, 64);
-  }
-}
 
 const line = (indent: number, name: string, value: string): string =>
   `${" ".repeat(indent)}${`${name}:`.padEnd(20 - indent - 1)}${value}\n`;
@@ -94,12 +87,15 @@ function showServer(server: SystemVersion): string {
   return result;
 }
 
+const days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** `Fri May 30 12:07:14 2025`, the form of ctime(3). */
 function buildTime(text: string): string {
   const date = new Date(text);
   if (Number.isNaN(date.getTime())) return text;
-  const [day = "", month = "", number = "", year = ""] = date
-    .toUTCString()
-    .replace(/^(\w+), (\d+) (\w+) (\d+).*/, "$1 $3 $2 $4")
-    .split(" ");
-  return `${day} ${month} ${String(Number(number)).padStart(2)} ${date.toISOString().slice(11, 19)} ${year}`;
+  const two = (value: number): string => String(value).padStart(2, "0");
+  const time = `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())}`;
+  const day = String(date.getUTCDate()).padStart(2);
+  return `${days[date.getUTCDay()]} ${months[date.getUTCMonth()]} ${day} ${time} ${date.getUTCFullYear()}`;
 }

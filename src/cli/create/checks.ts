@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { net } from "../builtin.ts";
 import { parseBytes } from "../flags/values.ts";
 
 // Checks of single values of `run` and `create`. Each returns the value as it goes into the request and
@@ -26,7 +26,7 @@ export function checkAttach(value: string): string {
 
 export function checkAddress(value: string): string {
   const address = value.trim();
-  if (isIP(address) === 0) throw new Error(`IP address is not correctly formatted: ${value}`);
+  if (net.isIP(address) === 0) throw new Error(`IP address is not correctly formatted: ${value}`);
   return address;
 }
 
@@ -47,7 +47,7 @@ export function checkExtraHost(value: string): string {
   const [, name = "", address = ""] = /^([^:=]+)[:=](.*)$/s.exec(value) ?? [];
   if (name === "" || address === "") throw new Error(`bad format for add-host: ${JSON.stringify(value)}`);
   const bare = /^\[(.*)\]$/.exec(address)?.[1] ?? address;
-  if (address !== "host-gateway" && isIP(bare) === 0)
+  if (address !== "host-gateway" && net.isIP(bare) === 0)
     throw new Error(`invalid IP address in add-host: ${JSON.stringify(address)}`);
   return `${name}:${bare}`;
 }

@@ -1,9 +1,10 @@
-import { closeSync, existsSync, openSync, unlinkSync, writeSync } from "node:fs";
 import type { ContainerCreateRequest, ContainerCreateResponse } from "@docker/node-sdk";
+import { fs } from "../builtin.ts";
 import { type Client, isOlder } from "../client/client.ts";
-import { ApiError, CliError } from "../errors.ts";
-import { parseReference, withDefaultTag } from "../format/reference.ts";
+import { ApiError, CliError, errorMessage } from "../errors.ts";
+import { checkReference, parseReference, withDefaultTag } from "../format/reference.ts";
 import { err } from "../io/output.ts";
+import { checkPlatform } from "../platform.ts";
 import { openError } from "./env.ts";
 import type { ContainerValues } from "./request.ts";
 
@@ -14,16 +15,13 @@ export async function createContainer(
   request: ContainerCreateRequest,
 ): Promise<string> {
   const { HostConfig = {}, Image = "" } = request;
-  if (HostConfig.OomKillDisable && !HostConfig.Memory)
-    err(
-      "WARNING: Disabling the OOM killer on containers without setting a '-m/--memory' limit may be dangerous.\n",
-    );
   const local = HostConfig.Dns?.find((address) => /^127\.|^::1$/.test(address));
-  if (local) err(`WARNING: Localhost DNS setting (--dns=${local}) may fail in containers.\n`);
+  if (local) err(`WARNING: Localhost DNS (${local}) may fail in containers.\n`);
 
   const file = openIdFile(flags.cidfile);
   let id = "";
   try {
+    if (!/^[0-9a-f]{64}$/.test(Image)) checkReference(Image);
     if (flags.pull === "always") await pull(client, Image, flags);
     const response = await send(client, flags, request).catch(async (error: unknown) => {
       if (!(error instanceof ApiError && error.status === 404 && flags.pull === "missing")) throw error;
@@ -38,9 +36,9 @@ export async function createContainer(
     return id;
   } finally {
     if (file !== undefined) {
-      if (id) writeSync(file, id);
-      else unlinkSync(flags.cidfile);
-      closeSync(file);
+      if (id) fs.writeSync(file, id);
+      else fs.unlinkSync(flags.cidfile);
+      fs.closeSync(file);
     }
   }
 }
@@ -52,21 +50,17 @@ async function send(
 ): Promise<ContainerCreateResponse> {
   let platform: string | undefined;
   if (flags.platform) {
-    platform = parsePlatform(flags.platform);
+    try {
+      platform = checkPlatform(flags.platform);
+    } catch (error) {
+      throw new CliError(`error parsing specified platform: ${errorMessage(error)}`);
+    }
     if (isOlder(await client.negotiate(), "1.41")) platform = undefined;
   }
   return await client.json<ContainerCreateResponse>("POST", "/containers/create", {
     query: { name: flags.name || undefined, platform },
     body: request,
   });
-}
-
-function parsePlatform(text: string): string {
-  if (!/^[a-z0-9_.-]+(\/[a-z0-9_.-]+){0,2}$/i.test(text))
-    throw new CliError(
-      `error parsing specified platform: ${JSON.stringify(text)}: cannot parse platform specifier: invalid argument`,
-    );
-  return text;
 }
 
 async function pull(client: Client, image: string, { platform, quiet }: ContainerValues): Promise<void> {
@@ -80,12 +74,12 @@ async function pull(client: Client, image: string, { platform, quiet }: Containe
 
 function openIdFile(path: string): number | undefined {
   if (path === "") return undefined;
-  if (existsSync(path))
+  if (fs.existsSync(path))
     throw new CliError(
       `container ID file found, make sure the other container isn't running or delete ${path}`,
     );
   try {
-    return openSync(path, "wx", 0o644);
+    return fs.openSync(path, "wx", 0o644);
   } catch (error) {
     throw new CliError(`failed to create the container ID file: ${openError(path, error)}`);
   }

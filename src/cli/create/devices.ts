@@ -1,6 +1,6 @@
-import { globSync } from "node:fs";
 import { posix } from "node:path";
 import type { DeviceMapping } from "@docker/node-sdk";
+import { fs } from "../builtin.ts";
 import { CliError } from "../errors.ts";
 
 /** Reads `--device`: `/dev/x[:/dev/y][:rwm]`; a source that ends in `*` is a pattern. Throws `CliError`. */
@@ -23,7 +23,7 @@ export function parseDevice(spec: string): DeviceMapping[] {
   if (!source.endsWith("*"))
     return [{ PathOnHost: source, PathInContainer: posix.normalize(inside), CgroupPermissions: permissions }];
   if (target !== "") throw new CliError(`device with * suffix can't have dst: ${spec}`);
-  return globSync(source).map((path) => ({
+  return fs.globSync(source).map((path) => ({
     PathOnHost: path,
     PathInContainer: path,
     CgroupPermissions: permissions,

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { fs } from "../builtin.ts";
 import { CliError } from "../errors.ts";
 
 /** Variables of `--env-file` files, then those of `--env`, as `NAME=value`. Throws `CliError`. */
@@ -26,7 +26,7 @@ export function toMap(pairs: readonly string[]): Record<string, string> {
 function readPairs(file: string, fromEnv: boolean): string[] {
   let content: Buffer;
   try {
-    content = readFileSync(file);
+    content = fs.readFileSync(file);
   } catch (error) {
     throw new CliError(openError(file, error));
   }

@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { net } from "../builtin.ts";
 import { CliError } from "../errors.ts";
 
 export interface PortBinding {
@@ -55,7 +55,7 @@ function parsePublish(spec: string): [string, PortBinding][] {
   const proto = (slash < 0 ? "tcp" : spec.slice(slash + 1)).toLowerCase() || "tcp";
   const { ip, host, container } = splitAddress(slash < 0 ? spec : spec.slice(0, slash));
   if (container === "") throw new CliError(`no port specified: ${spec}<empty>`);
-  if (ip !== "" && isIP(ip.replace(/%.*$/, "")) === 0) throw new CliError(`invalid IP address: ${ip}`);
+  if (ip !== "" && net.isIP(ip.replace(/%.*$/, "")) === 0) throw new CliError(`invalid IP address: ${ip}`);
   const [first, last] = rangeOr(container, `invalid containerPort: ${container}`);
   if (!["tcp", "udp", "sctp"].includes(proto)) throw new CliError(`invalid proto: ${proto}`);
   const [hostFirst, hostLast] = host === "" ? [0, 0] : rangeOr(host, `invalid hostPort: ${host}`);

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { fs } from "../builtin.ts";
 import { CliError } from "../errors.ts";
 import { openError } from "./env.ts";
 
@@ -31,7 +31,7 @@ export function parseSecurityOptions(specs: readonly string[]): SecurityOptions 
 function readProfile(file: string): string {
   let content: string;
   try {
-    content = readFileSync(file, "utf8");
+    content = fs.readFileSync(file, "utf8");
   } catch (error) {
     throw new CliError(`opening seccomp profile (${file}) failed: ${openError(file, error)}`);
   }

@@ -83,7 +83,7 @@ function wrap(text: string, width: number): string[] {
 }
 
 /** What follows a flag's error: the usage line and where to read more. */
-export function usageMessage(path: string, command: Command, reason: string): string {
+export function usageMessage(path: string, command: Pick<Command, "usage">, reason: string): string {
   const usage = [fullPath(path), command.usage].filter(Boolean).join(" ");
   return `${reason}\n\nUsage:  ${usage}\n\nRun '${fullPath(path)} --help' for more information`;
 }

@@ -1,4 +1,5 @@
 import { CliError } from "../errors.ts";
+import { err } from "../io/output.ts";
 import type { Flag, FlagTable } from "./flag.ts";
 import { parseValue } from "./values.ts";
 
@@ -66,6 +67,7 @@ export function parseFlags(table: FlagTable, argv: readonly string[], flagsFirst
         const after = rest.slice(1);
         if (name === undefined) {
           if (letter === "h") {
+            err("Flag shorthand -h has been deprecated, use --help\n");
             result.help = true;
             return result;
           }

@@ -3,9 +3,10 @@ import { parseDuration } from "./values.ts";
 
 /**
  * A time as the API takes it, in seconds with nanoseconds: a duration (`42m`) counts back from now, a
- * date without a zone is local, and a number is passed on. Throws `CliError`.
+ * date without a zone is local, and a number is passed on. Throws
+ * `CliError`, whose text begins with `prefix`.
  */
-export function toTimestamp(value: string, flag: string, now = Date.now()): string {
+export function toTimestamp(value: string, prefix = "", now = Date.now()): string {
   const ago = durationMs(value);
   if (ago !== undefined) return seconds(now - ago, "");
   if (/^\d+(\.\d+)?$/.test(value)) return value;
@@ -16,9 +17,7 @@ export function toTimestamp(value: string, flag: string, now = Date.now()): stri
   const [, day, time = "00:00:00", fraction = "", zone = ""] = match ?? [];
   const date = new Date(`${day}T${time.padEnd(8, ":00:00".slice(time.length - 2))}${zone}`);
   if (!match || Number.isNaN(date.getTime()))
-    throw new CliError(
-      `invalid value for ${JSON.stringify(flag)}: failed to parse value as time or duration: ${JSON.stringify(value)}`,
-    );
+    throw new CliError(`${prefix}failed to parse value as time or duration: ${JSON.stringify(value)}`);
   return seconds(date.getTime(), fraction);
 }
 

@@ -64,15 +64,20 @@ export function parseNanoCpus(text: string): number {
   return text.startsWith("-") ? -nanos : nanos;
 }
 
-const sizeUnits: Record<string, number> = { "": 0, k: 1, m: 2, g: 3, t: 4, p: 5 };
+const sizeUnits = ["b", "k", "m", "g", "t", "p"];
 
 /** A size as docker reads it: `512`, `64m`, `1.5GiB`, `2 kb`; units are powers of 1024. */
 export function parseBytes(text: string): number {
-  const match = /^(\d+(?:\.\d+)?) ?([kKmMgGtTpP]?)(i?[bB])?$/.exec(text);
-  const factor = match && sizeUnits[(match[2] ?? "").toLowerCase()];
-  if (!match || factor === undefined || factor === null || (match[2] === "" && match[3]?.startsWith("i")))
-    throw new Error(`invalid size: '${text}'`);
-  return Math.trunc(Number(match[1]) * 1024 ** factor);
+  const [, number = "", suffix = ""] = /^(.*?[\d. ]?) ?([^\d. ]*)$/s.exec(text) ?? [];
+  if (!/[\d. ]/.test(text)) throw new Error(`invalid size: '${text}'`);
+  if (!/^[+-]?(\d+\.?\d*|\.\d+)$/.test(number))
+    throw new Error(`strconv.ParseFloat: parsing ${quoted(number)}: invalid syntax`);
+  if (number.startsWith("-")) throw new Error(`invalid size: '${text}'`);
+  const unit = suffix.toLowerCase();
+  const power = unit === "" ? 0 : sizeUnits.indexOf(unit[0] ?? "");
+  if (power < 0 || !(power === 0 ? ["", "b"] : [unit[0], `${unit[0]}b`, `${unit[0]}ib`]).includes(unit))
+    throw new Error(`invalid suffix: '${suffix.length > 3 ? suffix : unit}'`);
+  return Math.trunc(Number(number) * 1024 ** power);
 }
 
 const durationUnits: Record<string, number> = {

@@ -40,8 +40,7 @@ function expandImage(image: ImageSummary, needDigest: boolean): ImageName[] {
 
 /** The columns of `images`. */
 export function imageListing(full: boolean, digests: boolean): Listing<ImageName> {
-  const size = (bytes: number | undefined) =>
-    bytes === undefined || bytes === -1 ? "N/A" : humanSize(bytes, 3);
+  const known = (bytes: number) => (bytes === -1 ? "N/A" : humanSize(bytes));
   return {
     typeName: "imageContext",
     table: `{{.Repository}}\t{{.Tag}}${digests ? "\t{{.Digest}}" : ""}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}`,
@@ -59,16 +58,17 @@ export function imageListing(full: boolean, digests: boolean): Listing<ImageName
         header: "CREATED AT",
         value: ({ image: { Created } }) => goTime(new Date(Created * 1000)),
       },
-      Size: { header: "SIZE", value: ({ image: { Size } }) => size(Size) },
+      Size: { header: "SIZE", value: ({ image: { Size } }) => humanSize(Size, 3) },
       Containers: {
         header: "CONTAINERS",
         value: ({ image: { Containers } }) => (Containers === -1 ? "N/A" : String(Containers)),
       },
       VirtualSize: { header: "SIZE", value: ({ image: { Size } }) => humanSize(Size) },
-      SharedSize: { header: "SHARED SIZE", value: ({ image: { SharedSize } }) => size(SharedSize) },
+      SharedSize: { header: "SHARED SIZE", value: ({ image: { SharedSize } }) => known(SharedSize) },
       UniqueSize: {
         header: "UNIQUE SIZE",
-        value: ({ image: { Size, SharedSize } }) => (SharedSize === -1 ? "N/A" : size(Size - SharedSize)),
+        value: ({ image: { Size, SharedSize } }) =>
+          SharedSize === -1 ? "N/A" : humanSize(Size - SharedSize),
       },
     },
   };

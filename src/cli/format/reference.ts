@@ -1,3 +1,5 @@
+import { CliError } from "../errors.ts";
+
 /** An image reference in its familiar parts: without `docker.io/` and `library/`. */
 export interface FamiliarReference {
   name: string;
@@ -24,4 +26,28 @@ function familiarName(name: string): string {
 export function withDefaultTag(text: string): string {
   const { name, tag, digest } = parseReference(text);
   return `${name}${tag || !digest ? `:${tag ?? "latest"}` : ""}${digest ? `@${digest}` : ""}`;
+}
+
+const path = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+const domain =
+  /^(?:localhost|[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+|\[[0-9a-fA-F:]+\]|[a-zA-Z0-9-]+(?=:))(?::\d+)?\//;
+
+/** Throws `CliError` with docker's reason when `text` is no reference to an image by name. */
+export function checkReference(text: string): void {
+  if (/^[0-9a-f]{64}$/.test(text))
+    throw new CliError(`invalid repository name (${text}), cannot specify 64-byte hexadecimal strings`);
+  const { tag, digest } = parseReference(text);
+  const named = text.replace(/@.*$/s, "");
+  const bare = tag === undefined ? named : named.slice(0, -tag.length - 1);
+  const host = domain.exec(bare)?.[0] ?? "";
+  const rest = bare.slice(host.length);
+  if (rest !== rest.toLowerCase()) {
+    const full = host === "" && !rest.includes("/") ? `library/${rest}` : rest;
+    throw new CliError(`invalid reference format: repository name (${full}) must be lowercase`);
+  }
+  const fits =
+    path.test(rest) &&
+    (tag === undefined || /^\w[\w.-]{0,127}$/.test(tag)) &&
+    (digest === undefined || /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-f]{32,}$/i.test(digest));
+  if (!fits) throw new CliError("invalid reference format");
 }

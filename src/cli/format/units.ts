@@ -87,3 +87,11 @@ export function ellipsis(text: string, width: number): string {
 export function shortId(id: string): string {
   return id.replace(/^[a-z0-9]+:/, "").slice(0, 12);
 }
+
+/** An RFC 3339 time as Go prints it, with its fraction: `2026-11-24 04:07:57.304502509 +0000 UTC`. */
+export function goTimeNanos(text: string): string {
+  const date = new Date(text);
+  if (Number.isNaN(date.getTime())) return text;
+  const fraction = /\.(\d+)/.exec(text)?.[1]?.replace(/0+$/, "");
+  return goTime(date).replace(/(?<=:\d\d) /, fraction ? `.${fraction} ` : " ");
+}

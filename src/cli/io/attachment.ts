@@ -1,8 +1,7 @@
-import { isatty } from "node:tty";
+import { tty as terminal } from "../builtin.ts";
 import { drained, type HttpResponse } from "../client/http.ts";
-import { CliError } from "../errors.ts";
+import { CliError, errorMessage } from "../errors.ts";
 import { demultiplex } from "./demultiplex.ts";
-import { DetachWatcher, parseDetachKeys } from "./detach-keys.ts";
 import { err, out } from "./output.ts";
 
 export interface AttachmentOptions {
@@ -44,7 +43,7 @@ export async function copyStreams(
 
 /** Without a terminal on stdin `-t` is refused; the error is docker's. */
 export function checkTerminal(attachStdin: boolean, tty: boolean): void {
-  if (attachStdin && tty && !isatty(0)) throw new CliError("the input device is not a TTY");
+  if (attachStdin && tty && !terminal.isatty(0)) throw new CliError("the input device is not a TTY");
 }
 
 async function copyOutput({ body }: HttpResponse, tty: boolean): Promise<void> {
@@ -59,7 +58,7 @@ async function copyInput(
   { socket }: HttpResponse,
   { tty, detachKeys }: AttachmentOptions,
 ): Promise<"closed" | "detached"> {
-  const watcher = tty ? new DetachWatcher(detachSequence(detachKeys)) : undefined;
+  const watcher = tty ? await makeWatcher(detachKeys) : undefined;
   for await (const chunk of process.stdin) {
     const data: Buffer = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
     const { send, detached } = watcher?.feed(data) ?? { send: data, detached: false };
@@ -71,16 +70,13 @@ async function copyInput(
   return "closed";
 }
 
-function detachSequence(keys: string): number[] {
-  const standard = [16, 17];
-  if (keys === "") return standard;
+async function makeWatcher(keys: string) {
+  const { DetachWatcher, defaultDetachKeys, parseDetachKeys } = await import("../../lib/detach-keys.ts");
   try {
-    return parseDetachKeys(keys);
+    return new DetachWatcher(keys === "" ? defaultDetachKeys : parseDetachKeys(keys));
   } catch (error) {
-    err(
-      `WARNING: invalid detach escape keys, using default: ${error instanceof Error ? error.message : error}\n`,
-    );
-    return standard;
+    err(`WARNING: ${errorMessage(error)}: using the default\n`);
+    return new DetachWatcher(defaultDetachKeys);
   }
 }
 

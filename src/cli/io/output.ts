@@ -1,4 +1,4 @@
-import { writeSync } from "node:fs";
+import { fs } from "../builtin.ts";
 
 /** Writes to stdout, whole, before it returns. */
 export function out(data: string | Uint8Array): void {
@@ -15,7 +15,7 @@ export function write(fd: number, data: string | Uint8Array): void {
   let rest = typeof data === "string" ? Buffer.from(data) : data;
   while (rest.length > 0) {
     try {
-      rest = rest.subarray(writeSync(fd, rest));
+      rest = rest.subarray(fs.writeSync(fd, rest));
     } catch (error) {
       const code = error instanceof Error && "code" in error ? error.code : "";
       if (code === "EPIPE") process.exit(141);

@@ -1,4 +1,4 @@
-import { isatty } from "node:tty";
+import { tty } from "../builtin.ts";
 import { CliError } from "../errors.ts";
 import { err, out } from "./output.ts";
 
@@ -14,8 +14,8 @@ export interface ProgressMessage {
   aux?: unknown;
 }
 
-/** The JSON values of a body that are one after another, on a line each. */
-export async function* jsonLines<T>(body: AsyncIterable<Buffer>): AsyncGenerator<T, void, undefined> {
+/** The JSON values of a body that has one on each line, as text. */
+export async function* jsonTexts(body: AsyncIterable<Buffer>): AsyncGenerator<string, void, undefined> {
   const decoder = new TextDecoder();
   let rest = "";
   for await (const chunk of body) {
@@ -23,10 +23,10 @@ export async function* jsonLines<T>(body: AsyncIterable<Buffer>): AsyncGenerator
     for (let end = rest.indexOf("\n"); end >= 0; end = rest.indexOf("\n")) {
       const line = rest.slice(0, end).trim();
       rest = rest.slice(end + 1);
-      if (line) yield JSON.parse(line) as T;
+      if (line) yield line;
     }
   }
-  if (rest.trim()) yield JSON.parse(rest) as T;
+  if (rest.trim()) yield rest;
 }
 
 export interface ProgressOptions {
@@ -43,10 +43,11 @@ export async function showProgress(
   body: AsyncIterable<Buffer>,
   { fd = 1, onAux }: ProgressOptions = {},
 ): Promise<void> {
-  const terminal = fd !== 0 && isatty(fd);
+  const terminal = fd !== 0 && tty.isatty(fd);
   const print = fd === 0 ? () => undefined : fd === 1 ? out : err;
   const rows = new Map<string, number>();
-  for await (const message of jsonLines<ProgressMessage>(body)) {
+  for await (const line of jsonTexts(body)) {
+    const message = JSON.parse(line) as ProgressMessage;
     if (message.error || message.errorDetail) {
       const { code, message: text } = message.errorDetail ?? {};
       throw new CliError(text || message.error || "unknown error", code && code < 256 ? code : 1);
@@ -54,23 +55,23 @@ export async function showProgress(
     if (message.aux !== undefined) onAux?.(message.aux);
     else if (message.stream !== undefined) print(message.stream);
     else if (message.status !== undefined) {
-      const line = `${message.id ? `${message.id}: ` : ""}${message.status}`;
+      const shown = `${message.id ? `${message.id}: ` : ""}${message.status}`;
       const detail = message.progressDetail?.total
         ? ` ${message.progress ?? bar(message.progressDetail)}`
         : "";
       if (!terminal) {
-        if (!detail) print(`${line}\n`);
+        if (!detail) print(`${shown}\n`);
       } else if (message.id) {
         const row = rows.get(message.id);
         if (row === undefined) {
           rows.set(message.id, rows.size);
-          print(`${line}${detail}\n`);
+          print(`${shown}${detail}\n`);
         } else {
           const up = rows.size - row;
-          print(`\x1b[${up}A\x1b[2K\r${line}${detail}\x1b[${up}B\r`);
+          print(`\x1b[${up}A\x1b[2K\r${shown}${detail}\x1b[${up}B\r`);
         }
       } else {
-        print(`${line}${detail}\n`);
+        print(`${shown}${detail}\n`);
       }
     }
   }

@@ -1,10 +1,10 @@
-import { isatty, WriteStream } from "node:tty";
+import { tty } from "../builtin.ts";
 import type { Client } from "../client/client.ts";
 
 /** Rows and columns of the terminal on stdout; undefined when it is none. */
 export function terminalSize(): { h: number; w: number } | undefined {
-  if (!isatty(1)) return undefined;
-  const [w = 0, h = 0] = new WriteStream(1).getWindowSize();
+  if (!tty.isatty(1)) return undefined;
+  const [w = 0, h = 0] = new tty.WriteStream(1).getWindowSize();
   return { h, w };
 }
 

@@ -113,7 +113,7 @@ function indexOne(value: unknown, key: unknown): unknown {
   if (value === null || value === undefined) throw new Error("index of untyped nil");
   if (Array.isArray(value) || typeof value === "string") {
     if (typeof key !== "number") throw new Error(`cannot index slice/array with type ${goType(key)}`);
-    if (key < 0 || key >= value.length) throw new Error(`reflect: slice index out of range`);
+    if (key < 0 || key >= value.length) throw new Error(`index out of range: ${key}`);
     return typeof value === "string" ? Buffer.from(value)[key] : value[key];
   }
   if (typeof value === "object") {

@@ -2,15 +2,18 @@
 export interface Token {
   kind: "field" | "variable" | "identifier" | "string" | "number" | "char" | "symbol" | "space";
   text: string;
+  /** Where it begins in the template. */
+  at: number;
 }
 
 /** A template split into text and the tokens of its actions. */
 export type Piece = { text: string } | { action: Token[]; line: number };
 
-/** A template that cannot be read; `message` says where and why. */
+/** A template that cannot be read, or not be applied. `message` says where and why. */
 export class TemplateError extends Error {
-  constructor(message: string, line = 1) {
-    super(`template: :${line}: ${message}`);
+  /** `where` is the line, or line and column. */
+  constructor(message: string, where: number | string = 1) {
+    super(`template: :${where}: ${message}`);
     this.name = "TemplateError";
   }
 }
@@ -55,7 +58,7 @@ export function lex(source: string): Piece[] {
       continue;
     }
     const started = line;
-    const action = lexAction(rest, line);
+    const action = lexAction(rest, line, source.length);
     rest = action.rest;
     trimNext = action.trim;
     line += count(action.tokens.map((token) => token.text).join(""));
@@ -63,7 +66,11 @@ export function lex(source: string): Piece[] {
   }
 }
 
-function lexAction(source: string, line: number): { tokens: Token[]; rest: string; trim: boolean } {
+function lexAction(
+  source: string,
+  line: number,
+  length: number,
+): { tokens: Token[]; rest: string; trim: boolean } {
   const tokens: Token[] = [];
   let rest = source;
   for (;;) {
@@ -76,12 +83,12 @@ function lexAction(source: string, line: number): { tokens: Token[]; rest: strin
       if (rest.startsWith("`")) throw new TemplateError("unterminated raw quoted string", line);
       throw new TemplateError(`unexpected ${JSON.stringify(rest[0])} in command`, line);
     }
-    tokens.push(token);
+    tokens.push({ ...token, at: length - rest.length });
     rest = rest.slice(token.text.length);
   }
 }
 
-function next(rest: string): Token | undefined {
+function next(rest: string): Omit<Token, "at"> | undefined {
   for (const [kind, pattern] of patterns) {
     const match = pattern.exec(rest);
     if (match) return { kind, text: match[0] };

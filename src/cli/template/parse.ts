@@ -2,13 +2,21 @@ import { unquote } from "./go-strings.ts";
 import { lex, type Piece, TemplateError, type Token } from "./lex.ts";
 
 /** Something that has a value. */
-export type Operand =
-  | { kind: "literal"; value: string | number | boolean | null; text: string }
-  | { kind: "dot"; text: string }
-  | { kind: "variable"; name: string; text: string }
-  | { kind: "function"; name: string; text: string }
-  | { kind: "group"; pipeline: Pipeline; text: string }
-  | { kind: "fields"; of: Operand; names: string[]; text: string };
+export type Operand = Written &
+  (
+    | { kind: "literal"; value: string | number | boolean | null }
+    | { kind: "dot" }
+    | { kind: "variable"; name: string }
+    | { kind: "function"; name: string }
+    | { kind: "group"; pipeline: Pipeline }
+    | { kind: "fields"; of: Operand; names: string[] }
+  );
+
+/** How and where something is written in the template. */
+export interface Written {
+  text: string;
+  at: number;
+}
 
 /** An operand applied to arguments. */
 export interface CommandNode {
@@ -162,7 +170,7 @@ class Parser {
     }
     if (names.length > 0) {
       if (operand.kind === "literal") throw this.#error(`unexpected . after term ${operand.text}`);
-      operand = { kind: "fields", of: operand, names, text };
+      operand = { kind: "fields", of: operand, names, text, at: operand.at };
     }
     return operand;
   }
@@ -170,26 +178,32 @@ class Parser {
   #parseTerm(): Operand {
     const token = this.#tokens[0];
     if (token === undefined) throw this.#error("unexpected EOF");
-    const { kind, text } = token;
+    const { kind, text, at } = token;
     // The chain of fields that follows is read by the caller.
-    if (kind === "field") return { kind: "dot", text: "" };
+    if (kind === "field") return { kind: "dot", text: "", at };
     this.#take();
-    if (text === ".") return { kind: "dot", text };
-    if (kind === "variable") return { kind: "variable", name: text, text };
-    if (kind === "string") return { kind: "literal", value: unquote(text), text };
-    if (kind === "char") return { kind: "literal", value: unquote(text).codePointAt(0) ?? 0, text };
-    if (kind === "number") return { kind: "literal", value: Number(text.replaceAll("_", "")), text };
-    if (text === "true" || text === "false") return { kind: "literal", value: text === "true", text };
-    if (text === "nil") return { kind: "literal", value: null, text };
+    const literal = (value: string | number | boolean | null): Operand => ({
+      kind: "literal",
+      value,
+      text,
+      at,
+    });
+    if (text === ".") return { kind: "dot", text, at };
+    if (kind === "variable") return { kind: "variable", name: text, text, at };
+    if (kind === "string") return literal(unquote(text));
+    if (kind === "char") return literal(unquote(text).codePointAt(0) ?? 0);
+    if (kind === "number") return literal(Number(text.replaceAll("_", "")));
+    if (text === "true" || text === "false") return literal(text === "true");
+    if (text === "nil") return literal(null);
     if (kind === "identifier") {
       if (!this.#known(text)) throw this.#error(`function ${JSON.stringify(text)} not defined`);
-      return { kind: "function", name: text, text };
+      return { kind: "function", name: text, text, at };
     }
     if (text === "(") {
       const pipeline = this.#parsePipeline("parenthesized pipeline");
       if (!this.#peek(")")) throw this.#error("unclosed left paren");
       this.#take();
-      return { kind: "group", pipeline, text: "(...)" };
+      return { kind: "group", pipeline, text: "(...)", at };
     }
     throw this.#error(`unexpected ${JSON.stringify(text)} in command`);
   }

@@ -24,9 +24,10 @@ export const marshal = Symbol("marshal");
 export function toJson(value: unknown): string {
   if (typeof value === "bigint") return String(value);
   if (value === null || value === undefined || typeof value === "function") return "null";
+  if (typeof value === "object" && marshal in value && typeof value[marshal] === "function")
+    return String(value[marshal]());
   if (Array.isArray(value)) return `[${value.map(toJson).join(",")}]`;
   if (typeof value === "object") {
-    if (marshal in value && typeof value[marshal] === "function") return String(value[marshal]());
     const pairs = Object.entries(value)
       .filter(([, item]) => typeof item !== "function" && item !== undefined)
       .map(([key, item]) => `${JSON.stringify(key)}:${toJson(item)}`);

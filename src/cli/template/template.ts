@@ -1,7 +1,14 @@
 import { functions, type TemplateFunction, truth } from "./functions.ts";
 import { TemplateError } from "./lex.ts";
-import { type CommandNode, type Node, type Operand, type Pipeline, parseTemplate } from "./parse.ts";
-import { goType, printValue } from "./print.ts";
+import {
+  type CommandNode,
+  type Node,
+  type Operand,
+  type Pipeline,
+  parseTemplate,
+  type Written,
+} from "./parse.ts";
+import { printValue } from "./print.ts";
 
 /** How a field that a value does not have is treated. */
 export type Missing = "error" | "empty";
@@ -9,9 +16,11 @@ export type Missing = "error" | "empty";
 export interface TemplateOptions {
   /** Functions besides, or instead of, the usual ones. */
   functions?: Record<string, TemplateFunction>;
-  /** `empty` gives `<no value>` as Go does for maps; `error` fails. */
+  /** `empty` gives `<no value>` as Go does for maps; `error`, the default, fails. */
   missing?: Missing;
-  /** What an error calls the type of the data. */
+  /** Fields that hold maps, whose keys may be missing. */
+  maps?: ReadonlySet<string>;
+  /** What an error calls the type of the data, if it is no map. */
   typeName?: string;
 }
 
@@ -26,7 +35,7 @@ export function compileTemplate(source: string, options: TemplateOptions = {}): 
   const known = (name: string) => name === "and" || name === "or" || Object.hasOwn(table, name);
   const nodes = parseTemplate(source, known);
   return (data) => {
-    const run = new Run(table, options.missing ?? "error", options.typeName, data);
+    const run = new Run(source, table, options, data);
     run.nodes(nodes, data);
     return run.output;
   };
@@ -41,20 +50,20 @@ class LoopSignal {
 
 class Run {
   output = "";
+  readonly #source: string;
   readonly #functions: Record<string, TemplateFunction>;
-  readonly #missing: Missing;
-  readonly #typeName: string | undefined;
+  readonly #options: TemplateOptions;
   readonly #variables: { name: string; value: unknown }[];
 
   constructor(
+    source: string,
     table: Record<string, TemplateFunction>,
-    missing: Missing,
-    typeName: string | undefined,
+    options: TemplateOptions,
     data: unknown,
   ) {
+    this.#source = source;
     this.#functions = table;
-    this.#missing = missing;
-    this.#typeName = typeName;
+    this.#options = options;
     this.#variables = [{ name: "$", value: data }];
   }
 
@@ -148,21 +157,24 @@ class Run {
       return value;
     }
     const args = () => [...rest.map((operand) => this.#operand(operand, dot)), ...last];
-    if (first.kind === "function") return this.#call(first.name, this.#functions[first.name], args());
+    const written = { text: operands.map(({ text }) => text).join(" "), at: first.at };
+    if (first.kind === "function")
+      return this.#call(first.name, this.#functions[first.name], args(), written);
     const value = this.#operand(first, dot, true);
-    if (typeof value === "function") return this.#call(first.text, value as TemplateFunction, args());
+    if (typeof value === "function")
+      return this.#call(first.text, value as TemplateFunction, args(), written);
     if (rest.length > 0 || last.length > 0)
       throw this.#error(first, `can't give argument to non-function ${first.text}`);
     return value;
   }
 
-  #call(name: string, called: TemplateFunction | undefined, args: unknown[]): unknown {
+  #call(name: string, called: TemplateFunction | undefined, args: unknown[], written: Written): unknown {
     if (called === undefined) throw new TemplateError(`function ${JSON.stringify(name)} not defined`);
     try {
       return called(...args);
     } catch (error) {
       if (error instanceof TemplateError || !(error instanceof Error)) throw error;
-      throw new TemplateError(`executing "" at <${name}>: error calling ${name}: ${error.message}`);
+      throw this.#error(written, `error calling ${name}: ${error.message}`);
     }
   }
 
@@ -176,27 +188,30 @@ class Run {
       case "variable":
         return this.#variable(operand.name).value;
       case "function":
-        return this.#call(operand.name, this.#functions[operand.name], []);
+        return this.#call(operand.name, this.#functions[operand.name], [], operand);
       case "group":
         return this.#pipeline(operand.pipeline, dot);
       case "fields": {
         let value = this.#operand(operand.of, dot);
-        for (const name of operand.names) value = this.#field(value, name, operand);
+        operand.names.forEach((name, i) => {
+          value = this.#field(value, name, operand, operand.names[i - 1]);
+        });
         return typeof value === "function" && !keepMethod ? value() : value;
       }
     }
   }
 
-  #field(value: unknown, name: string, operand: Operand): unknown {
+  #field(value: unknown, name: string, operand: Operand, parent: string | undefined): unknown {
+    const { missing, maps, typeName } = this.#options;
     if (value === null || value === undefined) {
-      if (this.#missing === "empty") return undefined;
+      if (missing === "empty") return undefined;
       throw this.#error(operand, `nil pointer evaluating interface {}.${name}`);
     }
     if (typeof value !== "object" || Array.isArray(value))
-      throw this.#error(operand, `can't evaluate field ${name} in type ${goType(value)}`);
+      throw this.#error(operand, `can't evaluate field ${name} in type interface {}`);
     if (name in value) return Object(value)[name];
-    if (this.#missing === "empty") return undefined;
-    if (this.#typeName) throw this.#error(operand, `can't evaluate field ${name} in type ${this.#typeName}`);
+    if (missing === "empty" || (parent !== undefined && maps?.has(parent))) return undefined;
+    if (typeName) throw this.#error(operand, `can't evaluate field ${name} in type ${typeName}`);
     throw this.#error(operand, `map has no entry for key ${JSON.stringify(name)}`);
   }
 
@@ -206,7 +221,9 @@ class Run {
     return variable;
   }
 
-  #error(operand: Operand, message: string): TemplateError {
-    return new TemplateError(`executing "" at <${operand.text}>: ${message}`);
+  #error({ text, at }: Written, message: string): TemplateError {
+    const before = this.#source.slice(0, at).split("\n");
+    const column = Buffer.byteLength(before.at(-1) ?? "");
+    return new TemplateError(`executing "" at <${text}>: ${message}`, `${before.length}:${column}`);
   }
 }

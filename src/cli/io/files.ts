@@ -1,0 +1,35 @@
+import type { ReadStream } from "node:fs";
+import { fs } from "../builtin.ts";
+import { openError } from "../create/env.ts";
+import { CliError } from "../errors.ts";
+import { write } from "./output.ts";
+
+/** A file to read, or stdin for `-`. Throws `CliError` if it cannot be opened. */
+export async function openInput(path: string): Promise<NodeJS.ReadStream | ReadStream> {
+  if (path === "-") return process.stdin;
+  const stream = fs.createReadStream(path, { highWaterMark: 1 << 20 });
+  await new Promise((resolve, reject) => {
+    stream.once("ready", resolve);
+    stream.once("error", (error) => reject(new CliError(openError(path, error))));
+  });
+  return stream;
+}
+
+/** Writes a body to a file, or to stdout if the path is empty. Throws `CliError` if it cannot be written. */
+export async function saveBody(body: AsyncIterable<Buffer>, path: string): Promise<void> {
+  if (path === "") {
+    for await (const data of body) write(1, data);
+    return;
+  }
+  let file: number;
+  try {
+    file = fs.openSync(path, "w", 0o600);
+  } catch (error) {
+    throw new CliError(openError(path, error));
+  }
+  try {
+    for await (const data of body) write(file, data);
+  } finally {
+    fs.closeSync(file);
+  }
+}
