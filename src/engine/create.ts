@@ -1,5 +1,5 @@
 import { mkdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { ContainerCreateRequest, ContainerCreateResponse } from "@docker/node-sdk";
 import type { ResolvedImage } from "../image/types.ts";
 import { newId } from "../lib/ids.ts";
@@ -11,6 +11,7 @@ import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
 import { validateHealthcheck } from "./health-config.ts";
 import { normalizeHostConfig } from "./host-config.ts";
+import { logPath } from "./log-options.ts";
 import { checkName, generateName } from "./names.ts";
 import { type ContainerRecord, initialState } from "./record.ts";
 import { makeMounts } from "./volume-use.ts";
@@ -80,6 +81,8 @@ function makeDirectories(context: EngineContext, container: Container): void {
   mkdirSync(join(directory, "rw"), { mode: 0o711 });
   mkdirSync(join(directory, "rw", "upper"), { mode: 0o755 });
   mkdirSync(join(directory, "rw", "work"), { mode: 0o711 });
+  const log = logPath(container.record.hostConfig, directory, container.id);
+  if (log !== "" && dirname(log) !== directory) mkdirSync(dirname(log), { mode: 0o700 });
 }
 
 /** Takes a container out of the world: its row first, so that a crash leaves only what reconciliation removes. */

@@ -16,7 +16,7 @@ after(async () => {
 });
 
 /** The docker CLI makes whole seconds of "0s". */
-const now = (): string => (Date.now() / 1000).toFixed(3);
+const now = (later = 0): string => (Date.now() / 1000 + later).toFixed(3);
 
 const limit = (controller: string, file: string): string =>
   readFileSync(`/sys/fs/cgroup/${controller}/${daemon.cgroupParent}/${id}/${file}`, "utf8").trim();
@@ -152,7 +152,7 @@ test("events: replayed, filtered, live", async () => {
   const live = daemon.docker([
     "events",
     "--until",
-    "2s",
+    now(2),
     "--filter",
     "event=pause",
     "--format",

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { HostConfig } from "@docker/node-sdk";
 import { defaultMounts } from "../../runtime/defaults.ts";
 import type { Mount } from "../../runtime/oci.ts";
@@ -65,13 +66,19 @@ function recorded(mount: MountRecord): Mount {
     type: "bind",
     source: mount.Source ?? "",
     ...(mount.subpath ? { subpath: mount.subpath } : {}),
-    ...(mount.Type === "volume" && !mount.subpath ? { sourceType: "directory" as const } : {}),
+    ...(isKnownDirectory(mount) ? { sourceType: "directory" as const } : {}),
     options: [
       ...(mount.options ?? ["rbind"]),
       mount.RW === false ? "ro" : "rw",
       mount.Propagation || "rprivate",
     ],
   };
+}
+
+/** Volumes are directories, and so is a bind's source that the start will make. */
+function isKnownDirectory({ Type, Source = "", subpath, createSource }: MountRecord): boolean {
+  if (Type === "volume") return !subpath;
+  return createSource === true && !existsSync(Source);
 }
 
 /** The host's own queues and shared memory come with the host's IPC namespace. */
