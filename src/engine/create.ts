@@ -13,6 +13,7 @@ import { validateHealthcheck } from "./health-config.ts";
 import { normalizeHostConfig } from "./host-config.ts";
 import { logPath } from "./log-options.ts";
 import { checkName, generateName } from "./names.ts";
+import { checkPolicy } from "./policy.ts";
 import { type ContainerRecord, initialState } from "./record.ts";
 import { makeMounts } from "./volume-use.ts";
 
@@ -25,7 +26,7 @@ export async function createContainer(
   const { table, images } = context;
   const wanted = options.name ? checkName(options.name) : null;
   const image = await images.resolve(request.Image ?? "");
-  const record = newRecord(context, request, image);
+  const { record, warnings } = newRecord(context, request, image);
   record.name = wanted ?? generateName((candidate) => table.hasName(candidate));
 
   const { id } = record;
@@ -39,7 +40,7 @@ export async function createContainer(
     throw error;
   }
   containerEvent(context, container, "create");
-  return { Id: id, Warnings: [] };
+  return { Id: id, Warnings: warnings };
 }
 
 /** The record of a container that is to be, without a name: checked and complete, but kept nowhere. */
@@ -47,14 +48,15 @@ export function newRecord(
   context: EngineContext,
   request: ContainerCreateRequest,
   image: ResolvedImage,
-): ContainerRecord {
+): { record: ContainerRecord; warnings: string[] } {
   const hostConfig = normalizeHostConfig(request.HostConfig);
+  const warnings = checkPolicy(hostConfig, context.cgroups.support);
   const id = newId();
   const config = mergeConfig(request, image.document.config ?? {}, id);
   const { path, args } = commandLine(config);
   validateHealthcheck(config.Healthcheck);
   if (config.StopSignal) signalNumber(config.StopSignal);
-  return {
+  const record: ContainerRecord = {
     id,
     name: "",
     created: timestamp(),
@@ -68,6 +70,7 @@ export function newRecord(
     cgroupPath: join("/", hostConfig.CgroupParent || context.cgroupParent, id),
     state: initialState(),
   };
+  return { record, warnings };
 }
 
 /** Where a container keeps its writable layer, log and configuration files. */

@@ -9,7 +9,8 @@ import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
 import { execSpec } from "./launch.ts";
-import { capabilitySets, environment, noNewPrivileges } from "./spec/process.ts";
+import { parseSecurityOptions } from "./security-options.ts";
+import { capabilitySets, environment } from "./spec/process.ts";
 import { resolveUser } from "./spec/user.ts";
 import type { Attachment, ExecStartOptions, Execs, Size } from "./types.ts";
 
@@ -211,8 +212,8 @@ function execProcess(container: Container, config: ExecConfig, spec: Spec, size:
     args: config.Cmd ?? [],
     user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
     rlimits: spec.process.rlimits,
-    capabilities: capabilitySets(hostConfig, user.uid, privileged),
-    noNewPrivileges: noNewPrivileges(hostConfig),
+    capabilities: capabilitySets(record, user.uid, privileged),
+    noNewPrivileges: parseSecurityOptions(hostConfig.SecurityOpt).noNewPrivileges,
     oomScoreAdj: hostConfig.OomScoreAdj ?? 0,
   };
 }

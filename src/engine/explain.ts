@@ -19,10 +19,12 @@ export class ExplainVerbs implements Explains {
 
   async launch(request: ContainerCreateRequest): Promise<LaunchExplanation> {
     const image = await this.#context.images.resolve(request.Image ?? "");
-    const container = new Container(newRecord(this.#context, request, image));
-    const { record } = container;
+    const { record } = newRecord(this.#context, request, image);
     record.mounts = plannedMounts(this.#context, record);
-    const { steps } = this.#context.runtime.explain(previewLaunch(this.#context, container, image.layers));
+    const container = new Container(record);
+    const { steps } = await this.#context.runtime.explain(
+      previewLaunch(this.#context, container, image.layers),
+    );
     // The id is not known before there is a container.
     const nameless = (text: string): string =>
       text.replaceAll(record.id, "ID").replaceAll(shortId(record.id), "ID");

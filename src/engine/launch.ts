@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import { conflict, notFound } from "../lib/errors.ts";
 import { LOOPBACK, setLinkUp } from "../network/netlink/route.ts";
+import { resourcesOf } from "../runtime/cgroup/resources.ts";
 import { defaultSysctls } from "../runtime/defaults.ts";
 import { kernelFeatures } from "../runtime/machine.ts";
 import type { Spec } from "../runtime/oci.ts";
+import { containerSeccomp } from "../runtime/seccomp/container.ts";
 import type { ContainerLaunch } from "../runtime/types.ts";
 import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
@@ -11,10 +13,11 @@ import { containerDirectory } from "./create.ts";
 import { type IdRanges, idMapping, RANGE_SIZE } from "./id-ranges.ts";
 import { shimLog } from "./log-options.ts";
 import { networkFiles, writeNetworkFiles } from "./network-files.ts";
+import { parseSecurityOptions } from "./security-options.ts";
+import { devices } from "./spec/devices.ts";
 import { mounts } from "./spec/mounts.ts";
 import { namespaces, sharedWith } from "./spec/namespaces.ts";
 import { initProcess } from "./spec/process.ts";
-import { cgroupResources, devices } from "./spec/resources.ts";
 import { resolveUser } from "./spec/user.ts";
 
 /** Everything the runtime needs to run a container now. Takes an id range, recorded in the container's state. */
@@ -91,6 +94,11 @@ function buildSpec(
   const mapping = idRange === null ? [] : [idMapping(idRange)];
   const ownNetwork = hostConfig.NetworkMode !== "host" && sharedWith(hostConfig.NetworkMode) === null;
   const process = initProcess(record, user);
+  const seccomp = containerSeccomp(
+    parseSecurityOptions(hostConfig.SecurityOpt).seccomp,
+    process.capabilities?.bounding ?? [],
+    hostConfig.Privileged,
+  );
   return {
     ociVersion: "1.2.0",
     root: { path: join(directory, "rootfs"), readonly: hostConfig.ReadonlyRootfs ?? false },
@@ -103,13 +111,14 @@ function buildSpec(
       gidMappings: mapping,
       devices: grant.devices,
       cgroupsPath: record.cgroupPath,
-      resources: cgroupResources(hostConfig, grant.rules),
+      resources: resourcesOf(hostConfig, grant.rules),
       sysctl: {
         ...(ownNetwork ? defaultSysctls(idRange === null ? undefined : RANGE_SIZE) : {}),
         ...hostConfig.Sysctls,
       },
       maskedPaths: hostConfig.MaskedPaths ?? [],
       readonlyPaths: hostConfig.ReadonlyPaths ?? [],
+      ...(seccomp ? { seccomp } : {}),
     },
   };
 }

@@ -6,10 +6,12 @@ import { launchError } from "./launch-error.ts";
 import { type LaunchEvents, Launcher, type StepFailure } from "./launcher/launcher.ts";
 import { detectLimits } from "./limits.ts";
 import { kernelFeatures } from "./machine.ts";
+import type { Spec } from "./oci.ts";
+import { SeccompCompiler, type SeccompFilter } from "./seccomp/compile.ts";
 import { parseExit, readExit, readPid } from "./shim/exit.ts";
 import { RunningShim } from "./shim/shim.ts";
 import { planExec } from "./spec/exec.ts";
-import { type Machine, type PlannedLaunch, planContainer, type SeccompProgram } from "./spec/launch.ts";
+import { type Machine, type PlannedLaunch, planContainer } from "./spec/launch.ts";
 import type { ContainerLaunch, ExecLaunch, PlanView, Runtime, Shim } from "./types.ts";
 import { viewPlan } from "./view.ts";
 
@@ -31,6 +33,7 @@ export class LinuxRuntime implements Runtime {
   readonly #machine: Machine;
   readonly #launcher: Launcher;
   readonly #cgroups: CgroupHost;
+  readonly #filters: SeccompCompiler;
   readonly #shims = new Map<string, RunningShim>();
 
   constructor(options: RuntimeOptions) {
@@ -43,6 +46,7 @@ export class LinuxRuntime implements Runtime {
       stallSeconds: options.stallSeconds ?? 60,
     };
     this.#cgroups = options.cgroups ?? detectCgroups();
+    this.#filters = new SeccompCompiler(join(options.execRoot, "seccomp"));
     this.#launcher = new Launcher(() => this.#launcherDied(), options.program, options.launcherArguments);
   }
 
@@ -51,19 +55,18 @@ export class LinuxRuntime implements Runtime {
     return this.#launcher.pid;
   }
 
-  start(launch: ContainerLaunch): Promise<Shim> {
-    return this.#launch(this.#plan(launch, false), "create");
+  async start(launch: ContainerLaunch): Promise<Shim> {
+    return this.#launch(await this.#plan(launch, false), "create");
   }
 
-  exec(launch: ExecLaunch): Promise<Shim> {
-    return this.#launch(
-      planExec(launch, this.#machine, joinableGroups(this.#cgroups, launch.spec), this.#seccomp(launch)),
-      "exec",
-    );
+  async exec(launch: ExecLaunch): Promise<Shim> {
+    const filter = await this.#filter(launch.spec);
+    const groups = joinableGroups(this.#cgroups, launch.spec);
+    return this.#launch(planExec(launch, this.#machine, groups, filter), "exec");
   }
 
-  explain(launch: ContainerLaunch): PlanView {
-    return viewPlan(this.#plan(launch, true));
+  async explain(launch: ContainerLaunch): Promise<PlanView> {
+    return viewPlan(await this.#plan(launch, true));
   }
 
   async adopt(): Promise<Shim[]> {
@@ -93,13 +96,14 @@ export class LinuxRuntime implements Runtime {
     this.#launcher.close();
   }
 
-  #plan(launch: ContainerLaunch, dry: boolean): PlannedLaunch {
+  async #plan(launch: ContainerLaunch, dry: boolean): Promise<PlannedLaunch> {
+    const filter = await this.#filter(launch.spec);
     const groups = groupsFor(this.#cgroups, launch.spec, dry);
-    return planContainer(launch, this.#machine, groups, this.#seccomp(launch));
+    return planContainer(launch, this.#machine, groups, filter);
   }
 
-  #seccomp(_launch: ContainerLaunch | ExecLaunch): SeccompProgram {
-    return null;
+  async #filter({ linux }: Spec): Promise<SeccompFilter | null> {
+    return linux.seccomp ? this.#filters.compile(linux.seccomp) : null;
   }
 
   #launch({ plan, options }: PlannedLaunch, verb: "create" | "exec"): Promise<Shim> {

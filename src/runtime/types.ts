@@ -119,7 +119,7 @@ export interface Runtime {
   /** Every shim whose directory is under the exec root: running ones and those that exited unseen. */
   adopt(): Promise<Shim[]>;
   /** The steps as text, for `berth explain`; touches nothing. */
-  explain(launch: ContainerLaunch): PlanView;
+  explain(launch: ContainerLaunch): Promise<PlanView>;
   close(): Promise<void>;
 }
 

@@ -1,8 +1,9 @@
 import type { ContainerConfig, HostConfig } from "@docker/node-sdk";
-import { boundingSet, chooseCapabilities } from "../../runtime/capabilities.ts";
+import { boundingSet, capabilityNames, chooseCapabilities } from "../../runtime/capabilities.ts";
 import { defaultCapabilities, defaultPath } from "../../runtime/defaults.ts";
 import type { Capabilities, Process, Rlimit } from "../../runtime/oci.ts";
 import type { ContainerRecord } from "../record.ts";
+import { parseSecurityOptions } from "../security-options.ts";
 import type { ResolvedUser } from "./user.ts";
 
 /** The container's first process, as Docker derives it from the two configs. */
@@ -17,8 +18,8 @@ export function initProcess(record: ContainerRecord, user: ResolvedUser): Proces
     args: [record.path, ...record.args],
     user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
     rlimits: rlimits(hostConfig),
-    capabilities: capabilitySets(hostConfig, user.uid),
-    noNewPrivileges: noNewPrivileges(hostConfig),
+    capabilities: capabilitySets(record, user.uid),
+    noNewPrivileges: parseSecurityOptions(hostConfig.SecurityOpt).noNewPrivileges,
     oomScoreAdj: hostConfig.OomScoreAdj ?? 0,
   };
 }
@@ -39,21 +40,19 @@ export function environment(config: ContainerConfig, home: string): string[] {
 
 /** What a process may do. Only root gets them as effective, as execve(2) would give; a user gains none. */
 export function capabilitySets(
-  hostConfig: HostConfig,
+  { hostConfig, state }: ContainerRecord,
   uid: number,
   privileged = hostConfig.Privileged,
 ): Capabilities {
   const { capabilities } = chooseCapabilities(
     { add: hostConfig.CapAdd, drop: hostConfig.CapDrop, privileged },
     defaultCapabilities,
-    boundingSet(),
+    // A user namespace begins with every capability, whatever this process lacks.
+    state.idRange === null ? boundingSet() : capabilityNames,
   );
   const own = uid === 0 ? capabilities : [];
   return { bounding: capabilities, effective: own, permitted: own, inheritable: [], ambient: [] };
 }
-
-export const noNewPrivileges = (hostConfig: HostConfig): boolean =>
-  (hostConfig.SecurityOpt ?? []).some((option) => /^no-new-privileges([:=]true)?$/.test(option));
 
 function rlimits(hostConfig: HostConfig): Rlimit[] {
   return (hostConfig.Ulimits ?? []).map((limit) => ({
