@@ -15,7 +15,17 @@ import { acquireMounts, releaseMounts } from "./volume-use.ts";
 
 /** Starts a container that is not running; throws NOT_MODIFIED when it runs. */
 export function startContainer(context: EngineContext, container: Container): Promise<void> {
-  return container.lock.run(() => startLocked(context, container));
+  return container.lock.run(async () => {
+    refuseStart(container);
+    container.record.state.restartCount = 0;
+    container.restartDelayMs = 0;
+    try {
+      await startLocked(context, container);
+    } catch (error) {
+      if (container.record.hostConfig.AutoRemove) await autoRemove(context, container);
+      throw error;
+    }
+  });
 }
 
 /** For callers that hold the container's lock. */

@@ -149,5 +149,6 @@ export interface SeccompRule {
   names: string[];
   action: string;
   errnoRet?: number;
-  args?: { index: number; value: number; valueTwo?: number; op: string }[];
+  /** Values a number cannot hold exactly are decimal text. */
+  args?: { index: number; value: number | string; valueTwo?: number | string; op: string }[];
 }

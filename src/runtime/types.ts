@@ -103,7 +103,7 @@ export interface Shim {
   readonly exited: Promise<ExitStatus>;
   attach(options: { stdin: boolean; stdout: boolean; stderr: boolean }): Promise<ShimAttachment>;
   resize(size: { height: number; width: number }): Promise<void>;
-  /** kill(2) of the process, raced safely against its exit (pidfd). */
+  /** kill(2) of the process, raced safely against its exit (pidfd): no error when it has just ended. */
   signal(signal: number): Promise<void>;
   /** Calls back at each OOM kill in the container's cgroup. */
   onOom(listener: () => void): void;

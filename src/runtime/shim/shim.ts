@@ -116,7 +116,12 @@ export class RunningShim implements Shim {
   async signal(signal: number): Promise<void> {
     const payload = Buffer.alloc(4);
     payload.writeUInt32LE(signal, 0);
-    await this.#request(requests.signal, payload);
+    try {
+      await this.#request(requests.signal, payload);
+    } catch (error) {
+      // A process that ended meanwhile needs no signal any more.
+      if (!this.#ended && !readExit(this.dir)) throw error;
+    }
   }
 
   onOom(listener: () => void): void {

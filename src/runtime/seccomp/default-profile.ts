@@ -1,0 +1,146 @@
+import type { Profile, ProfileRule } from "./profile.ts";
+
+const names = (text: string): string[] => text.trim().split(/\s+/);
+
+/** System calls that every container may make, in any way. */
+const always = names(`
+  _llseek _newselect accept accept4 access adjtimex alarm bind brk
+  cachestat capget capset chdir chmod chown chown32 clock_adjtime clock_adjtime64 clock_getres
+  clock_getres_time64 clock_gettime clock_gettime64 clock_nanosleep clock_nanosleep_time64 close
+  close_range connect copy_file_range creat
+  dup dup2 dup3
+  epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait epoll_pwait2 epoll_wait epoll_wait_old
+  eventfd eventfd2 execve execveat exit exit_group
+  faccessat faccessat2 fadvise64 fadvise64_64 fallocate fanotify_mark fchdir fchmod fchmodat fchmodat2
+  fchown fchown32 fchownat fcntl fcntl64 fdatasync fgetxattr flistxattr flock fork fremovexattr fsetxattr
+  fstat fstat64 fstatat64 fstatfs fstatfs64 fsync ftruncate ftruncate64 futex futex_requeue futex_time64
+  futex_wait futex_waitv futex_wake futimesat
+  get_robust_list get_thread_area getcpu getcwd getdents getdents64 getegid getegid32 geteuid geteuid32
+  getgid getgid32 getgroups getgroups32 getitimer getpeername getpgid getpgrp getpid getppid getpriority
+  getrandom getresgid getresgid32 getresuid getresuid32 getrlimit getrusage getsid getsockname getsockopt
+  gettid gettimeofday getuid getuid32 getxattr getxattrat
+  inotify_add_watch inotify_init inotify_init1 inotify_rm_watch io_cancel io_destroy io_getevents
+  io_pgetevents io_pgetevents_time64 io_setup io_submit ioctl ioprio_get ioprio_set ipc
+  kill
+  landlock_add_rule landlock_create_ruleset landlock_restrict_self lchown lchown32 lgetxattr link linkat
+  listen listmount listxattr listxattrat llistxattr lremovexattr lseek lsetxattr lstat lstat64
+  madvise map_shadow_stack membarrier memfd_create memfd_secret mincore mkdir mkdirat mknod mknodat mlock
+  mlock2 mlockall mmap mmap2 mprotect mq_getsetattr mq_notify mq_open mq_timedreceive
+  mq_timedreceive_time64 mq_timedsend mq_timedsend_time64 mq_unlink mremap mseal msgctl msgget msgrcv
+  msgsnd msync munlock munlockall munmap
+  name_to_handle_at nanosleep newfstatat
+  open openat openat2
+  pause pidfd_open pidfd_send_signal pipe pipe2 pkey_alloc pkey_free pkey_mprotect poll ppoll ppoll_time64
+  prctl pread64 preadv preadv2 prlimit64 process_mrelease pselect6 pselect6_time64 pwrite64 pwritev pwritev2
+  read readahead readlink readlinkat readv recv recvfrom recvmmsg recvmmsg_time64 recvmsg remap_file_pages
+  removexattr removexattrat rename renameat renameat2 restart_syscall riscv_hwprobe rmdir rseq
+  rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn rt_sigsuspend rt_sigtimedwait
+  rt_sigtimedwait_time64 rt_tgsigqueueinfo
+  sched_get_priority_max sched_get_priority_min sched_getaffinity sched_getattr sched_getparam
+  sched_getscheduler sched_rr_get_interval sched_rr_get_interval_time64 sched_setaffinity sched_setattr
+  sched_setparam sched_setscheduler sched_yield seccomp select semctl semget semop semtimedop
+  semtimedop_time64 send sendfile sendfile64 sendmmsg sendmsg sendto set_robust_list set_thread_area
+  set_tid_address setfsgid setfsgid32 setfsuid setfsuid32 setgid setgid32 setgroups setgroups32 setitimer
+  setpgid setpriority setregid setregid32 setresgid setresgid32 setresuid setresuid32 setreuid setreuid32
+  setrlimit setsid setsockopt setuid setuid32 setxattr setxattrat shmat shmctl shmdt shmget shutdown
+  sigaltstack signalfd signalfd4 sigprocmask sigreturn socketcall socketpair splice stat stat64 statfs
+  statfs64 statmount statx symlink symlinkat sync sync_file_range syncfs sysinfo
+  tee tgkill time timer_create timer_delete timer_getoverrun timer_gettime timer_gettime64 timer_settime
+  timer_settime64 timerfd_create timerfd_gettime timerfd_gettime64 timerfd_settime timerfd_settime64 times
+  tkill truncate truncate64
+  ugetrlimit umask uname unlink unlinkat uretprobe utime utimensat utimensat_time64 utimes
+  vfork vmsplice wait4 waitid waitpid write writev
+`);
+
+const allow = (text: string): ProfileRule => ({ names: names(text), action: "SCMP_ACT_ALLOW" });
+
+const allowWith = (capability: string, text: string): ProfileRule => ({
+  ...allow(text),
+  includes: { caps: [capability] },
+});
+
+const allowOn = (arches: string[], text: string): ProfileRule => ({ ...allow(text), includes: { arches } });
+
+const allowEqual = (name: string, value: number): ProfileRule => ({
+  ...allow(name),
+  args: [{ index: 0, value, op: "SCMP_CMP_EQ" }],
+});
+
+/**
+ * Socket families beyond the first twelve, by number in socket.h. Left out are those the kernel has
+ * dropped, AF_ALG (38), whose kernel side has been a way in and which containers do without, and
+ * AF_VSOCK (40), which network namespaces do not confine.
+ */
+const laterFamilies = [
+  13, 14, 15, 16, 17, 18, 21, 22, 24, 26, 27, 28, 29, 30, 31, 32, 33, 35, 36, 39, 41, 42, 43, 44, 45,
+];
+
+/** Execution domains: Linux, its 2.6 version number, without address randomisation, both, and "which is it?". */
+const personalities = [0, 8, 0x20000, 0x20008, 0xffffffff];
+
+/** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET. */
+const newNamespaces = 0x7e020000;
+
+const admin = "CAP_SYS_ADMIN";
+
+/** clone(2) that makes no namespace; s390 has the flags second. */
+const plainClone = (index: number, on: Pick<ProfileRule, "includes" | "excludes">): ProfileRule => ({
+  ...allow("clone"),
+  args: [{ index, value: newNamespaces, valueTwo: 0, op: "SCMP_CMP_MASKED_EQ" }],
+  ...on,
+});
+
+/**
+ * What a container may call by default: Docker's list. Everything else fails with EPERM.
+ * Structure and conditions are those of a profile file, see `Profile`.
+ */
+export const defaultProfile: Profile = {
+  defaultAction: "SCMP_ACT_ERRNO",
+  defaultErrnoRet: 1,
+  archMap: [
+    { architecture: "SCMP_ARCH_X86_64", subArchitectures: ["SCMP_ARCH_X86", "SCMP_ARCH_X32"] },
+    { architecture: "SCMP_ARCH_AARCH64", subArchitectures: ["SCMP_ARCH_ARM"] },
+    { architecture: "SCMP_ARCH_S390X", subArchitectures: ["SCMP_ARCH_S390"] },
+    { architecture: "SCMP_ARCH_RISCV64", subArchitectures: null },
+    { architecture: "SCMP_ARCH_LOONGARCH64", subArchitectures: null },
+  ],
+  syscalls: [
+    { names: always, action: "SCMP_ACT_ALLOW" },
+    { ...allow("process_vm_readv process_vm_writev ptrace"), includes: { minKernel: "4.8" } },
+    { ...allow("socket"), args: [{ index: 0, value: 12, op: "SCMP_CMP_LT" }] },
+    ...laterFamilies.map((family) => allowEqual("socket", family)),
+    ...personalities.map((personality) => allowEqual("personality", personality)),
+    allowOn(["ppc64le"], "sync_file_range2 swapcontext"),
+    allowOn(
+      ["arm", "arm64"],
+      "arm_fadvise64_64 arm_sync_file_range sync_file_range2 breakpoint cacheflush set_tls",
+    ),
+    allowOn(["amd64", "x32"], "arch_prctl"),
+    allowOn(["amd64", "x32", "x86"], "modify_ldt"),
+    allowOn(["s390", "s390x"], "s390_pci_mmio_read s390_pci_mmio_write s390_runtime_instr"),
+    allowOn(["riscv64"], "riscv_flush_icache"),
+    plainClone(0, { excludes: { caps: [admin], arches: ["s390", "s390x"] } }),
+    plainClone(1, { includes: { arches: ["s390", "s390x"] }, excludes: { caps: [admin] } }),
+    // Its flags are behind a pointer that a filter cannot follow; ENOSYS makes libc fall back to clone.
+    { names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: 38, excludes: { caps: [admin] } },
+    allowWith(
+      admin,
+      `bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr
+       lsm_list_modules lsm_set_self_attr mount mount_setattr move_mount open_tree perf_event_open quotactl
+       quotactl_fd setdomainname sethostname setns syslog umount umount2 unshare`,
+    ),
+    allowWith("CAP_BPF", "bpf"),
+    allowWith("CAP_DAC_READ_SEARCH", "open_by_handle_at"),
+    allowWith("CAP_PERFMON", "perf_event_open"),
+    allowWith("CAP_SYSLOG", "syslog"),
+    allowWith("CAP_SYS_BOOT", "reboot"),
+    allowWith("CAP_SYS_CHROOT", "chroot"),
+    allowWith("CAP_SYS_MODULE", "delete_module finit_module init_module"),
+    allowWith("CAP_SYS_NICE", "get_mempolicy mbind set_mempolicy set_mempolicy_home_node"),
+    allowWith("CAP_SYS_PACCT", "acct"),
+    allowWith("CAP_SYS_PTRACE", "kcmp pidfd_getfd process_madvise process_vm_readv process_vm_writev ptrace"),
+    allowWith("CAP_SYS_RAWIO", "ioperm iopl"),
+    allowWith("CAP_SYS_TIME", "clock_settime clock_settime64 settimeofday stime"),
+    allowWith("CAP_SYS_TTY_CONFIG", "vhangup"),
+  ],
+};
