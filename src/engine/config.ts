@@ -31,7 +31,7 @@ export function mergeConfig(
     Cmd: orNull(cmd),
     ...maybe("Healthcheck", mergeHealthcheck(request, image)),
     Image: request.Image ?? "",
-    Volumes: orNull(joined(image.Volumes, request.Volumes)),
+    Volumes: orNull(hasKeys(joined(image.Volumes, request.Volumes))),
     WorkingDir: request.WorkingDir || image.WorkingDir || "",
     Entrypoint: orNull(cleared ? null : ownEntrypoint ? entrypoint : image.Entrypoint),
     ...maybe("NetworkDisabled", request.NetworkDisabled || undefined),
@@ -52,6 +52,10 @@ export function commandLine(config: ContainerConfig): { path: string; args: stri
 }
 
 const hasWords = (words: string[] | null | undefined): words is string[] => !!words && words.length > 0;
+
+/** Nothing instead of an empty object. */
+const hasKeys = <T extends object>(object: T | undefined): T | undefined =>
+  object && Object.keys(object).length > 0 ? object : undefined;
 
 const joined = <T extends object>(a: T | null | undefined, b: T | null | undefined): T | undefined =>
   a || b ? ({ ...a, ...b } as T) : undefined;

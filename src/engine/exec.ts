@@ -40,7 +40,7 @@ export class ExecTable implements Execs {
 
   async create(containerRef: string, config: ExecConfig): Promise<{ Id: string }> {
     const container = this.#context.table.get(containerRef);
-    checkRunning(container);
+    checkRunning(container, containerRef);
     if (!config.Cmd?.length) throw invalid("No exec command specified");
     const exec: Exec = {
       id: newId(),
@@ -180,9 +180,10 @@ export class ExecTable implements Execs {
   }
 }
 
-function checkRunning(container: Container): void {
+/** `ref` is how the caller called it. */
+function checkRunning(container: Container, ref = container.id): void {
   if (container.status === "paused") {
-    throw conflict(`container ${container.id} is paused, unpause the container before exec`);
+    throw conflict(`Container ${ref} is paused, unpause the container before exec`);
   }
   if (container.status === "restarting") {
     throw conflict(`Container ${container.id} is restarting, wait until the container is running`);

@@ -75,9 +75,11 @@ export function normalizeHostConfig(request: HostConfig | null | undefined): Hos
     MemoryReservation: given.MemoryReservation ?? 0,
     // Docker's rule: as much swap as memory, so the sum is twice the limit.
     MemorySwap: given.MemorySwap || (given.Memory ? given.Memory * 2 : 0),
-    MemorySwappiness: orNull(given.MemorySwappiness),
+    // How the docker CLI says "not set".
+    MemorySwappiness: orNull(given.MemorySwappiness === -1 ? null : given.MemorySwappiness),
     OomKillDisable: given.OomKillDisable ?? false,
-    PidsLimit: given.PidsLimit ?? null,
+    // Zero and less mean "no limit".
+    PidsLimit: given.PidsLimit && given.PidsLimit > 0 ? given.PidsLimit : null,
     Ulimits: orNull(given.Ulimits),
     CpuCount: given.CpuCount ?? 0,
     CpuPercent: given.CpuPercent ?? 0,

@@ -7,6 +7,7 @@ import type {
   NetworkSettings,
 } from "@docker/node-sdk";
 import { orNull } from "../lib/or-null.ts";
+import { ZERO_TIME } from "../lib/time.ts";
 import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { containerDirectory } from "./create.ts";
@@ -22,6 +23,8 @@ export function inspectContainer(
   const { record } = container;
   const directory = containerDirectory(context, record.id);
   const layers = context.images.layersOf(record.id);
+  // Made at the first start.
+  const file = (path: string): string => (record.state.startedAt === ZERO_TIME ? "" : path);
   return {
     Id: record.id,
     Created: record.created,
@@ -29,10 +32,10 @@ export function inspectContainer(
     Args: record.args,
     State: inspectState(record.state),
     Image: record.imageId,
-    ResolvConfPath: join(directory, "resolv.conf"),
-    HostnamePath: join(directory, "hostname"),
-    HostsPath: join(directory, "hosts"),
-    LogPath: logPath(record.hostConfig, directory, record.id),
+    ResolvConfPath: file(join(directory, "resolv.conf")),
+    HostnamePath: file(join(directory, "hostname")),
+    HostsPath: file(join(directory, "hosts")),
+    LogPath: file(logPath(record.hostConfig, directory, record.id)),
     Name: `/${record.name}`,
     RestartCount: record.state.restartCount,
     Driver: "overlay2",
