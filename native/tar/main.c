@@ -3,9 +3,11 @@
  * Unpacks a layer (tar, gzip or zstd of it) into an empty directory, whiteouts in overlayfs's form, and
  * prints one JSON object: what it was, or {"error","code","entry"} with exit code 1.
  *
- * berth-tar inherit LAYER LOWER... < paths: see inherit.c */
+ * berth-tar inherit LAYER LOWER... < paths: see inherit.c
+ * berth-tar remove PATH...: see remove.c */
 #include "tar.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +69,12 @@ int main(int argc, char **argv)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (argc >= 3 && strcmp(argv[1], "inherit") == 0) {
 		inherit(argv[2], argv + 3, argc - 3);
+		return 0;
+	}
+	if (argc >= 3 && strcmp(argv[1], "remove") == 0) {
+		for (int i = 2; i < argc; i++)
+			remove_tree(AT_FDCWD, current_entry = argv[i]);
+		puts("{}");
 		return 0;
 	}
 	if (argc != 6 || strcmp(argv[1], "unpack") != 0) {

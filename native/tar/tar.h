@@ -106,6 +106,9 @@ void clean_path(char *path);
 /* data.c: the contents of a file's entry, holes left out */
 void entry_data(int fd, const struct entry *entry);
 
+/* remove.c */
+void remove_tree(int parent, const char *name);
+
 /* place.c: one entry in the directory */
 void place(struct entry *entry);
 /* Whether an image may have it on its files. */

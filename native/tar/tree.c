@@ -1,7 +1,6 @@
 /* Directories below the root, always reached by descriptor. */
 #include "tar.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -122,31 +121,6 @@ int open_directory(const char *path)
 	return open_fd;
 }
 
-static void empty_directory(int fd, int depth)
-{
-	if (depth > MAX_PATH_BYTES / 2)
-		fail("directories are nested too deep");
-	DIR *directory = fdopendir(fd);
-	if (!directory)
-		fail_errno("read of a directory");
-	struct dirent *item;
-	while ((errno = 0, item = readdir(directory))) {
-		if (strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0)
-			continue;
-		if (unlinkat(fd, item->d_name, 0) == 0)
-			continue;
-		if (errno != EISDIR && errno != EPERM)
-			fail_errno("unlink");
-		int below = openat(fd, item->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (below < 0)
-			fail_errno("read of a directory");
-		empty_directory(below, depth + 1);
-		if (unlinkat(fd, item->d_name, AT_REMOVEDIR) != 0)
-			fail_errno("rmdir");
-	}
-	closedir(directory);
-}
-
 void remove_existing(int directory, const char *name)
 {
 	/* The remembered directory may have been reached through what goes now. */
@@ -156,10 +130,5 @@ void remove_existing(int directory, const char *name)
 		return;
 	if (errno != EISDIR && errno != EPERM)
 		fail_errno("unlink");
-	int fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		fail_errno("unlink");
-	empty_directory(fd, 0);
-	if (unlinkat(directory, name, AT_REMOVEDIR) != 0)
-		fail_errno("rmdir");
+	remove_tree(directory, name);
 }

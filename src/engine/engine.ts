@@ -76,7 +76,7 @@ export class Engine {
         onEvent: ({ action, id, attributes }) => events.publish("image", action, id, attributes),
         builtin: { hello: nativeFile("hello.tar") },
       });
-      await images.recover();
+      images.recover();
       const volumes = new VolumeStore(state, {
         users: () => volumeUsers(table.all()),
         onEvent: (action, name, attributes) => events.publish("volume", action, name, attributes),

@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { removeLargeTree } from "../lib/remove-tree.ts";
 import type { BlobWriter, ContentStore } from "./content.ts";
 import type { Unpacked, Unpacking } from "./unpacker.ts";
 
@@ -65,7 +65,7 @@ export class LayerWriter {
     this.#unpacking.abort();
     await this.#unpacking.ended;
     await this.#packed?.abort();
-    await rm(this.#directory, { recursive: true, force: true });
+    await removeLargeTree(this.#directory);
   }
 }
 

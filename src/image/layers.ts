@@ -1,10 +1,11 @@
 import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, renameSync } from "node:fs";
-import { chmod, mkdir, rename, rm } from "node:fs/promises";
+import { chmod, mkdir, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { system } from "../lib/errors.ts";
 import { nativeFile } from "../lib/own-file.ts";
+import { removeLargeTree } from "../lib/remove-tree.ts";
 import type { State } from "../state/index.ts";
 import type { ContentStore } from "./content.ts";
 import { type Candidate, LayerWriter } from "./layer-writer.ts";
@@ -94,7 +95,7 @@ export class LayerStore {
 
   async discard(candidate: Candidate): Promise<void> {
     await candidate.packed?.abort();
-    await rm(candidate.directory, { recursive: true, force: true });
+    await removeLargeTree(candidate.directory);
   }
 
   /**
@@ -122,7 +123,7 @@ export class LayerStore {
     const known = this.find(key, key);
     if (known) {
       this.hold(known);
-      await rm(candidate.directory, { recursive: true, force: true });
+      await removeLargeTree(candidate.directory);
       return known;
     }
     const { db } = this.#state;
@@ -208,36 +209,33 @@ export class LayerStore {
         return kept.map((row) => String(row.digest));
       }),
     );
-    await Promise.all([
-      ...unused.map(({ id }) => removeTree(dirname(this.directory(id)), this.#state.paths.temporary)),
-      ...blobs.map((digest) => this.#content.remove(digest)),
-    ]);
+    const doomed = await Promise.all(
+      unused.map(({ id }) => moveAway(dirname(this.directory(id)), this.#state.paths.temporary)),
+    );
+    for (const path of doomed) await removeLargeTree(path);
+    for (const digest of blobs) await this.#content.remove(digest);
     return unused;
   }
 
   /** Removes what a crash left without a row: directories and blobs. */
   async sweep(): Promise<void> {
-    const { db, paths } = this.#state;
-    const ids = new Set(
-      db
-        .prepare("SELECT id FROM layers")
-        .all()
-        .map((row) => String(row.id)),
+    const { db, paths, leftovers } = this.#state;
+    const column = (sql: string): Set<string> =>
+      new Set(
+        db
+          .prepare(sql)
+          .all()
+          .map((row) => String(Object.values(row)[0])),
+      );
+    const ids = column("SELECT id FROM layers").add(emptyName);
+    const digests = column("SELECT digest FROM packed_layers WHERE kept = 1");
+    const orphans = readdirSync(paths.layers).filter((name) => !ids.has(name));
+    const blobs = this.#content.list().filter((digest) => !digests.has(digest));
+    const doomed = await Promise.all(
+      orphans.map((name) => moveAway(join(paths.layers, name), paths.temporary)),
     );
-    const digests = new Set(
-      db
-        .prepare("SELECT digest FROM packed_layers WHERE kept = 1")
-        .all()
-        .map((row) => String(row.digest)),
-    );
-    const orphans = readdirSync(paths.layers).filter((name) => !ids.has(name) && name !== emptyName);
-    await Promise.all([
-      ...orphans.map((name) => removeTree(join(paths.layers, name), paths.temporary)),
-      ...this.#content
-        .list()
-        .filter((digest) => !digests.has(digest))
-        .map((digest) => this.#content.remove(digest)),
-    ]);
+    for (const path of [...doomed, ...leftovers]) await removeLargeTree(path);
+    for (const digest of blobs) await this.#content.remove(digest);
   }
 }
 
@@ -247,9 +245,9 @@ const toLayer = (row: Record<string, unknown>): Layer => ({
   size: Number(row.size),
 });
 
-/** Takes the name away at once, then the files. */
-async function removeTree(directory: string, temporary: string): Promise<void> {
+/** Takes a directory's name away at once; its files go later. */
+async function moveAway(directory: string, temporary: string): Promise<string> {
   const doomed = join(temporary, `removed-${randomBytes(8).toString("hex")}`);
   await rename(directory, doomed);
-  await rm(doomed, { recursive: true, force: true });
+  return doomed;
 }

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -277,7 +286,7 @@ describe("remove", () => {
     assert.equal(layerCount(state), 1);
     users.length = 0;
     store.release("c".repeat(64));
-    await store.recover();
+    await store.settled();
     assert.equal(layerCount(state), 0);
   });
 
@@ -336,18 +345,24 @@ test("what is kept is there after the root is opened again, and orphans are remo
   const first = openState(root);
   const store = new ImageStore({ state: first });
   await store.load(stream(ociLayout([busyboxImage()])));
-  rmSync(join(first.paths.layers, "77"), { recursive: true, force: true });
+  for (const orphan of [join(first.paths.layers, "77"), join(first.paths.temporary, "half")]) {
+    mkdirSync(join(orphan, "fs"), { recursive: true });
+  }
+  writeFileSync(join(first.paths.content, "sha256", "0".repeat(64)), "x");
   first.close();
   const second = openState(root);
   opened.push(second);
   const again = new ImageStore({ state: second });
-  await again.recover();
+  again.recover();
+  await again.settled();
+  assert.deepEqual(readdirSync(second.paths.layers), ["1"]);
+  assert.deepEqual(temporary(second), []);
+  assert.equal(readdirSync(join(second.paths.content, "sha256")).length, 1);
   const { layers } = await again.resolve("busybox");
   assert.ok(existsSync(join(layers[0] ?? "", "bin/sh")));
 });
 
 test("a built-in image is loaded when it is first asked for", async () => {
-  const { writeFileSync } = await import("node:fs");
   const file = join(base, "hello.tar");
   writeFileSync(file, dockerArchive([small("hello")]));
   const state = openState(join(base, "builtin"));

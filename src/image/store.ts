@@ -49,6 +49,7 @@ export class ImageStore implements Images {
   readonly #context: ImageContext;
   readonly #builtin: Map<string, string>;
   readonly #log: Logger;
+  readonly #background = new Set<Promise<void>>();
 
   constructor(options: ImageStoreOptions) {
     const { state } = options;
@@ -65,10 +66,22 @@ export class ImageStore implements Images {
     this.#builtin = new Map(Object.entries(options.builtin ?? {}));
   }
 
-  /** Removes what a crash left behind. To be called once, before anything else is under way. */
-  async recover(): Promise<void> {
-    await this.#context.layers.sweep();
-    await this.#context.layers.collect();
+  /** Begins to remove what a crash left behind. To be called once, before anything else is under way. */
+  recover(): void {
+    const { layers } = this.#context;
+    this.#inBackground(layers.sweep().then(() => layers.collect()));
+  }
+
+  #inBackground(work: Promise<unknown>): void {
+    const done = work
+      .catch((error: unknown) => this.#log.error("leftovers could not be removed", { error }))
+      .then(() => void this.#background.delete(done));
+    this.#background.add(done);
+  }
+
+  /** Resolves when nothing is being removed in the background any more. */
+  async settled(): Promise<void> {
+    while (this.#background.size > 0) await Promise.all(this.#background);
   }
 
   async resolve(ref: string): Promise<ResolvedImage> {
@@ -107,13 +120,7 @@ export class ImageStore implements Images {
       .prepare("DELETE FROM container_images WHERE container = ? RETURNING image")
       .get(containerId);
     // The image was removed by force and left its layers to the container.
-    if (row && !records.get(String(row.image))) this.#collectLater();
-  }
-
-  #collectLater(): void {
-    this.#context.layers
-      .collect()
-      .catch((error: unknown) => this.#log.error("layers could not be removed", { error }));
+    if (row && !records.get(String(row.image))) this.#inBackground(this.#context.layers.collect());
   }
 
   layersOf(containerId: string): string[] {

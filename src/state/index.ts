@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { lockDirectory } from "./lock.ts";
@@ -17,12 +17,14 @@ export interface State {
    * synchronous: a transaction that waits would take in what others write meanwhile.
    */
   transaction<T>(work: () => T): T;
+  /** What a crash left half-made, in `paths.temporary`; to be removed by whoever opened the root. */
+  readonly leftovers: readonly string[];
   close(): void;
 }
 
 /**
  * Opens a data root, making it if need be: takes its lock (CONFLICT, naming the holder's pid, when
- * another process has it), brings the tables up to date and removes what a crash left half-made.
+ * another process has it) and brings the tables up to date.
  */
 export function openState(dataRoot: string): State {
   const paths = dataPaths(resolve(dataRoot));
@@ -30,13 +32,11 @@ export function openState(dataRoot: string): State {
   const lock = lockDirectory(paths.root);
   try {
     const db = openDatabase(paths.database);
-    for (const name of readdirSync(paths.temporary)) {
-      rmSync(join(paths.temporary, name), { recursive: true, force: true });
-    }
     return {
       paths,
       db,
       transaction: transactions(db),
+      leftovers: readdirSync(paths.temporary).map((name) => join(paths.temporary, name)),
       close() {
         db.close();
         lock.release();
