@@ -60,7 +60,14 @@ class Monitor implements HealthMonitor {
   #schedule(): void {
     const { health } = this.#container.record.state;
     if (this.#stop.signal.aborted || !health) return;
-    this.#timer = setTimeout(() => void this.#probe(), pauseBefore(health, this.#check, this.#ranMs));
+    this.#timer = setTimeout(
+      () => {
+        this.#probe().catch((error: unknown) => {
+          this.#context.log.error("health check", { container: this.#container.id, error });
+        });
+      },
+      pauseBefore(health, this.#check, this.#ranMs),
+    );
   }
 
   async #probe(): Promise<void> {

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { IdMapping } from "../runtime/oci.ts";
 import type { ProcessList } from "./ps-output.ts";
 
@@ -51,9 +51,11 @@ function inside(mapping: IdMapping, pid: number, which: number): number | null {
   return offset >= 0 && offset < mapping.size ? mapping.containerID + offset : null;
 }
 
-function hostUsers(): Map<number, string> {
+/** The host's names of user ids, from passwd(5). */
+export function hostUsers(): Map<number, string> {
   const users = new Map<number, string>();
-  for (const line of readFileSync("/etc/passwd", "utf8").split("\n")) {
+  const text = existsSync("/etc/passwd") ? readFileSync("/etc/passwd", "utf8") : "";
+  for (const line of text.split("\n")) {
     const [name, , id] = line.split(":");
     if (name && id && !users.has(Number(id))) users.set(Number(id), name);
   }

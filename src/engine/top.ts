@@ -1,12 +1,13 @@
 import { execFile } from "node:child_process";
 import type { ContainerTopResponse } from "@docker/node-sdk";
-import { type BerthError, conflict, system } from "../lib/errors.ts";
+import { BerthError, conflict, system } from "../lib/errors.ts";
 import { processesOf } from "../runtime/cgroup/processes.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
 import { idMapping } from "./id-ranges.ts";
-import { parsePs } from "./ps-output.ts";
+import { type ProcessList, parsePs } from "./ps-output.ts";
+import { listProcesses } from "./ps-proc.ts";
 import { nameUsers } from "./ps-users.ts";
 
 /** `docker top`: the host's ps(1), cut down to the container's processes. */
@@ -23,7 +24,7 @@ export async function top(
   if (!container.running) throw conflict(`Container ${container.id} is not running`);
   const { cgroupPath, state } = container.record;
   const pids = processesOf(context.cgroups, cgroupPath, { recursive: true });
-  const list = parsePs(await runPs(args, pids), new Set(pids));
+  const list = await listAll(args, pids);
   // In the container's own words: the host knows its users by mapped ids only.
   if (state.idRange !== null) nameUsers(list, args, idMapping(state.idRange));
   containerEvent(context, container, "top");
@@ -37,11 +38,34 @@ function refuseRenamedPid(args: string): void {
   }
 }
 
+async function listAll(args: string, pids: readonly number[]): Promise<ProcessList> {
+  try {
+    return parsePs(await runPs(args, pids), new Set(pids));
+  } catch (error) {
+    if (error instanceof MissingPs && args === "-ef") return listProcesses(pids);
+    throw error;
+  }
+}
+
+/** No ps on this machine, or none in the daemon's PATH. */
+class MissingPs extends BerthError {
+  constructor(cause: unknown) {
+    super(
+      "SYSTEM",
+      "ps: not found on this machine (install procps); only the default columns are shown without it",
+      {
+        cause,
+      },
+    );
+  }
+}
+
 async function runPs(args: string, pids: readonly number[]): Promise<string> {
   const words = args.split(" ");
   try {
     return await ps([...words, `-q${pids.join(",")}`]);
-  } catch {
+  } catch (error) {
+    if (error instanceof MissingPs) throw error;
     // Some options, f among them, do not go together with -q.
     return await ps(words);
   }
@@ -57,8 +81,8 @@ function ps(args: string[]): Promise<string> {
 }
 
 function psError(error: Error & { code?: unknown }, stderr: string): BerthError {
+  if (error.code === "ENOENT") return new MissingPs(error);
   const [first] = stderr.split("\n");
   if (first) return system(`ps: ${first}`, error);
-  if (error.code === "ENOENT") return system('ps: exec: "ps": executable file not found in $PATH', error);
   return system(`ps: exit status ${error.code}`, error);
 }
