@@ -356,7 +356,9 @@ static noreturn void watch(void) {
     int oom = S.options->oom_slot == SLOT_NONE ? -1 : S.shared->slots[S.options->oom_slot];
     short oom_events = S.options->flags & SHIM_OOM_EVENTFD ? POLLIN : POLLPRI;
     fds[n++] = (struct pollfd){.fd = S.reported ? -1 : oom, .events = oom_events};
-    fds[n++] = (struct pollfd){.fd = status_pending() ? status_channel() : -1, .events = POLLOUT};
+    // While it waits, the channel's end tells that those it waits for are gone with the daemon.
+    bool listens = waiting || status_pending();
+    fds[n++] = (struct pollfd){.fd = listens ? status_channel() : -1, .events = status_pending() ? POLLOUT : 0};
     clients = attach_poll(fds + n);
     int timeout = waiting ? (int)(begin + ATTACH_WAIT_MS - now) : S.exited && !S.reported ? DRAIN_MS : -1;
     if (!attach_idle()) timeout = 1000;
@@ -366,6 +368,7 @@ static noreturn void watch(void) {
     if (fds[1].revents) read_stream(first, 1);
     if (fds[2].revents) read_stream(&S.err[0], 2);
     if (fds[3].revents || (blocked && input < 0)) attach_input_ready();
+    if (fds[5].revents & (POLLHUP | POLLERR)) waiting = false;
     if (fds[5].revents) status_retry();
     if (fds[0].revents) {
       note_exit();

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { conflict, system } from "../../lib/errors.ts";
 import type { ExitStatus, Shim, ShimAttachment } from "../types.ts";
 import { attach, endedAttachment } from "./attachment.ts";
-import { requests, ShimConnection } from "./connection.ts";
+import { requests, ShimConnection, ShimRequestError } from "./connection.ts";
 import { parseExit, readExit } from "./exit.ts";
 
 /** A process under its shim, told of by the launcher's channel or by the shim's own socket. */
@@ -119,8 +119,9 @@ export class RunningShim implements Shim {
     try {
       await this.#request(requests.signal, payload);
     } catch (error) {
-      // A process that ended meanwhile needs no signal any more.
-      if (!this.#ended && !readExit(this.dir)) throw error;
+      // A process that ended meanwhile needs no signal any more; the shim tells its exit when all is read.
+      const gone = error instanceof ShimRequestError && error.code === "ESRCH";
+      if (!gone && !this.#ended && !readExit(this.dir)) throw error;
     }
   }
 
