@@ -1,4 +1,5 @@
 import { archiveRoutes } from "./archive.ts";
+import { cgroupRoutes } from "./cgroups.ts";
 import { containerRoutes } from "./containers.ts";
 import { execRoutes } from "./exec.ts";
 import { explainRoutes } from "./explain.ts";
@@ -16,6 +17,7 @@ export const routes: Route[][] = [
   containerRoutes,
   streamRoutes,
   archiveRoutes,
+  cgroupRoutes,
   execRoutes,
   explainRoutes,
   imageRoutes,

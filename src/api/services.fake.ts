@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { type IncomingHttpHeaders, request, Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Attachment, Containers, Execs, Explains, System } from "../engine/types.ts";
+import type { Attachment, Cgroups, Containers, Execs, Explains, System } from "../engine/types.ts";
 import { silentLogger } from "../lib/log.ts";
 import { ApiServer } from "./server.ts";
 import type { Services } from "./services.ts";
@@ -16,6 +16,7 @@ export function fakeServices(
     execs?: Partial<Execs>;
     system?: Partial<System>;
     explain?: Partial<Explains>;
+    cgroups?: Partial<Cgroups>;
     volumes?: Partial<Services["volumes"]>;
     images?: Partial<Services["images"]>;
   } = {},
@@ -57,6 +58,15 @@ export function fakeServices(
       ...given.system,
     },
     explain: { launch: unexpected, container: unexpected, ...given.explain },
+    cgroups: {
+      tree: unexpected,
+      inspect: unexpected,
+      create: unexpected,
+      update: unexpected,
+      put: unexpected,
+      remove: unexpected,
+      ...given.cgroups,
+    },
     volumes: {
       list: unexpected,
       create: unexpected,

@@ -1,4 +1,4 @@
-import type { Containers, Execs, Explains, System, Volumes } from "../engine/types.ts";
+import type { Cgroups, Containers, Execs, Explains, System, Volumes } from "../engine/types.ts";
 import type { Images } from "../image/index.ts";
 
 /** What the API needs of an engine; the engine's fields of the same names. */
@@ -7,6 +7,7 @@ export interface Services {
   execs: Execs;
   system: System;
   explain: Explains;
+  cgroups: Cgroups;
   volumes: Omit<Volumes, "diskUsage">;
   images: Pick<Images, "load" | "import" | "list" | "inspect" | "history" | "tag" | "remove" | "prune">;
 }

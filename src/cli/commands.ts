@@ -85,6 +85,11 @@ const networkInspect = entry("Show everything about networks", () => import("./c
 const networkLs = entry("List networks", () => import("./commands/network-ls.ts"));
 const networkPrune = entry("Remove unused networks", () => import("./commands/network-prune.ts"));
 const networkRm = entry("Remove networks", () => import("./commands/network-rm.ts"));
+const cgroupCreate = entry("Make a control group", () => import("./commands/cgroup-create.ts"));
+const cgroupLs = entry("List control groups as a tree", () => import("./commands/cgroup-ls.ts"));
+const cgroupRm = entry("Remove control groups", () => import("./commands/cgroup-rm.ts"));
+const cgroupSet = entry("Change a control group's limits", () => import("./commands/cgroup-set.ts"));
+const cgroupShow = entry("Show all about control groups", () => import("./commands/cgroup-show.ts"));
 const volumeCreate = entry("Make a volume", () => import("./commands/volume-create.ts"));
 const volumeInspect = entry("Show everything about volumes", () => import("./commands/volume-inspect.ts"));
 const volumeLs = entry("List volumes", () => import("./commands/volume-ls.ts"));
@@ -99,6 +104,15 @@ export const commands: Record<string, Entry> = {
   images: common(images),
   version: common(version),
   info: common(info),
+  cgroup: group("Work with control groups", {
+    create: cgroupCreate,
+    list: hidden(cgroupLs),
+    ls: cgroupLs,
+    remove: hidden(cgroupRm),
+    rm: cgroupRm,
+    set: cgroupSet,
+    show: cgroupShow,
+  }),
   container: group("Work with containers", {
     attach,
     cp,

@@ -5,11 +5,13 @@ import { ImageStore } from "../image/index.ts";
 import type { Images, ImageUser } from "../image/types.ts";
 import { type Logger, silentLogger } from "../lib/log.ts";
 import { nativeFile } from "../lib/own-file.ts";
+import { removeIfUnused } from "../runtime/cgroup/remove.ts";
 import { detectCgroups } from "../runtime/cgroup/support.ts";
 import { LinuxRuntime } from "../runtime/runtime.ts";
 import { openState } from "../state/index.ts";
 import { VolumeStore } from "../volume/store.ts";
 import type { Volumes } from "../volume/types.ts";
+import { CgroupVerbs } from "./cgroup-verbs.ts";
 import type { Container } from "./container.ts";
 import { ContainerVerbs } from "./containers.ts";
 import type { EngineContext } from "./context.ts";
@@ -20,7 +22,7 @@ import { IdRanges } from "./id-ranges.ts";
 import { reconcile } from "./reconcile.ts";
 import { SystemVerbs } from "./system.ts";
 import { ContainerTable } from "./table.ts";
-import type { Containers, EngineOptions, Execs, Explains, System } from "./types.ts";
+import type { Cgroups, Containers, EngineOptions, Execs, Explains, System } from "./types.ts";
 import { volumeUsers } from "./volume-use.ts";
 
 const DEFAULT_DATA_ROOT = "/var/lib/berth";
@@ -44,6 +46,7 @@ export class Engine {
   readonly volumes: Volumes;
   readonly system: System;
   readonly explain: Explains;
+  readonly cgroups: Cgroups;
   readonly #context: EngineContext;
 
   private constructor(context: EngineContext) {
@@ -54,6 +57,7 @@ export class Engine {
     this.volumes = context.volumes;
     this.system = new SystemVerbs(context);
     this.explain = new ExplainVerbs(context);
+    this.cgroups = new CgroupVerbs(context);
   }
 
   /**
@@ -81,6 +85,7 @@ export class Engine {
         users: () => volumeUsers(table.all()),
         onEvent: (action, name, attributes) => events.publish("volume", action, name, attributes),
       });
+      const cgroups = detectCgroups();
       const context: EngineContext = {
         state,
         execRoot,
@@ -93,8 +98,8 @@ export class Engine {
         },
         images,
         volumes,
-        runtime: new LinuxRuntime({ execRoot }),
-        cgroups: detectCgroups(),
+        runtime: new LinuxRuntime({ execRoot, cgroups }),
+        cgroups,
         idRanges: new IdRanges(dataRoot),
         log,
       };
@@ -111,6 +116,7 @@ export class Engine {
   async close(): Promise<void> {
     for (const container of this.#context.table.all()) container.health?.close();
     await this.#context.runtime.close();
+    removeIfUnused(this.#context.cgroups, this.#context.cgroupParent);
     this.#context.state.close();
   }
 }

@@ -18,8 +18,12 @@ import type {
   SystemInfo,
   SystemVersion,
 } from "@docker/node-sdk";
+import type { GroupDetails, GroupTree } from "../runtime/cgroup/tree.ts";
+import type { ResourceOptions } from "../runtime/cgroup/validate.ts";
 import type { ContainerExplanation, LaunchExplanation } from "./explain-types.ts";
 
+export type { GroupDetails, GroupTree } from "../runtime/cgroup/tree.ts";
+export type { ResourceOptions } from "../runtime/cgroup/validate.ts";
 export type { Volumes } from "../volume/types.ts";
 export type { ContainerExplanation, LaunchExplanation } from "./explain-types.ts";
 
@@ -185,6 +189,20 @@ export interface Explains {
   launch(request: ContainerCreateRequest): Promise<LaunchExplanation>;
   /** A running container as the kernel shows it. Throws CONFLICT when it does not run. */
   container(ref: string): Promise<ContainerExplanation>;
+}
+
+/** Control groups, with or without containers: /berth/cgroups. Paths are "/a/b"; limits are Docker's. */
+export interface Cgroups {
+  /** The groups from a path down, the root by default. */
+  tree(path?: string): Promise<GroupTree>;
+  inspect(path: string): Promise<GroupDetails>;
+  create(path: string, limits: ResourceOptions): Promise<{ Path: string; Warnings: string[] }>;
+  /** Changes the limits that are given; -1 lifts one. */
+  update(path: string, limits: ResourceOptions): Promise<{ Warnings: string[] }>;
+  /** Moves running processes into a group. */
+  put(path: string, pids: readonly number[]): Promise<void>;
+  /** `force` kills what is in it and below. */
+  remove(path: string, options?: { force?: boolean }): Promise<void>;
 }
 
 /** The engine as a whole: /info, /version, /events, /system/df. */

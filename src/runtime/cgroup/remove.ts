@@ -23,6 +23,18 @@ function removeTree(directory: string): boolean {
   return removeTree(directory);
 }
 
+/** Removes a group from the hierarchies in which it has neither processes nor groups below it. */
+export function removeIfUnused(host: CgroupHost, path: string): void {
+  for (const directory of groupDirectories(host, path)) {
+    try {
+      rmdirSync(directory);
+    } catch (error) {
+      const code = errnoOf(error);
+      if (code !== "EBUSY" && code !== "ENOTEMPTY" && code !== "ENOENT") throw error;
+    }
+  }
+}
+
 /**
  * Removes a group, and groups made below it, in every hierarchy. A process counts until it is
  * reaped, so a busy group is tried again for `timeout` ms. `dirs` are the directories of its plan,

@@ -50,6 +50,8 @@ export function makeCgroups(context: Context): {
       [born, null, cgroups.plan.cloneInto, O_PATH | O_DIRECTORY, 0],
       "the process is born in it",
     );
+    if (cgroups.plan.deviceFilter)
+      plan.add("host", "bpf_cgroup_device", [born, cgroups.plan.deviceFilter.program], "devices it may use");
   }
   return { joins, born, oom: watchOom(context) };
 }
