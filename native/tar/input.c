@@ -203,11 +203,15 @@ void input_skip(uint64_t size)
 	}
 }
 
-void input_finish(void)
+void input_drain(void)
 {
 	const unsigned char *data;
 	while (input_next(&data, CHUNK) > 0)
 		;
+}
+
+void input_print(void)
+{
 	put_hex("packedDigest", packed_digest);
 	putchar(',');
 	put_hex("diffId", plain_digest);

@@ -48,8 +48,9 @@ static void unpack(int root, const struct limits *limits)
 		input_skip(-entry.size & (BLOCK - 1));
 	}
 	place_finish();
+	input_drain();
 	putchar('{');
-	input_finish();
+	input_print();
 	printf(",\"size\":%llu,\"entries\":%llu,", (unsigned long long)size, (unsigned long long)entries);
 	implied_print();
 	puts("}");

@@ -34,8 +34,9 @@ size_t input_next(const unsigned char **data, size_t want);
 /* Exactly `size` bytes; false when the archive ends right here, fails when it ends within. */
 bool input_exact(void *buffer, size_t size);
 void input_skip(uint64_t size);
-/* Reads what is left and prints the digests as JSON members. */
-void input_finish(void);
+/* Reads what is left, which may fail; after it the digests can be printed, as JSON members. */
+void input_drain(void);
+void input_print(void);
 
 /* decompress.c */
 enum packing { PLAIN, GZIP, ZSTD };

@@ -14,12 +14,14 @@
 
 /* Marks a directory that the archive implies by a path below it but has not described yet. */
 #define IMPLIED "user.berth.implied"
+/* Bytes of the paths of all of them, which the caller has to read. */
+#define MAX_IMPLIED (8u << 20)
 
 static int root = -1;
 static int open_fd = -1;
 static char open_path[MAX_PATH_BYTES];
 static char **implied;
-static size_t implied_count;
+static size_t implied_count, implied_bytes;
 
 void tree_root(int fd)
 {
@@ -42,12 +44,12 @@ static int open_in_root(const char *path)
 	return (int)syscall(SYS_openat2, root, path, &how, sizeof how);
 }
 
-static void remember_implied(int parent, const char *name, const char *path)
+static void remember_implied(int fd, const char *path)
 {
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fsetxattr(fd, IMPLIED, "1", 1, 0) != 0)
+	if (fsetxattr(fd, IMPLIED, "1", 1, 0) != 0)
 		fail_errno("mark of an implied directory");
-	close(fd);
+	if ((implied_bytes += strlen(path)) > MAX_IMPLIED)
+		fail("the archive implies too many directories");
 	if ((implied_count & (implied_count - 1)) == 0)
 		implied = must_grow(implied, sizeof *implied * (implied_count ? implied_count * 2 : 1));
 	if (!(implied[implied_count++] = strdup(path)))
@@ -102,9 +104,12 @@ static int open_or_make(char *path)
 		errno = errno == EEXIST ? ENOTDIR : errno;
 		return -1;
 	}
-	remember_implied(parent, name, path);
+	/* Not from the root again, which for deep paths would take time by the square of their depth. */
+	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	close(parent);
-	return open_in_root(path);
+	if (fd >= 0)
+		remember_implied(fd, path);
+	return fd;
 }
 
 int open_directory(const char *path)

@@ -31,6 +31,8 @@ export async function load(
     return name(context, loaded, tell);
   } finally {
     await parts.close();
+    // Layers of an image that turned out to be wrong further up.
+    await context.layers.collect();
   }
 }
 

@@ -114,8 +114,11 @@ function readResult(output: string, code: number | null, signal: NodeJS.Signals 
   return toUnpacked(result);
 }
 
-/** File names come one byte a character. */
-const fromBytes = (text: string): string => Buffer.from(text, "latin1").toString("utf8");
+/** File names come one byte a character, and may be as long as an archive likes. */
+function fromBytes(text: string): string {
+  const name = Buffer.from(text, "latin1").toString("utf8");
+  return name.length > 200 ? `${name.slice(0, 200)}…` : name;
+}
 
 function toUnpacked(result: object): Unpacked {
   const field = <T>(name: string, check: (value: unknown) => value is T): T => {

@@ -81,8 +81,7 @@ export class ArchiveParts {
     const chunks = data[Symbol.asyncIterator]();
     const head = await firstBytes(chunks);
     if (looksLikeLayer(head)) await this.#unpack(name, size, head, chunks, onBytes);
-    else if (size <= limits.document && (head[0] === 0x7b || head[0] === 0x5b))
-      await this.#keep(name, head, chunks);
+    else if (size <= limits.document && looksLikeJson(name, head)) await this.#keep(name, head, chunks);
   }
 
   async #unpack(
@@ -214,6 +213,10 @@ async function firstBytes(chunks: AsyncIterator<Buffer>): Promise<Buffer> {
     have += chunk.length;
   }
   return Buffer.concat(parts);
+}
+
+function looksLikeJson(name: string, head: Buffer): boolean {
+  return name.endsWith(".json") || head[0] === 0x7b || head[0] === 0x5b;
 }
 
 function looksLikeLayer(head: Buffer): boolean {
