@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { BerthError, invalid, notFound, system } from "../lib/errors.ts";
 import { goFileMode } from "../lib/file-mode.ts";
@@ -61,17 +61,18 @@ async function packed(
   });
 }
 
-/** The archive, which fails when the program says at its end that it could not finish. */
+/** The archive, whose end comes only when the program has said that it is complete. */
 function untilDone(job: FileWork, lines: AsyncIterator<Record<string, unknown>>): Readable {
-  const { archive } = job;
-  archive.once("close", () => job.kill());
-  lines.next().then(
-    ({ value }) => {
-      if (value?.done !== true) archive.destroy(system("berth-files ended early"));
-    },
-    (error: unknown) => archive.destroy(error instanceof Error ? error : new Error(String(error))),
-  );
-  return archive;
+  const checked = async function* (): AsyncGenerator<Buffer> {
+    try {
+      yield* job.archive;
+      const { value } = await lines.next();
+      if (value?.done !== true) throw system("berth-files ended early");
+    } finally {
+      job.kill();
+    }
+  };
+  return Readable.from(checked(), { objectMode: false });
 }
 
 /**
