@@ -70,7 +70,7 @@ for (const driver of ["json-file", "local"]) {
   test(`${driver}: rotation keeps the newest files, and tail and follow go through them`, async () => {
     const id = await busybox(
       ["--log-driver", driver, "--log-opt", "max-size=20k", "--log-opt", "max-file=3"],
-      "seq 1 3000; while [ ! -e /more ]; do sleep 0.05; done; for i in 30 31 32 33 34 35 36 37 38 39; do seq ${i}01 $((i+1))00; sleep 0.05; done",
+      'seq 1 3000; while [ ! -e /more ]; do sleep 0.05; done; for i in 30 31 32 33 34 35 36 37 38 39; do seq "$i"01 $((i+1))00; sleep 0.05; done',
     );
     await until("all is logged", async () => (await daemon.ok(["logs", "--tail", "1", id])) === "3000");
     const kept = (await daemon.docker(["logs", id])).stdout;
