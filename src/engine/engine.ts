@@ -7,6 +7,7 @@ import { type Logger, silentLogger } from "../lib/log.ts";
 import { nativeFile } from "../lib/own-file.ts";
 import { removeIfUnused } from "../runtime/cgroup/remove.ts";
 import { detectCgroups } from "../runtime/cgroup/support.ts";
+import { requireFitHost } from "../runtime/host.ts";
 import { LinuxRuntime } from "../runtime/runtime.ts";
 import { openState } from "../state/index.ts";
 import { VolumeStore } from "../volume/store.ts";
@@ -62,12 +63,14 @@ export class Engine {
 
   /**
    * Opens a data root, takes up the containers that run there and removes what a crash left behind.
-   * Throws CONFLICT when another process has the data root open.
+   * Throws CONFLICT when another process has the data root open, UNAVAILABLE when this machine is not
+   * fit to run containers.
    */
   static async open(options: EngineOptions & { log?: Logger } = {}): Promise<Engine> {
     const dataRoot = resolve(options.dataRoot ?? DEFAULT_DATA_ROOT);
     const execRoot = resolve(options.execRoot ?? DEFAULT_EXEC_ROOT);
     const log = options.log ?? silentLogger;
+    for (const remark of requireFitHost()) log.info(remark);
     mkdirSync(execRoot, { recursive: true, mode: 0o711 });
     const state = openState(dataRoot);
     try {
