@@ -95,7 +95,8 @@ export class Container {
     for (const waiter of this.#waiters) {
       if (!wants(waiter)) continue;
       this.#waiters.delete(waiter);
-      waiter.resolve({ exitCode, error });
+      // Why a start failed is told to its caller; who waits for the removal gets what was waited for.
+      waiter.resolve({ exitCode, error: waiter.condition === "removed" ? "" : error });
     }
   }
 
