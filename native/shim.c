@@ -160,7 +160,15 @@ static void write_pid(void) {
   close(out);
 }
 
+// A table that shim and child share cannot grow without waiting for all CPUs (an RCU grace period, many
+// milliseconds on a busy machine), so it grows before.
+static void grow_descriptors(void) {
+  int high = fcntl(0, F_DUPFD_CLOEXEC, SLOTS + 50);
+  if (high >= 0) close(high);
+}
+
 static void start_child(void) {
+  grow_descriptors();
   bool waits = S.run.plan.phases[PHASE_PARENT].count > 0;
   S.release = waits ? eventfd(0, EFD_CLOEXEC) : -1;
   S.self = (int)syscall(SYS_pidfd_open, getpid(), 0);

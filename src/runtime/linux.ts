@@ -14,6 +14,7 @@ export const S_IFREG = 0o100000;
 export const S_IFIFO = 0o010000;
 
 export const AT_SYMLINK_NOFOLLOW = 0x100;
+export const AT_REMOVEDIR = 0x200;
 export const AT_EMPTY_PATH = 0x1000;
 export const AT_RECURSIVE = 0x8000;
 export const RESOLVE_NO_MAGICLINKS = 0x02;

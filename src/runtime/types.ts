@@ -35,7 +35,7 @@ export interface RootfsSource {
   rw: string;
   /**
    * The writable layer is thrown away at exit (--rm): overlay then skips syncing the disk at unmount,
-   * which otherwise delays every exit. `work/work/incompat` marks it; it cannot be mounted again.
+   * which otherwise comes with every exit. Then fsync(2) inside does nothing either.
    */
   volatile?: boolean;
 }

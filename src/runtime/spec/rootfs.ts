@@ -3,6 +3,7 @@ import { invalid } from "../../lib/errors.ts";
 import {
   AT_EMPTY_PATH,
   AT_RECURSIVE,
+  AT_REMOVEDIR,
   FSCONFIG_CMD_CREATE,
   FSCONFIG_SET_FLAG,
   FSCONFIG_SET_STRING,
@@ -20,6 +21,7 @@ import type { Context } from "./context.ts";
 
 /** fsconfig(2) takes values of at most this many bytes, with their zero byte. */
 const valueLimit = 256;
+const ENOENT = 2;
 const attachHere = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
 
 function below(root: string, path: string): string {
@@ -66,6 +68,14 @@ export function mountRootfs(context: Context): void {
   const { plan, rootfs, root, features } = context;
   const lower = rootfs.lower.map((path) => below(rootfs.dataRoot, path));
   const rw = below(rootfs.dataRoot, rootfs.rw);
+  if (rootfs.volatile)
+    plan.add(
+      "host",
+      "unlinkat",
+      [null, `${rootfs.rw}/work/work/incompat/volatile`, AT_REMOVEDIR],
+      "the mark of an earlier volatile mount, which refuses the next",
+      ENOENT,
+    );
   const list = lower.join(":");
   plan.group("root file system");
   if (!features.overlayLayerList && Buffer.byteLength(list) >= valueLimit) {
