@@ -122,6 +122,7 @@ long op_bind_tree(struct run *run, const union arg *a) {
   if (tree < 0 || a[4].fd < 0) return tree;
   struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)a[4].fd};
   if (setattr(tree, "", AT_EMPTY_PATH | (flags & AT_RECURSIVE_TREE), attr) == 0) return tree;
+  if (flags & AT_RECURSIVE_TREE && setattr(tree, "", AT_EMPTY_PATH, attr) == 0) return tree; // all but some below
   if (errno == EINVAL || errno == EPERM || errno == EOPNOTSUPP) return tree;
   return close_keep(-1, tree);
 }

@@ -37,16 +37,20 @@ const applets =
 
 /** A data root with one busybox layer, a runtime, and what cleans both up. */
 export class Fixture {
-  readonly root: string = mkdtempSync("/tmp/berth-runtime-test-");
-  readonly dataRoot: string = join(this.root, "data");
-  readonly execRoot: string = join(this.root, "exec");
+  readonly root: string;
+  readonly dataRoot: string;
+  readonly execRoot: string;
   runtime: LinuxRuntime;
   /** Parent of all control groups of this fixture. */
   readonly #parent = `/berth-test-${randomBytes(4).toString("hex")}`;
   readonly #cgroups: CgroupHost = detectCgroups();
   readonly #options: Partial<RuntimeOptions>;
 
-  constructor(options: Partial<RuntimeOptions> = {}) {
+  /** `below` is an existing directory to make everything in. */
+  constructor(options: Partial<RuntimeOptions> = {}, below = "/tmp") {
+    this.root = mkdtempSync(join(below, "berth-runtime-test-"));
+    this.dataRoot = join(this.root, "data");
+    this.execRoot = join(this.root, "exec");
     this.#options = options;
     mkdirSync(join(this.dataRoot, "layers"), { recursive: true, mode: 0o700 });
     this.layer("1", (dir) => {

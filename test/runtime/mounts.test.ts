@@ -3,7 +3,7 @@ import { chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { after, test } from "node:test";
 import type { Mount } from "../../src/runtime/oci.ts";
-import { canRun, Fixture } from "./fixture.ts";
+import { canRun, collect, Fixture, sh } from "./fixture.ts";
 
 const skip = canRun ? false : "needs root";
 const fixture = new Fixture();
@@ -113,4 +113,40 @@ test("thirty layers", { skip }, async () => {
   const { stdout } = await fixture.run(launch);
   assert.equal(stdout.split("\n").length, 31);
   assert.ok(stdout.startsWith("30\n"));
+});
+
+test("where the host's mounts are shared, the container's stay inside", { skip }, async () => {
+  const shared = join(fixture.root, "shared");
+  mkdirSync(shared);
+  sh(`mount --bind ${shared} ${shared} && mount --make-shared ${shared}`);
+  try {
+    mkdirSync(join(shared, "source"));
+    const inside = new Fixture({}, shared);
+    const launch = inside.launch(["sh", "-c", "read x; cat /slave/new/file; ls /private/new"], (l) => {
+      l.stdio = { tty: false, stdin: true, stdinOnce: true, waitForAttach: 0 };
+      l.spec.mounts.push(
+        bind("/slave", join(shared, "source"), "rslave"),
+        bind("/private", join(shared, "source")),
+      );
+    });
+    mkdirSync(join(shared, "source/new"));
+    const shim = await inside.runtime.start(launch);
+    assert.equal(sh(`grep -c ' ${shared}/' /proc/self/mountinfo || true`), "0\n");
+    sh(`mount -t tmpfs x ${shared}/source/new && echo seen > ${shared}/source/new/file`);
+    const attachment = await shim.attach({ stdin: true, stdout: true, stderr: true });
+    await attachment.write(Buffer.from("go\n"));
+    assert.deepEqual(await collect(attachment), { stdout: "seen\n", stderr: "" });
+    sh(`umount ${shared}/source/new`);
+    await inside.close();
+  } finally {
+    sh(`umount -l ${shared}`);
+  }
+});
+
+test("the mark of a volatile overlay does not stop the next start", { skip }, async () => {
+  const launch = fixture.launch(["sh", "-c", "cat /kept; echo kept > /kept"], (l) => {
+    l.rootfs.volatile = true;
+  });
+  await fixture.run(launch);
+  assert.equal((await fixture.run(launch)).stdout, "kept\n");
 });

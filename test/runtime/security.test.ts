@@ -93,6 +93,18 @@ test("a working directory through a descriptor is refused", { skip }, async () =
   }
 });
 
+test("the same for an exec, where descriptors of the host are around", { skip }, async () => {
+  const launch = fixture.launch(["sleep", "1000"], (l) => useHostUsers(l.spec));
+  const shim = await fixture.runtime.start(launch);
+  for (let fd = 0; fd < 40; fd++) {
+    const exec = fixture.exec(shim, launch, ["/bin/ls"]);
+    exec.process.cwd = `/proc/self/fd/${fd}`;
+    await assert.rejects(fixture.runtime.exec(exec), /chdir to cwd/);
+  }
+  await shim.signal(9);
+  await shim.exited;
+});
+
 test("no descriptor but the standard streams is open", { skip }, async () => {
   const leak = openSync("/etc/hostname", "r");
   try {

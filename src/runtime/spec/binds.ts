@@ -4,6 +4,7 @@ import { invalid } from "../../lib/errors.ts";
 import {
   AT_EMPTY_PATH,
   AT_RECURSIVE,
+  MS_PRIVATE,
   O_DIRECTORY,
   O_PATH,
   RESOLVE_IN_ROOT,
@@ -52,21 +53,17 @@ export function bindMount(context: Context, mount: Mount, options: MountOptions)
   } else {
     plan.add(idPhase, "bind_tree", [tree, null, source, recursive, userns], `${source} of the host`);
   }
-  if (options.propagation)
-    plan.add(
-      idPhase,
-      "mount_setattr",
-      [
-        tree,
-        "",
-        AT_EMPTY_PATH | (options.propagationRecursive ? AT_RECURSIVE : 0),
-        0,
-        0,
-        options.propagation,
-        null,
-      ],
-      "whether later mounts on the host reach it",
-    );
+  // Private unless asked otherwise: a copy of a shared mount would carry mounts made on it back to the host.
+  const propagation = options.propagation || MS_PRIVATE;
+  const everywhere = options.propagation ? options.propagationRecursive : true;
+  plan.add(
+    idPhase,
+    "mount_setattr",
+    [tree, "", AT_EMPTY_PATH | (everywhere ? AT_RECURSIVE : 0), 0, 0, propagation, null],
+    options.propagation
+      ? "whether later mounts on the host reach it"
+      : "later mounts on either side stay there",
+  );
   if (options.set || options.clear)
     plan.add(
       idPhase,

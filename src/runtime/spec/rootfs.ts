@@ -41,13 +41,14 @@ export function prepareDataRoot(context: Context): void {
     [tree, null, rootfs.dataRoot, OPEN_TREE_CLONE],
     "a mount of the data root of its own",
   );
-  if (userns)
-    plan.add(
-      idPhase,
-      "mount_setattr",
-      [tree, "", AT_EMPTY_PATH, MOUNT_ATTR_IDMAP, 0, 0, userns],
-      "ids on disk stay plain: the mount shows them as the container's",
-    );
+  plan.add(
+    idPhase,
+    "mount_setattr",
+    [tree, "", AT_EMPTY_PATH, userns ? MOUNT_ATTR_IDMAP : 0, 0, MS_PRIVATE, userns],
+    userns
+      ? "ids on disk stay plain: the mount shows them as the container's; what is mounted on it stays here"
+      : "what is mounted on it stays here",
+  );
   plan.add(
     "child",
     "mount_setattr",
@@ -68,18 +69,22 @@ export function mountRootfs(context: Context): void {
   const { plan, rootfs, root, features } = context;
   const lower = rootfs.lower.map((path) => below(rootfs.dataRoot, path));
   const rw = below(rootfs.dataRoot, rootfs.rw);
-  if (rootfs.volatile)
-    plan.add(
-      "host",
-      "unlinkat",
-      [null, `${rootfs.rw}/work/work/incompat/volatile`, AT_REMOVEDIR],
-      "the mark of an earlier volatile mount, which refuses the next",
-      ENOENT,
-    );
+  if (rootfs.volatile) {
+    // The mark of an earlier volatile mount, which refuses the next.
+    const mark = `${rootfs.rw}/work/work/incompat/volatile`;
+    plan.add("host", "unlinkat", [null, `${mark}/dirty`, 0], "an earlier start's mark", ENOENT);
+    plan.add("host", "unlinkat", [null, mark, AT_REMOVEDIR], "an earlier start's mark", ENOENT);
+  }
   const list = lower.join(":");
   plan.group("root file system");
   if (!features.overlayLayerList && Buffer.byteLength(list) >= valueLimit) {
-    const options = [`lowerdir=${list}`, `upperdir=${rw}/upper`, `workdir=${rw}/work`, "userxattr"];
+    const options = [
+      `lowerdir=${list}`,
+      `upperdir=${rw}/upper`,
+      `workdir=${rw}/work`,
+      "userxattr",
+      "index=off",
+    ];
     if (rootfs.volatile) options.push("volatile");
     plan.add("child", "mount", ["overlay", rw, "overlay", 0, options.join(",")], "the layers as one tree");
     plan.add("child", "openat", [root, null, rw, O_PATH | O_DIRECTORY, 0], "its root");
@@ -95,6 +100,7 @@ export function mountRootfs(context: Context): void {
   else set("lowerdir", list, "the read-only layers, topmost first");
   set("upperdir", `${rw}/upper`, "takes the container's writes");
   set("workdir", `${rw}/work`, "overlay's scratch directory");
+  set("index", "off", "a restart need not wait until the last overlay is gone");
   const flag = (key: string, why: string) =>
     plan.add("child", "fsconfig", [fs, FSCONFIG_SET_FLAG, key, "", 0], why);
   flag("userxattr", "its marks in user.* attributes, which a user namespace may write");
