@@ -1,6 +1,6 @@
 import { tty } from "../builtin.ts";
 import { defineCommand, exactly } from "../command.ts";
-import { CliError } from "../errors.ts";
+import { CliError, errorMessage } from "../errors.ts";
 import { saveBody } from "../io/files.ts";
 
 /** Writes a container's filesystem to an archive. */
@@ -17,7 +17,11 @@ export const command = defineCommand({
     if (flags.output === "" && tty.isatty(1))
       throw new CliError("cowardly refusing to save to a terminal. Use the -o flag or redirect");
     const { body } = await client.request("GET", `/containers/${encodeURIComponent(name)}/export`);
-    await saveBody(body, flags.output);
+    try {
+      await saveBody(body, flags.output);
+    } catch (error) {
+      throw new CliError(`failed to export container: ${errorMessage(error)}`);
+    }
     return 0;
   },
 });

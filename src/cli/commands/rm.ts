@@ -1,5 +1,6 @@
 import { atLeast, defineCommand } from "../command.ts";
 import { forEachArgument } from "../each.ts";
+import { CliError } from "../errors.ts";
 
 /** Removes containers. */
 export const command = defineCommand({
@@ -18,6 +19,7 @@ export const command = defineCommand({
       args,
       async (name) => {
         const path = name.replace(/^\/+|\/+$/g, "");
+        if (path === "") throw new CliError("container name cannot be empty");
         await client.call("DELETE", `/containers/${encodeURIComponent(path)}`, {
           query: {
             force: flags.force ? 1 : undefined,

@@ -6,44 +6,56 @@ export interface Port {
   Type?: string;
 }
 
-/** A run of adjacent ports that are published alike. */
-interface PortRun {
+interface Run {
   ip: string;
   proto: string;
   first: number;
   last: number;
-  /** Where the first is published; 0 for a port that is only exposed. */
-  host: number;
 }
 
-/** The ports of a container in short: `0.0.0.0:8080-8081->80-81/tcp, 53/udp`. */
+/**
+ * The ports of a container in short: `53/udp, 0.0.0.0:80-82->80-82/tcp, [::]:8080->80/tcp`. As docker
+ * does, neighbours are joined only where the port outside is the same, and the others come last.
+ */
 export function showPorts(ports: readonly Port[]): string {
-  const runs: PortRun[] = [];
-  for (const { IP = "", PrivatePort = 0, PublicPort = 0, Type = "tcp" } of [...ports].sort(compare)) {
-    const last = runs.findLast(
-      (run) => run.ip === IP && run.proto === Type && run.host > 0 === PublicPort > 0,
-    );
-    const next = last ? last.last + 1 : 0;
-    const nextHost = last && last.host > 0 ? last.host + last.last - last.first + 1 : 0;
-    if (last && PrivatePort === next && PublicPort === nextHost) last.last = PrivatePort;
-    else runs.push({ ip: IP, proto: Type, first: PrivatePort, last: PrivatePort, host: PublicPort });
+  const closed: Run[] = [];
+  const open = new Map<string, Run>();
+  const moved: string[] = [];
+  for (const { IP: ip = "", PrivatePort: port = 0, PublicPort: host = 0, Type: proto = "tcp" } of [
+    ...ports,
+  ].sort(compare)) {
+    if (ip !== "" && host !== port) {
+      moved.push(`${bracketed(ip)}:${host}->${port}/${proto}`);
+      continue;
+    }
+    const key = `${ip}/${proto}`;
+    const run = open.get(key);
+    if (run && port === run.last + 1) {
+      run.last = port;
+      continue;
+    }
+    if (run) closed.push({ ...run });
+    if (run) Object.assign(run, { first: port, last: port });
+    else open.set(key, { ip, proto, first: port, last: port });
   }
-  return runs.map(showRun).join(", ");
+  return [...[...closed, ...open.values()].map(showRun), ...moved].join(", ");
 }
 
-function showRun({ ip, proto, first, last, host }: PortRun): string {
-  const range = (from: number, to: number) => (from === to ? String(from) : `${from}-${to}`);
-  const inside = `${range(first, last)}/${proto}`;
-  if (host === 0) return inside;
-  const address = ip.includes(":") ? `[${ip}]` : ip;
-  return `${address}:${range(host, host + last - first)}->${inside}`;
+function showRun({ ip, proto, first, last }: Run): string {
+  const range = first === last ? String(first) : `${first}-${last}`;
+  return ip === "" ? `${range}/${proto}` : `${bracketed(ip)}:${range}->${range}/${proto}`;
+}
+
+function bracketed(ip: string): string {
+  return ip.includes(":") ? `[${ip}]` : ip;
 }
 
 function compare(a: Port, b: Port): number {
+  const text = (x = "", y = "") => (x < y ? -1 : x > y ? 1 : 0);
   return (
     (a.PrivatePort ?? 0) - (b.PrivatePort ?? 0) ||
-    (a.IP ?? "").localeCompare(b.IP ?? "") ||
+    text(a.IP, b.IP) ||
     (a.PublicPort ?? 0) - (b.PublicPort ?? 0) ||
-    (a.Type ?? "").localeCompare(b.Type ?? "")
+    text(a.Type, b.Type)
   );
 }

@@ -1,4 +1,5 @@
 import type { ReadStream } from "node:fs";
+import { dirname } from "node:path";
 import { fs } from "../builtin.ts";
 import { openError } from "../create/env.ts";
 import { CliError } from "../errors.ts";
@@ -15,20 +16,35 @@ export async function openInput(path: string): Promise<NodeJS.ReadStream | ReadS
   return stream;
 }
 
-/** Writes a body to a file, or to stdout if the path is empty. Throws `CliError` if it cannot be written. */
+/**
+ * Writes a body to a file, or to stdout if the path is empty. A file appears whole or not at all. Throws
+ * `CliError` if it cannot be written.
+ */
 export async function saveBody(body: AsyncIterable<Buffer>, path: string): Promise<void> {
   if (path === "") {
     for await (const data of body) write(1, data);
     return;
   }
+  const parent = dirname(path);
+  if (!fs.existsSync(parent))
+    throw new CliError(`invalid output path: stat ${parent}: no such file or directory`);
+  const stat = fs.statSync(path, { throwIfNoEntry: false });
+  if (stat?.isDirectory()) throw new CliError(`invalid output path: ${JSON.stringify(path)} is a directory`);
+  // A pipe or a device is written to, not replaced.
+  const whole = stat === undefined || stat.isFile();
+  const target = whole ? `${path}.${process.pid}.tmp` : path;
   let file: number;
   try {
-    file = fs.openSync(path, "w", 0o600);
+    file = fs.openSync(target, "w", 0o600);
   } catch (error) {
     throw new CliError(openError(path, error));
   }
   try {
     for await (const data of body) write(file, data);
+    if (whole) fs.renameSync(target, path);
+  } catch (error) {
+    if (whole) fs.rmSync(target, { force: true });
+    throw error;
   } finally {
     fs.closeSync(file);
   }
