@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import { Server } from "node:http";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import { conflict, system } from "../lib/errors.ts";
 import type { Address } from "./daemon-options.ts";
+import { Server } from "./http.ts";
 import { type ApiOptions, ApiServer } from "./server.ts";
 
 export const describeAddress = (address: Address): string =>

@@ -1,11 +1,5 @@
 import { once } from "node:events";
-import {
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerOptions,
-  ServerResponse,
-} from "node:http";
+import type { IncomingMessage, RequestListener, Server, ServerOptions, ServerResponse } from "node:http";
 import type { Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -13,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../lib/log.ts";
 import { Context } from "./context.ts";
 import { sendFailure, sendMessage } from "./failure.ts";
+import * as http from "./http.ts";
 import { finish } from "./pump.ts";
 import { type Match, Router } from "./router.ts";
 import { routes } from "./routes.ts";
@@ -106,7 +101,7 @@ export class ApiServer {
 
   /** An upgrade has no response of its own; errors of its handler are answered in HTTP all the same. */
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const response = new ServerResponse(request);
+    const response = new http.ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(request.socket);
     response.on("finish", () => finish(request.socket));
