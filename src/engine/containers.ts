@@ -12,7 +12,7 @@ import type {
   ContainerWaitResponse,
   FilesystemChange,
 } from "@docker/node-sdk";
-import { conflict } from "../lib/errors.ts";
+import { BerthError, conflict } from "../lib/errors.ts";
 import { exportContainer, getArchive, putArchive, statPath } from "./archive.ts";
 import { attachContainer } from "./attach.ts";
 import { changes } from "./changes.ts";
@@ -92,7 +92,9 @@ export class ContainerVerbs implements Containers {
   }
 
   async kill(ref: string, signal?: string): Promise<void> {
-    await killContainer(this.#context, this.#get(ref), signal);
+    await reworded(`cannot kill container: ${ref}`, () =>
+      killContainer(this.#context, this.#get(ref), signal),
+    );
   }
 
   async pause(ref: string): Promise<void> {
@@ -105,12 +107,12 @@ export class ContainerVerbs implements Containers {
 
   async rename(ref: string, name: string): Promise<void> {
     const container = this.#get(ref);
-    const bare = checkName(name);
+    const bare = await reworded(ALLOCATING, () => checkName(name.startsWith("/") ? name : `/${name}`));
     const oldName = container.record.name;
     if (bare === oldName) {
       throw conflict("Renaming a container with the same name as its current name");
     }
-    this.#context.table.rename(container, bare);
+    await reworded(ALLOCATING, () => this.#context.table.rename(container, bare));
     containerEvent(this.#context, container, "rename", { oldName: `/${oldName}` });
   }
 
@@ -199,6 +201,18 @@ export class ContainerVerbs implements Containers {
 
   #get(ref: string): Container {
     return this.#context.table.get(ref);
+  }
+}
+
+const ALLOCATING = "Error when allocating new name";
+
+/** Puts `prefix` before the message of what goes wrong. */
+async function reworded<T>(prefix: string, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error;
+    throw new BerthError(error.code, `${prefix}: ${error.message}`, { cause: error });
   }
 }
 

@@ -1,7 +1,8 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { ContainerCreateRequest, ContainerCreateResponse } from "@docker/node-sdk";
-import type { ResolvedImage } from "../image/types.ts";
+import type { Platform, ResolvedImage } from "../image/types.ts";
+import { invalid, notFound } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
 import { signalNumber } from "../lib/signals.ts";
 import { timestamp } from "../lib/time.ts";
@@ -26,6 +27,7 @@ export async function createContainer(
   const { table, images } = context;
   const wanted = options.name ? checkName(options.name) : null;
   const image = await images.resolve(request.Image ?? "");
+  if (options.platform) checkPlatform(request.Image ?? "", image.platform, options.platform);
   const { record, warnings } = newRecord(context, request, image);
   record.name = wanted ?? generateName((candidate) => table.hasName(candidate));
 
@@ -43,6 +45,20 @@ export async function createContainer(
   return { Id: id, Warnings: warnings };
 }
 
+/** An image of another platform is as good as none; throws NOT_FOUND with dockerd's words. */
+function checkPlatform(ref: string, found: Platform, wanted: string): void {
+  const [os, architecture, variant] = wanted.split("/");
+  const same =
+    os === found.os &&
+    (architecture === undefined || architecture === found.architecture) &&
+    (variant === undefined || found.variant === undefined || variant === found.variant);
+  if (same) return;
+  const own = [found.os, found.architecture, found.variant].filter(Boolean).join("/");
+  throw notFound(
+    `image with reference ${ref} was found but its platform (${own}) does not match the specified platform (${wanted})`,
+  );
+}
+
 /** The record of a container that is to be, without a name: checked and complete, but kept nowhere. */
 export function newRecord(
   context: EngineContext,
@@ -56,6 +72,7 @@ export function newRecord(
   const { path, args } = commandLine(config);
   validateHealthcheck(config.Healthcheck);
   if (config.StopSignal) signalNumber(config.StopSignal);
+  checkWorkingDirectory(request.WorkingDir);
   const record: ContainerRecord = {
     id,
     name: "",
@@ -71,6 +88,11 @@ export function newRecord(
     state: initialState(),
   };
   return { record, warnings };
+}
+
+function checkWorkingDirectory(path = ""): void {
+  if (path === "" || path.startsWith("/")) return;
+  throw invalid(`the working directory '${path}' is invalid, it needs to be an absolute path`);
 }
 
 /** Where a container keeps its writable layer, log and configuration files. */

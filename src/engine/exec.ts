@@ -2,6 +2,7 @@ import type { ExecConfig, ExecInspectResponse } from "@docker/node-sdk";
 import { conflict, invalid, notFound } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
 import { orNull } from "../lib/or-null.ts";
+import { LaunchError } from "../runtime/launch-error.ts";
 import type { Process, Spec } from "../runtime/oci.ts";
 import type { Shim } from "../runtime/types.ts";
 import { attachShim } from "./attach.ts";
@@ -92,7 +93,7 @@ export class ExecTable implements Execs {
       });
     } catch (error) {
       exec.started.reject(error);
-      this.#finish(exec, /executable file not found|no such file/.test(String(error)) ? 127 : 126);
+      this.#finish(exec, error instanceof LaunchError && error.exitCode === 127 ? 127 : 126);
       throw error;
     }
     const { shim } = exec;

@@ -1,7 +1,8 @@
 import type { HostConfig } from "@docker/node-sdk";
-import { invalid } from "../lib/errors.ts";
+import { invalid, notFound } from "../lib/errors.ts";
 import { orNull } from "../lib/or-null.ts";
 import { defaultShmSize, maskedPaths, readonlyPaths } from "../runtime/defaults.ts";
+import { checkLogOptions } from "./log-check.ts";
 
 /** Logs are bounded unless the user says otherwise: docker's grow until the disk is full. */
 const DEFAULT_LOG = { "max-size": "10m", "max-file": "3" };
@@ -93,10 +94,8 @@ export function normalizeHostConfig(request: HostConfig | null | undefined): Hos
 
 function normalizeLogConfig(given: HostConfig): HostConfig["LogConfig"] {
   const type = given.LogConfig?.Type || "json-file";
-  if (!["json-file", "local", "none"].includes(type)) {
-    throw invalid(`logger: no log driver named '${type}' is registered`);
-  }
   const options = given.LogConfig?.Config ?? {};
+  checkLogOptions(type, options);
   const bounded = type !== "none" && !("max-size" in options) && !("max-file" in options);
   return { Type: type, Config: bounded ? { ...DEFAULT_LOG, ...options } : options };
 }
@@ -126,6 +125,7 @@ export function checkRestartPolicy(given: HostConfig): void {
 function checkModes(given: HostConfig): void {
   const runtime = given.Runtime ?? "";
   if (!RUNTIMES.has(runtime)) throw invalid(`unknown or invalid runtime name: ${runtime}`);
+  checkNetworkMode(given.NetworkMode);
   checkMode("PID", given.PidMode, ["", "host"], true);
   checkMode("IPC", given.IpcMode, ["", "host", "none", "private", "shareable"], true);
   checkMode("UTS", given.UTSMode, ["", "host"], false);
@@ -138,6 +138,12 @@ function checkModes(given: HostConfig): void {
   if (score < -1000 || score > 1000) {
     throw invalid(`Invalid value ${score}, range for oom score adj is [-1000, 1000]`);
   }
+}
+
+const NETWORKS = ["", "default", "none", "host", "bridge"];
+
+function checkNetworkMode(mode = ""): void {
+  if (!NETWORKS.includes(mode) && !mode.startsWith("container:")) throw notFound(`network ${mode} not found`);
 }
 
 function checkMode(kind: string, mode: string | undefined, known: string[], container: boolean): void {

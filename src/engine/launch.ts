@@ -59,7 +59,7 @@ function assemble(
       ...(spec.process.consoleSize ? { consoleSize: spec.process.consoleSize } : {}),
       waitForAttach: container.pendingAttaches.size,
     },
-    log: shimLog(hostConfig, config, directory, container.id),
+    log: shimLog(container.record, directory),
     init: hostConfig.Init ?? false,
     network: { host: [], inside: [{ message: setLinkUp(LOOPBACK), why: "the loopback link" }] },
   };

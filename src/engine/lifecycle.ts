@@ -3,6 +3,7 @@ import { timestamp, ZERO_TIME } from "../lib/time.ts";
 import { oomKillCount } from "../runtime/cgroup/oom.ts";
 import { killAll } from "../runtime/cgroup/processes.ts";
 import { removeCgroup } from "../runtime/cgroup/remove.ts";
+import { LaunchError } from "../runtime/launch-error.ts";
 import type { ExitStatus, Shim } from "../runtime/types.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
@@ -92,17 +93,17 @@ async function startFailed(context: EngineContext, container: Container, error: 
   await cleanUp(context, container);
   for (const pending of container.pendingAttaches) pending.failed(error);
   container.pendingAttaches.clear();
-  if (state.status === "restarting") state.status = "exited";
+  // Who waits for the next exit waits on, as in dockerd: nothing has run. Only a series of runs ends here.
+  const wasRestarting = state.status === "restarting";
+  if (wasRestarting) state.status = "exited";
   context.table.save(container);
-  container.notifyExit();
+  if (wasRestarting) container.notifyExit();
 }
 
 /** Docker's convention: 127 not found, 126 not executable, 128 for what else keeps a process from starting. */
 function startExitCode(error: unknown): number {
-  const message = error instanceof Error ? error.message : "";
-  if (/executable file not found|no such file or directory/.test(message)) return 127;
-  if (/permission denied|is a directory|exec format error/.test(message)) return 126;
-  return 128;
+  const code = error instanceof LaunchError ? error.exitCode : 0;
+  return code === 126 || code === 127 ? code : 128;
 }
 
 /** The shim was killed, so nobody will reap: what is left of the container ends with it. */

@@ -1,27 +1,25 @@
 import { join } from "node:path";
 import type { ContainerConfig, HostConfig } from "@docker/node-sdk";
 import { parseBytes } from "../lib/bytes.ts";
-import { invalid } from "../lib/errors.ts";
 import type { ShimLog } from "../runtime/types.ts";
+import { expandTag } from "./log-tag.ts";
+import type { ContainerRecord } from "./record.ts";
 
 /** What `--log-driver` and `--log-opt` mean for the shim, which writes the log. */
-export function shimLog(
-  hostConfig: HostConfig,
-  config: ContainerConfig,
-  directory: string,
-  id: string,
-): ShimLog {
+export function shimLog(record: ContainerRecord, directory: string): ShimLog {
+  const { hostConfig, config } = record;
   const driver = (hostConfig.LogConfig?.Type ?? "json-file") as ShimLog["driver"];
   const options = hostConfig.LogConfig?.Config ?? {};
-  const maxFile = Number(options["max-file"] ?? 1);
-  if (!Number.isInteger(maxFile) || maxFile < 1) throw invalid("max-file cannot be less than 1");
-  const attrs = logAttributes(options, config);
+  const attrs = {
+    ...logAttributes(options, config),
+    ...(options.tag ? { tag: expandTag(options.tag, record) } : {}),
+  };
   return {
     driver,
-    path: logPath(hostConfig, directory, id),
+    path: logPath(hostConfig, directory, record.id),
     maxSize: options["max-size"] ? parseBytes(options["max-size"]) : 0,
-    maxFile,
-    ...(attrs ? { attrs } : {}),
+    maxFile: Number(options["max-file"] ?? 1),
+    ...(Object.keys(attrs).length > 0 ? { attrs } : {}),
   };
 }
 
@@ -37,19 +35,22 @@ export function logPath(hostConfig: HostConfig, directory: string, id: string): 
   }
 }
 
-/** Labels and variables named in the `labels` and `env` options. */
-function logAttributes(
+/** Labels and variables that the options `labels`, `env` and their -regex forms choose. */
+export function logAttributes(
   options: Record<string, string>,
   config: ContainerConfig,
-): Record<string, string> | null {
-  const found: Record<string, string> = {};
-  for (const name of (options.labels ?? "").split(",").filter(Boolean)) {
-    const value = config.Labels?.[name];
-    if (value !== undefined) found[name] = value;
-  }
-  for (const name of (options.env ?? "").split(",").filter(Boolean)) {
-    const variable = config.Env?.find((entry) => entry.startsWith(`${name}=`));
-    if (variable !== undefined) found[name] = variable.slice(name.length + 1);
-  }
-  return Object.keys(found).length > 0 ? found : null;
+): Record<string, string> {
+  const variables = (config.Env ?? []).map((variable): [string, string] => {
+    const [name = ""] = variable.split("=", 1);
+    return [name, variable.slice(name.length + 1)];
+  });
+  return Object.fromEntries([
+    ...Object.entries(config.Labels ?? {}).filter(([name]) =>
+      chosen(name, options.labels, options["labels-regex"]),
+    ),
+    ...variables.filter(([name]) => chosen(name, options.env, options["env-regex"])),
+  ]);
 }
+
+const chosen = (name: string, list = "", pattern = ""): boolean =>
+  list.split(",").includes(name) || (pattern !== "" && new RegExp(pattern).test(name));

@@ -20,12 +20,7 @@ export function readLogs(
   if (container.status === "dead" || container.status === "removing") {
     throw conflict("can not get logs from container which is dead or marked for removal");
   }
-  const { driver, path, maxFile } = shimLog(
-    record.hostConfig,
-    record.config,
-    containerDirectory(context, container.id),
-    container.id,
-  );
+  const { driver, path, maxFile } = shimLog(record, containerDirectory(context, container.id));
   if (driver === "none") {
     throw new BerthError("NOT_IMPLEMENTED", "configured logging driver does not support reading");
   }

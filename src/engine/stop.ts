@@ -51,7 +51,7 @@ export async function killContainer(
   const number = signalNumber(signal || "KILL");
   const { shim } = container;
   if (!container.running || !shim) {
-    throw conflict(`cannot kill container: ${container.id}: container ${container.id} is not running`);
+    throw conflict(`container ${container.id} is not running`);
   }
   if (number === SIGKILL || number === stopSignal(container)) markStopped(context, container);
   await shim.signal(number);

@@ -30,7 +30,7 @@ test("anything else is refused with dockerd's words", () => {
   for (const text of ["", "yesterday", "2006-13-45", "10d", "2006-01-02 15:04"]) {
     assert.throws(() => parseTime(text), {
       code: "INVALID_PARAMETER",
-      message: `strconv.ParseInt: parsing "${text}": invalid syntax`,
+      message: `failed to parse value as time or duration: "${text}"`,
     });
   }
 });

@@ -25,6 +25,6 @@ export function parseTime(text: string, now: number = Date.now()): Date {
   const [, day, time = "00", zone = ""] = date.exec(text) ?? [];
   // Without a time of day JavaScript would take a date for UTC, without minutes it reads nothing.
   const ms = day ? Date.parse(`${day}T${time.length === 2 ? `${time}:00` : time}${zone}`) : Number.NaN;
-  if (Number.isNaN(ms)) throw invalid(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (Number.isNaN(ms)) throw invalid(`failed to parse value as time or duration: ${JSON.stringify(text)}`);
   return new Date(ms);
 }

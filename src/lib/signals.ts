@@ -10,7 +10,9 @@ export function signalNumber(signal: string): number {
   if (/^\d+$/.test(signal)) {
     const number = Number(signal);
     if (number >= 1 && number <= SIGRTMAX) return number;
-    throw invalid(`invalid signal: ${signal}`);
+    throw invalid(
+      number === 0 ? `invalid signal: ${signal}` : `the linux daemon does not support signal ${number}`,
+    );
   }
   const name = signal.toUpperCase().replace(/^SIG/, "");
   const known = names[`SIG${name}`];

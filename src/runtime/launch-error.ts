@@ -115,6 +115,12 @@ function describeStep(step: Step, errno: number): Described {
       text: `invalid mount config for type "bind": bind source path does not exist: ${String(step.args[2])}`,
       exitCode: 125,
     };
+  if (step.op === "write_file") {
+    const [directory, path, value] = step.args;
+    const file = directory === null ? String(path) : `${argument(directory ?? null)}/${path}`;
+    const text = `failed to write ${JSON.stringify(String(value))}: write ${file}: ${errnoText(errno)}`;
+    return { code: "SYSTEM", text, exitCode: 128 };
+  }
   const why = step.why ? ` (${step.why})` : "";
   return { code: "SYSTEM", text: `${stepText(step)}: ${errnoText(errno)}${why}`, exitCode: 128 };
 }

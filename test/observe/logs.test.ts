@@ -32,7 +32,13 @@ const numbers = (from: number, to: number): string =>
 for (const driver of ["json-file", "local"]) {
   test(`${driver}: streams, tail, details`, async () => {
     const id = await written(
-      ["--log-driver", driver, "--log-opt", "labels=colour", "--label", "colour=red"],
+      [
+        "--log-driver",
+        driver,
+        ...(driver === "json-file" ? ["--log-opt", "labels=colour"] : []),
+        "--label",
+        "colour=red",
+      ],
       "seq 1 20; sleep 0.1; echo err >&2",
     );
     assert.deepEqual(await daemon.docker(["logs", id]), { code: 0, stdout: numbers(1, 20), stderr: "err\n" });

@@ -15,25 +15,25 @@ test("a name brings its group, its further groups and its home", () => {
   assert.deepEqual(resolveUser([root], "app"), {
     uid: 1000,
     gid: 1001,
-    additionalGids: [44, 10],
+    additionalGids: [1001, 44, 10],
     home: "/srv/app",
   });
 });
 
 test("no user is root", () => {
-  assert.deepEqual(resolveUser([root], ""), { uid: 0, gid: 0, additionalGids: [44], home: "/root" });
+  assert.deepEqual(resolveUser([root], ""), { uid: 0, gid: 0, additionalGids: [0, 44], home: "/root" });
 });
 
 test("numbers need no entry", () => {
-  assert.deepEqual(resolveUser([root], "1234:99"), { uid: 1234, gid: 99, additionalGids: [], home: "/" });
-  assert.deepEqual(resolveUser([], "7"), { uid: 7, gid: 0, additionalGids: [], home: "/" });
+  assert.deepEqual(resolveUser([root], "1234:99"), { uid: 1234, gid: 99, additionalGids: [99], home: "/" });
+  assert.deepEqual(resolveUser([], "7"), { uid: 7, gid: 0, additionalGids: [0], home: "/" });
 });
 
 test("an explicit group replaces the further ones; --group-add adds by name and number", () => {
   assert.deepEqual(resolveUser([root], "app:wheel", ["video", "5"]), {
     uid: 1000,
     gid: 10,
-    additionalGids: [44, 5],
+    additionalGids: [10, 44, 5],
     home: "/srv/app",
   });
 });

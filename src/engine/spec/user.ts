@@ -59,7 +59,8 @@ export function resolveUser(
   for (const name of groupAdd) {
     extra.add(findGroup(groups, name, `Unable to find group ${name}: no matching entries in group file`));
   }
-  resolved.additionalGids = [...extra];
+  // The primary group among them, or a setgid program could lose it and with it what the group is denied.
+  resolved.additionalGids = [...new Set([resolved.gid, ...extra])];
   return resolved;
 }
 
