@@ -1,5 +1,5 @@
 import type { HostConfig } from "@docker/node-sdk";
-import { invalid, notFound } from "../lib/errors.ts";
+import { invalid } from "../lib/errors.ts";
 import { orNull } from "../lib/or-null.ts";
 import { defaultShmSize, maskedPaths, readonlyPaths } from "../runtime/defaults.ts";
 import { checkLogOptions } from "./log-check.ts";
@@ -125,7 +125,6 @@ export function checkRestartPolicy(given: HostConfig): void {
 function checkModes(given: HostConfig): void {
   const runtime = given.Runtime ?? "";
   if (!RUNTIMES.has(runtime)) throw invalid(`unknown or invalid runtime name: ${runtime}`);
-  checkNetworkMode(given.NetworkMode);
   checkMode("PID", given.PidMode, ["", "host"], true);
   checkMode("IPC", given.IpcMode, ["", "host", "none", "private", "shareable"], true);
   checkMode("UTS", given.UTSMode, ["", "host"], false);
@@ -138,12 +137,6 @@ function checkModes(given: HostConfig): void {
   if (score < -1000 || score > 1000) {
     throw invalid(`Invalid value ${score}, range for oom score adj is [-1000, 1000]`);
   }
-}
-
-const NETWORKS = ["", "default", "none", "host", "bridge"];
-
-function checkNetworkMode(mode = ""): void {
-  if (!NETWORKS.includes(mode) && !mode.startsWith("container:")) throw notFound(`network ${mode} not found`);
 }
 
 function checkMode(kind: string, mode: string | undefined, known: string[], container: boolean): void {

@@ -46,6 +46,7 @@ function assemble(
   userNamespace: boolean | string,
 ): ContainerLaunch {
   const { config, hostConfig } = container.record;
+  checkNetwork(hostConfig.NetworkMode);
   const directory = containerDirectory(context, container.id);
   const spec = buildSpec(context, container, layers, userNamespace);
   return {
@@ -63,6 +64,12 @@ function assemble(
     init: hostConfig.Init ?? false,
     network: { host: [], inside: [{ message: setLinkUp(LOOPBACK), why: "the loopback link" }] },
   };
+}
+
+const NETWORKS = ["", "default", "none", "host", "bridge"];
+
+function checkNetwork(mode = ""): void {
+  if (!NETWORKS.includes(mode) && !mode.startsWith("container:")) throw notFound(`network ${mode} not found`);
 }
 
 /** The spec of a running container, for processes that join it. */

@@ -56,6 +56,14 @@ function checkFilters(filters: Filters): void {
   for (const health of filters.health ?? []) {
     if (!HEALTHS.includes(health)) throw invalid(`invalid filter 'health=${health}'`);
   }
+  for (const name of ["publish", "expose"]) {
+    for (const ports of filters[name] ?? []) {
+      if (PORTS.test(ports)) continue;
+      throw invalid(
+        `error while looking up for ${name} ${ports}: strconv.ParseUint: parsing "${ports}": invalid syntax`,
+      );
+    }
+  }
   for (const code of filters.exited ?? []) {
     if (!/^-?\d+$/.test(code)) throw invalid(`invalid filter 'exited=${code}'`);
   }
@@ -150,10 +158,12 @@ function matchesPattern(text: string, pattern: string): boolean {
   }
 }
 
+const PORTS = /^(\d+)(?:-(\d+))?(?:\/(\w+))?$/;
+
 /** "80", "80/tcp" or "8000-8010/udp" against "80/tcp". */
 function matchesPort(ports: string[], wanted: string): boolean {
-  const match = /^(\d+)(?:-(\d+))?(?:\/(\w+))?$/.exec(wanted);
-  if (!match) throw invalid(`invalid filter: port '${wanted}'`);
+  const match = PORTS.exec(wanted);
+  if (!match) return false;
   const from = Number(match[1]);
   const to = Number(match[2] ?? match[1]);
   const protocol = match[3] ?? "tcp";
