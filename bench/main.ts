@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { importImage, makeRootfs } from "./image.ts";
-import { describeMachine, describeTools } from "./machine.ts";
+import { describeLoad, describeMachine, describeTools } from "./machine.ts";
 import { Daemon } from "./peers/daemon.ts";
 import { installedEngines } from "./peers/engines.ts";
 import { installedRuntimes } from "./peers/runtimes.ts";
@@ -33,47 +33,40 @@ const runtimes = installedRuntimes(directory);
 const daemons = engines.map((engine) => new Daemon(engine, directory));
 const rows: Measured[] = [];
 
-const wanted = (...all: Work[]) => all.some(({ title }) => title.includes(options.only));
-
-async function take(work: Work): Promise<Measured> {
-  process.stderr.write(`${work.title} `);
-  const measured = await measure(work);
-  process.stderr.write("done\n");
-  rows.push(measured);
+/** Measures works in turn with each other, unless none of them is asked for; adds their rows. */
+async function take(...works: Work[]): Promise<Measured[]> {
+  if (!works.some(({ title }) => title.includes(options.only))) return [];
+  process.stderr.write(`${works.map(({ title }) => title).join(", ")} …\n`);
+  const measured = await measure(...works);
+  rows.push(...measured);
   return measured;
+}
+
+/** The same for two, and the ratio of their medians as a further row. */
+async function takeRatio(above: Work, below: Work, budget: number): Promise<void> {
+  const [first, second] = await take(above, below);
+  if (first && second) rows.push(ratio(`${above.title} ÷ ${below.title}`, first, second, budget));
 }
 
 async function compare(): Promise<void> {
   const rootfs = makeRootfs(directory);
   const { starting, resident } = works.daemonStart(daemons, rounds(7));
-  if (wanted(starting, resident)) {
-    await take(starting);
-    await take(resident);
-  }
+  if ((await take(starting)).length > 0) await take(resident);
   for (const daemon of daemons) {
     await daemon.start();
     await importImage(daemon, rootfs);
   }
-  const plain = [
-    works.apiLife(daemons, rounds(30)),
-    works.apiExec(daemons, rounds(30)),
-    works.throughput(daemons, rounds(3), 8, options.quick ? 2 : 5),
-    works.idleMemory(daemons, rounds(3), 5),
-    works.runtimeAlone(runtimes, directory, rootfs, rounds(30)),
-  ];
-  for (const work of plain) if (wanted(work)) await take(work);
-  const client = works.dockerClient(daemons, rounds(20));
-  if (client && wanted(client.whole, client.version)) {
-    const whole = await take(client.whole);
-    rows.push(ratio("`docker run --rm` ÷ `docker version`", whole, await take(client.version), 1.6));
-  }
+  await take(works.apiLife(daemons, rounds(30)));
+  await take(works.apiExec(daemons, rounds(30)));
+  await take(works.throughput(daemons, rounds(3), 8, options.quick ? 2 : 5));
+  await take(works.idleMemory(daemons, rounds(3), 5));
+  await take(works.runtimeAlone(runtimes, directory, rootfs, rounds(30)));
+  const docker = works.dockerClient(daemons, rounds(20));
+  if (docker) await takeRatio(docker.run, docker.version, 1.6);
   const berth = daemons.find(({ name }) => name === "berth");
   if (berth) {
     const own = works.ownClient(berth, rounds(20));
-    if (wanted(own.version, own.node)) {
-      const version = await take(own.version);
-      rows.push(ratio("`berth version` ÷ `node -e 0`", version, await take(own.node), 1.6));
-    }
+    await takeRatio(own.version, own.node, 1.6);
   }
 }
 
@@ -81,10 +74,10 @@ function report(): string[] {
   return [
     ...table(rows),
     "",
-    `Machine: ${describeMachine()}.`,
+    `Machine: ${describeMachine()}; ${describeLoad()}.`,
     `Versions: ${[...engines, ...runtimes].map(({ version }) => version).join("; ")}; ${describeTools().join("; ")}.`,
     "Medians of interleaved rounds; in parentheses how many times better Berth did, and the time within",
-    "which 90 % of Berth's rounds were. All containers without network.",
+    "which 90 % of Berth's rounds were. All containers run `true` without network.",
   ];
 }
 

@@ -46,11 +46,11 @@ export function proportionalBytes(pids: number[]): number {
   return pids.reduce((sum, pid) => sum + kilobytes(`${pid}/smaps_rollup`, "Pss") * 1024, 0);
 }
 
-/** The processes that hold a container: the ancestors of its first process below `daemon`'s tree and below PID 1. */
-export function holdersOf(containerPid: number, daemon: number[]): number[] {
+/** The processes that hold a container: the ancestors of its first process below `shared` ones and PID 1. */
+export function holdersOf(containerPid: number, shared: number[]): number[] {
   const holders: number[] = [];
   let pid = parentOf(containerPid);
-  while (pid !== null && pid > 1 && !daemon.includes(pid)) {
+  while (pid !== null && pid > 1 && !shared.includes(pid)) {
     holders.push(pid);
     pid = parentOf(pid);
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digits, table } from "./table.ts";
-import { type Measured, ratio } from "./work.ts";
+import { type Measured, measure, ratio, type Work } from "./work.ts";
 
 const row = (samples: Record<string, number[]>, better: Measured["better"] = "less"): Measured => ({
   title: "work",
@@ -30,11 +30,34 @@ test("who was not measured has a dash", () => {
   assert.match(lines[2] ?? "", /\| – +\|$/);
 });
 
-test("a ratio divides medians of the same contender, or by the only one there is", () => {
+test("a ratio divides medians of the same contender", () => {
   const above = row({ berth: [30, 30, 90], dockerd: [60] });
+  const divided = ratio("r", above, row({ berth: [20], dockerd: [30] }), 1.6);
   assert.deepEqual(
-    [...ratio("r", above, row({ berth: [20], dockerd: [30] })).samples.values()],
-    [[1.5], [2]],
+    [...divided.samples],
+    [
+      ["berth", [1.5]],
+      ["dockerd", [2]],
+    ],
   );
-  assert.deepEqual([...ratio("r", row({ berth: [30] }), row({ node: [10] })).samples.values()], [[3]]);
+});
+
+test("works that are compared are done in turn, the first round uncounted", async () => {
+  const done: string[] = [];
+  const work = (title: string): Work => ({
+    title,
+    unit: "ms",
+    better: "less",
+    rounds: 1,
+    contenders: new Map([["berth", async () => done.push(title)]]),
+  });
+  const measured = await measure(work("a"), work("b"));
+  assert.deepEqual(done, ["a", "b", "b", "a"]);
+  assert.deepEqual(
+    measured.map(({ title, samples }) => [title, samples.get("berth")]),
+    [
+      ["a", [4]],
+      ["b", [3]],
+    ],
+  );
 });

@@ -24,34 +24,42 @@ export interface Measured {
 }
 
 /**
- * Takes all samples of a work: in every round each contender once, each round another one first, so that
- * what else the machine does hits all alike. The first round is not counted.
+ * Takes all samples of works that are to be compared with each other: in every round each contender of each
+ * work once, each round another one first, so that what else the machine does hits all alike. The first
+ * round is not counted.
  */
-export async function measure(work: Work): Promise<Measured> {
-  const names = [...work.contenders.keys()];
-  const samples = new Map(names.map((name): [string, number[]] => [name, []]));
-  await work.prepare?.();
+export async function measure(...works: Work[]): Promise<Measured[]> {
+  const tasks = works.flatMap((work) =>
+    [...work.contenders].map(([name, sample]) => ({ work, name, sample, samples: [] as number[] })),
+  );
+  const rounds = Math.max(...works.map((work) => work.rounds));
+  for (const work of works) await work.prepare?.();
   try {
-    for (let round = 0; round <= work.rounds; round++) {
-      for (let turn = 0; turn < names.length; turn++) {
-        const name = names[(round + turn) % names.length] ?? "";
-        const value = await work.contenders.get(name)?.();
-        if (round > 0 && value !== undefined) samples.get(name)?.push(value);
+    for (let round = 0; round <= rounds; round++) {
+      for (let turn = 0; turn < tasks.length; turn++) {
+        const task = tasks[(round + turn) % tasks.length];
+        const value = await task?.sample();
+        if (round > 0 && value !== undefined) task?.samples.push(value);
       }
     }
   } finally {
-    await work.finish?.();
+    for (const work of works) await work.finish?.();
   }
-  const { title, unit, better, budget } = work;
-  return { title, unit, better, samples, ...(budget === undefined ? {} : { budget }) };
+  return works.map((work) => ({
+    title: work.title,
+    unit: work.unit,
+    better: work.better,
+    samples: new Map(tasks.filter((task) => task.work === work).map(({ name, samples }) => [name, samples])),
+    ...(work.budget === undefined ? {} : { budget: work.budget }),
+  }));
 }
 
 /** The ratio of two medians, contender by contender, as a row of its own. */
-export function ratio(title: string, above: Measured, below: Measured, budget?: number): Measured {
+export function ratio(title: string, above: Measured, below: Measured, budget: number): Measured {
   const samples = new Map<string, number[]>();
   for (const [name, values] of above.samples) {
-    const divisor = below.samples.get(name) ?? [...below.samples.values()][0] ?? [];
+    const divisor = below.samples.get(name) ?? [];
     samples.set(name, [quantile(values, 0.5) / quantile(divisor, 0.5)]);
   }
-  return { title, unit: "×", better: "less", samples, ...(budget === undefined ? {} : { budget }) };
+  return { title, unit: "×", better: "less", samples, budget };
 }
