@@ -40,6 +40,8 @@ export class Container {
   spec: Spec | null = null;
   /** Probes its health while it runs, when it has a health check. */
   health: HealthMonitor | null = null;
+  /** A restart is under way: --rm does not take the container away between the two runs. */
+  held = false;
   /** The last pause before a restart; 0 when the next failure is the first. */
   restartDelayMs = 0;
   readonly pendingAttaches = new Set<PendingAttach>();

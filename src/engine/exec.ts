@@ -58,7 +58,7 @@ export class ExecTable implements Execs {
     exec.started.promise.catch(() => undefined);
     this.#execs.set(exec.id, exec);
     container.execIds.add(exec.id);
-    containerEvent(this.#context, container, `exec_create: ${config.Cmd.join(" ")}`, { execID: exec.id });
+    containerEvent(this.#context, container, `exec_create: ${commandText(config.Cmd)}`, { execID: exec.id });
     return { Id: exec.id };
   }
 
@@ -74,7 +74,7 @@ export class ExecTable implements Execs {
     const attached = !options.detach && (stdin || !!config.AttachStdout || !!config.AttachStderr);
     const [height = 0, width = 0] = config.ConsoleSize ?? [];
     const size = options.consoleSize ?? (height > 0 && width > 0 ? { height, width } : undefined);
-    containerEvent(this.#context, container, `exec_start: ${(config.Cmd ?? []).join(" ")}`, { execID: id });
+    containerEvent(this.#context, container, `exec_start: ${commandText(config.Cmd)}`, { execID: id });
     try {
       const spec = execSpec(this.#context, container);
       exec.shim = await this.#context.runtime.exec({
@@ -180,6 +180,9 @@ export class ExecTable implements Execs {
     setTimeout(() => this.#execs.delete(exec.id), KEEP_MS).unref();
   }
 }
+
+/** As dockerd's events have it: with a blank after the program, whatever follows. */
+const commandText = ([program = "", ...args]: string[] = []): string => `${program} ${args.join(" ")}`;
 
 /** `ref` is how the caller called it. */
 function checkRunning(container: Container, ref = container.id): void {

@@ -139,12 +139,14 @@ function exited(context: EngineContext, container: Container, shim: Shim, status
       exitCode: String(status.exitCode),
       execDuration: String(Math.max(0, Math.floor((status.at.getTime() - startedMs) / 1000))),
     });
+    // Decided before anybody hears of the exit: a restart then lets its hold go.
+    const removes = !restart && container.record.hostConfig.AutoRemove && !container.held;
     container.notifyExit();
     // Nobody needs to wait for the clearing up but the next start or removal, which wait for the lock.
     await cleanUp(context, container);
     await shim.dispose();
     if (restart) scheduleRestart(context, container, restart);
-    else if (container.record.hostConfig.AutoRemove) await autoRemove(context, container);
+    else if (removes) await autoRemove(context, container);
   });
 }
 

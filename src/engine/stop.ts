@@ -29,14 +29,14 @@ export async function restartContainer(
   container: Container,
   options: StopOptions = {},
 ): Promise<void> {
-  // --rm must not take the container away between the two.
-  const { hostConfig } = container.record;
-  const autoRemove = hostConfig.AutoRemove;
-  hostConfig.AutoRemove = false;
-  try {
-    if (container.running || container.status === "restarting") await terminate(context, container, options);
-  } finally {
-    hostConfig.AutoRemove = autoRemove;
+  if (container.running || container.status === "restarting") {
+    container.held = true;
+    try {
+      await terminate(context, container, options);
+    } finally {
+      container.held = false;
+    }
+    containerEvent(context, container, "stop");
   }
   await startContainer(context, container);
   containerEvent(context, container, "restart");

@@ -48,10 +48,12 @@ test("run -d prints the id; stop ends it by SIGTERM, kill by SIGKILL", async () 
     "busybox",
     "sh",
     "-c",
-    "trap 'exit 5' TERM; while :; do sleep 0.1; done",
+    "trap 'exit 5' TERM; echo ready; while :; do sleep 0.1; done",
   ]);
   assert.match(id, /^[0-9a-f]{64}$/);
   assert.equal(await state("one", "Status"), "running");
+  // Before its trap it ignores the signal, as every first process does.
+  await until("it is ready", async () => (await daemon.ok(["logs", "one"])) === "ready");
   assert.equal(await daemon.ok(["stop", "one"]), "one");
   assert.equal(await state("one", "ExitCode"), "5");
   await daemon.ok(["start", "one"]);
@@ -172,4 +174,15 @@ test("--cidfile, --init, --stop-signal and labels", async () => {
   await daemon.ok(["stop", id]);
   assert.equal(await state(id, "ExitCode"), "138");
   await daemon.ok(["rm", id]);
+});
+
+test("a restart keeps a --rm container", async () => {
+  const id = await daemon.ok(["run", "-d", "--rm", "busybox", "sleep", "1000"]);
+  await daemon.ok(["restart", "-t", "0", id]);
+  assert.equal(
+    await daemon.ok(["inspect", "-f", "{{.State.Status}} {{.HostConfig.AutoRemove}}", id]),
+    "running true",
+  );
+  await daemon.ok(["kill", id]);
+  await until("it is gone", async () => (await daemon.docker(["inspect", id])).code === 1);
 });
