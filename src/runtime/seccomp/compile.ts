@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { system } from "../../lib/errors.ts";
 import { nativeFile } from "../../lib/own-file.ts";
 import type { Seccomp, SeccompRule } from "../oci.ts";
+import { compact } from "./compact.ts";
 import { newSyscalls } from "./new-syscalls.ts";
 import { actionNumber, architectureName, comparisonNumber, flagBits } from "./words.ts";
 
@@ -106,7 +107,7 @@ export class SeccompCompiler {
     // Another build of the compiler may know more calls, so its files are its own.
     this.#stamp ??= stat(this.#program()).then(({ size, mtimeMs }) => `${size} ${mtimeMs}`);
     const digest = createHash("sha256")
-      .update(`${await this.#stamp}\n${input}`)
+      .update(`compact\n${await this.#stamp}\n${input}`)
       .digest("hex");
     const file = join(this.#directory, `${digest}.bpf`);
     const cached = await readFile(file).catch((error: NodeJS.ErrnoException) => {
@@ -114,7 +115,8 @@ export class SeccompCompiler {
       throw error;
     });
     if (isProgram(cached)) return cached;
-    const program = await run(this.#program(), input);
+    const written = await run(this.#program(), input);
+    const program = compact(written);
     if (!isProgram(program))
       throw system(
         `the seccomp profile makes a filter of ${program.length / instructionSize} instructions; the kernel takes at most ${maxInstructions}`,
