@@ -44,8 +44,10 @@ export class Context {
     if (!this.#abort) {
       const abort = new AbortController();
       this.#abort = abort;
-      this.response.once("close", () => abort.abort());
-      if (this.response.destroyed) abort.abort();
+      const { response } = this;
+      // Making the reason of an abort is not cheap: not after every answer.
+      response.once("close", () => response.writableFinished || abort.abort());
+      if (response.destroyed) abort.abort();
     }
     return this.#abort.signal;
   }
