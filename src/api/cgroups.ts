@@ -1,4 +1,3 @@
-import { invalid } from "../lib/errors.ts";
 import type { Context } from "./context.ts";
 import type { Route } from "./router.ts";
 import { decode, integer, list as listOf, struct, text } from "./shape.ts";
@@ -37,8 +36,7 @@ const createOptions = struct<Limits & { Path?: string }>("CgroupCreateOptions", 
 const processes = struct<{ Pids?: number[] }>("CgroupProcesses", { Pids: listOf(integer, "[]int") });
 
 async function body(context: Context): Promise<unknown> {
-  const given = await context.body();
-  if (given === undefined) throw invalid("invalid JSON: got EOF while reading request body");
+  const given = await context.requiredBody();
   return given;
 }
 

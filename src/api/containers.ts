@@ -20,8 +20,7 @@ async function list(context: Context): Promise<void> {
 
 async function create(context: Context): Promise<void> {
   const { query } = context;
-  const body = await context.body();
-  if (body === undefined) throw invalid("invalid JSON: got EOF while reading request body");
+  const body = await context.requiredBody();
   const request = decode(createRequest, body);
   if (!Object.keys(request).some((key) => key !== "HostConfig" && key !== "NetworkingConfig")) {
     throw invalid("Config cannot be empty in order to create a container");
@@ -89,7 +88,7 @@ async function rename(context: Context): Promise<void> {
 }
 
 async function update(context: Context): Promise<void> {
-  const request = decode(updateRequest, (await context.body()) ?? null);
+  const request = decode(updateRequest, await context.requiredBody());
   if (context.version < 40) delete request.PidsLimit;
   // 0 and any negative number mean no limit.
   if (request.PidsLimit && request.PidsLimit < 0) request.PidsLimit = 0;

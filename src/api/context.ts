@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { invalid } from "../lib/errors.ts";
 import { readJson } from "./body.ts";
 import { type Connection, takeOver } from "./hijack.ts";
 import { Query } from "./query.ts";
@@ -55,6 +56,13 @@ export class Context {
   /** The JSON body, or undefined without one. Its shape is the client's word only. */
   body(): Promise<unknown> {
     return readJson(this.request);
+  }
+
+  /** As `body`; throws INVALID_PARAMETER with dockerd's words when there is none. */
+  async requiredBody(): Promise<unknown> {
+    const body = await this.body();
+    if (body === undefined) throw invalid("invalid JSON: got EOF while reading request body");
+    return body;
   }
 
   /** Answers with JSON and, as dockerd, a newline after it. */

@@ -29,8 +29,7 @@ const execStartConfig = struct<ExecStartConfig>("ExecStartOptions", {
 });
 
 async function create(context: Context): Promise<void> {
-  const body = await context.body();
-  if (body === undefined) throw invalid("invalid JSON: got EOF while reading request body");
+  const body = await context.requiredBody();
   const config = decode(execConfig, body);
   if (context.version < 42) delete config.ConsoleSize;
   if (!config.Cmd || config.Cmd.length === 0) throw invalid("No exec command specified");

@@ -1,4 +1,3 @@
-import { invalid } from "../lib/errors.ts";
 import type { Context } from "./context.ts";
 import { adaptCreateRequest } from "./create-compat.ts";
 import { createRequest } from "./create-request.ts";
@@ -6,8 +5,7 @@ import type { Route } from "./router.ts";
 import { decode } from "./shape.ts";
 
 async function launch(context: Context): Promise<void> {
-  const body = await context.body();
-  if (body === undefined) throw invalid("invalid JSON: got EOF while reading request body");
+  const body = await context.requiredBody();
   const request = decode(createRequest, body);
   adaptCreateRequest(request, context.version);
   context.json(200, await context.services.explain.launch(request));

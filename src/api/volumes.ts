@@ -1,5 +1,4 @@
 import type { VolumeCreateOptions } from "@docker/node-sdk";
-import { invalid } from "../lib/errors.ts";
 import type { Context } from "./context.ts";
 import type { Route } from "./router.ts";
 import { decode, map, struct, text } from "./shape.ts";
@@ -16,8 +15,7 @@ async function list(context: Context): Promise<void> {
 }
 
 async function create(context: Context): Promise<void> {
-  const body = await context.body();
-  if (body === undefined) throw invalid("invalid JSON: got EOF while reading request body");
+  const body = await context.requiredBody();
   context.json(201, await context.services.volumes.create(decode(createOptions, body)));
 }
 

@@ -12,7 +12,7 @@ import type {
   ContainerWaitResponse,
   FilesystemChange,
 } from "@docker/node-sdk";
-import { BerthError, conflict } from "../lib/errors.ts";
+import { BerthError, conflict, invalid } from "../lib/errors.ts";
 import { exportContainer, getArchive, putArchive, statPath } from "./archive.ts";
 import { attachContainer } from "./attach.ts";
 import { changes } from "./changes.ts";
@@ -107,10 +107,11 @@ export class ContainerVerbs implements Containers {
 
   async rename(ref: string, name: string): Promise<void> {
     const container = this.#get(ref);
+    if (name === "") throw invalid("Neither old nor new names may be empty");
     const bare = await reworded(ALLOCATING, () => checkName(name.startsWith("/") ? name : `/${name}`));
     const oldName = container.record.name;
     if (bare === oldName) {
-      throw conflict("Renaming a container with the same name as its current name");
+      throw invalid("Renaming a container with the same name as its current name");
     }
     await reworded(ALLOCATING, () => this.#context.table.rename(container, bare));
     containerEvent(this.#context, container, "rename", { oldName: `/${oldName}` });
