@@ -22,13 +22,15 @@ test("what cannot be is refused", () => {
 });
 
 test("security options", () => {
-  assert.deepEqual(parseSecurityOptions(null), { noNewPrivileges: false });
+  assert.deepEqual(parseSecurityOptions(null), { noNewPrivileges: false, writableCgroups: false });
   assert.deepEqual(parseSecurityOptions(["no-new-privileges", "seccomp=unconfined", "label=disable"]), {
     noNewPrivileges: true,
+    writableCgroups: false,
     seccomp: "unconfined",
   });
   assert.equal(parseSecurityOptions(["no-new-privileges:true"]).noNewPrivileges, true);
   assert.equal(parseSecurityOptions(["no-new-privileges=0"]).noNewPrivileges, false);
+  assert.equal(parseSecurityOptions(["writable-cgroups=true"]).writableCgroups, true);
   assert.throws(() => parseSecurityOptions(["foo"]), { message: 'invalid --security-opt 1: "foo"' });
   assert.throws(() => parseSecurityOptions(["no-new-privileges:x"]), {
     message: 'invalid --security-opt 2: "no-new-privileges:x"',

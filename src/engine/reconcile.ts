@@ -1,7 +1,7 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { timestamp } from "../lib/time.ts";
-import { childNames, killAll, mainDirectory } from "../runtime/cgroup/processes.ts";
+import { childGroups, killAll } from "../runtime/cgroup/processes.ts";
 import { removeCgroup } from "../runtime/cgroup/remove.ts";
 import type { Shim } from "../runtime/types.ts";
 import type { Container } from "./container.ts";
@@ -71,7 +71,7 @@ async function settle(context: EngineContext, container: Container): Promise<voi
 
 /** Cgroups and directories below our own roots that no container explains. */
 async function removeOrphans(context: EngineContext): Promise<void> {
-  for (const name of childNames(mainDirectory(context.cgroups, context.cgroupParent))) {
+  for (const name of childGroups(context.cgroups, context.cgroupParent)) {
     const container = context.table.find(name);
     if (container && container.id === name && container.running) continue;
     const path = join(context.cgroupParent, name);

@@ -3,6 +3,8 @@ import { invalid } from "../lib/errors.ts";
 /** What --security-opt asks for. */
 export interface SecurityOptions {
   noNewPrivileges: boolean;
+  /** The container may divide its own control group. */
+  writableCgroups: boolean;
   /** A profile's JSON text, "unconfined" or "builtin"; undefined for the default. */
   seccomp?: string;
 }
@@ -16,7 +18,7 @@ const without = new Set(["apparmor", "label"]);
 
 /** Reads a HostConfig's SecurityOpt; later options win. Throws with dockerd's texts. */
 export function parseSecurityOptions(options: readonly string[] | null | undefined): SecurityOptions {
-  const parsed: SecurityOptions = { noNewPrivileges: false };
+  const parsed: SecurityOptions = { noNewPrivileges: false, writableCgroups: false };
   for (const option of options ?? []) {
     if (option === "no-new-privileges") parsed.noNewPrivileges = true;
     if (option === "no-new-privileges" || option === "disable") continue;
@@ -27,6 +29,7 @@ export function parseSecurityOptions(options: readonly string[] | null | undefin
     if (name === "seccomp") parsed.seccomp = value;
     else if (name === "no-new-privileges" && truth[value] !== undefined)
       parsed.noNewPrivileges = truth[value];
+    else if (name === "writable-cgroups" && truth[value] !== undefined) parsed.writableCgroups = truth[value];
     else if (!without.has(name)) throw invalid(`invalid --security-opt 2: ${JSON.stringify(option)}`);
   }
   return parsed;

@@ -66,12 +66,14 @@ export const defaultNamespaces: readonly Namespace[] = [
 
 /**
  * The mounts below every root filesystem, in the order they are made. `privileged` makes /sys and
- * /sys/fs/cgroup writable; `shmSize` is in bytes.
+ * /sys/fs/cgroup writable, `writableCgroups` only the latter; `shmSize` is in bytes.
  */
-export function defaultMounts(options: { privileged?: boolean; shmSize?: number } = {}): Mount[] {
+export function defaultMounts(
+  options: { privileged?: boolean; writableCgroups?: boolean; shmSize?: number } = {},
+): Mount[] {
   const guarded = ["nosuid", "noexec", "nodev"];
   const sys = options.privileged ? guarded : [...guarded, "ro"];
-  const cgroup = options.privileged ? guarded : ["ro", ...guarded];
+  const cgroup = options.privileged || options.writableCgroups ? guarded : ["ro", ...guarded];
   const shmSize = options.shmSize ?? defaultShmSize;
   return [
     { destination: "/proc", type: "proc", source: "proc", options: guarded },

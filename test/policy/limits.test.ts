@@ -134,3 +134,13 @@ test("berth cgroup: groups without containers", async () => {
   const owned = await daemon.berth(["cgroup", "rm", "-f", daemon.cgroupParent]);
   assert.match(owned.stderr, /is in use by container/);
 });
+
+test("a container that may divide its group cannot lift its limits", async () => {
+  const divide =
+    "cd /sys/fs/cgroup; [ -d memory ] && cd memory; mkdir inner && echo 0 > inner/cgroup.procs && grep -c inner /proc/self/cgroup;" +
+    " for f in memory.limit_in_bytes memory.max; do [ ! -e $f ] || echo 9999999999 > $f; done";
+  const options = ["--security-opt", "writable-cgroups=true", "-m", "64m"];
+  const { stdout, stderr } = await daemon.docker(["run", "--rm", ...options, "busybox", "sh", "-c", divide]);
+  assert.notEqual(stdout.trim(), "0", stderr);
+  assert.match(stderr, /can't create memory\.\w+: Permission denied/);
+});

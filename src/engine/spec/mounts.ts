@@ -3,6 +3,7 @@ import type { HostConfig } from "@docker/node-sdk";
 import { defaultMounts } from "../../runtime/defaults.ts";
 import type { Mount } from "../../runtime/oci.ts";
 import type { MountRecord } from "../record.ts";
+import { parseSecurityOptions } from "../security-options.ts";
 
 /** Host files that become the container's name and resolver configuration. */
 export interface NetworkFiles {
@@ -17,7 +18,11 @@ export function mounts(
   records: readonly MountRecord[],
   files: NetworkFiles,
 ): Mount[] {
-  const base = defaultMounts({ privileged: hostConfig.Privileged, shmSize: hostConfig.ShmSize })
+  const base = defaultMounts({
+    privileged: hostConfig.Privileged,
+    writableCgroups: parseSecurityOptions(hostConfig.SecurityOpt).writableCgroups,
+    shmSize: hostConfig.ShmSize,
+  })
     .filter((mount) => mount.destination !== "/dev/shm" || hostConfig.IpcMode !== "none")
     .map((mount) => (hostConfig.IpcMode === "host" ? hostIpc(mount) : mount));
   const own: Mount[] = [

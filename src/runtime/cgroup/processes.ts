@@ -39,6 +39,11 @@ export function childNames(directory: string): string[] {
   }
 }
 
+/** Names of the groups directly below one, over all hierarchies, in order: what a crash left may be in one only. */
+export function childGroups(host: CgroupHost, path: string): string[] {
+  return [...new Set(groupDirectories(host, path).flatMap(childNames))].sort();
+}
+
 function collect(directory: string, recursive: boolean, found: Set<number>): void {
   for (const line of (readOptional(join(directory, "cgroup.procs")) ?? "").split("\n"))
     if (line !== "" && line !== "0") found.add(Number(line));
@@ -97,7 +102,7 @@ export function moveAll(host: CgroupHost, path: string, directory: string): void
 
 /**
  * Sends SIGKILL to everything in a group and below, until nothing is left or `timeout` ms have
- * passed. A frozen v1 group must be thawed first, or the signal waits. True when the group is empty.
+ * passed. True when the group is empty.
  */
 export async function killAll(host: CgroupHost, path: string, timeout = 2000): Promise<boolean> {
   const kill = join(mainDirectory(host, path), "cgroup.kill");
@@ -106,11 +111,19 @@ export async function killAll(host: CgroupHost, path: string, timeout = 2000): P
   for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
     const left = processesOf(host, path, { recursive: true });
     if (left.length === 0) return true;
+    if (pause === 1) thawV1(host, path);
     if (performance.now() > deadline) return false;
     if (atOnce) writeValues({ path: kill, values: ["1"] });
     else for (const pid of left) killOne(pid);
     await delay(pause);
   }
+}
+
+/** In a frozen v1 group a signal waits; a v2 one lets SIGKILL through. */
+function thawV1(host: CgroupHost, path: string): void {
+  const hierarchy = host.layout.mode === "v2" ? undefined : hierarchyOf(host.layout, "freezer");
+  const state = hierarchy && join(hierarchy.mountpoint, path, "freezer.state");
+  if (state !== undefined) writeValues({ path: state, values: ["THAWED"], optional: true });
 }
 
 function killOne(pid: number): void {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { notFound } from "../../lib/errors.ts";
 import { readOptional } from "./files.ts";
 import { type GroupLimits, type GroupUsage, groupLimits, groupUsage } from "./limits.ts";
-import { childNames, groupDirectories } from "./processes.ts";
+import { childGroups, groupDirectories } from "./processes.ts";
 import type { CgroupHost } from "./support.ts";
 
 /** One group, in whichever hierarchies it is. */
@@ -58,11 +58,8 @@ function summary(host: CgroupHost, path: string): GroupSummary {
   };
 }
 
-/** Names of the groups below one, over all hierarchies, in order. */
-function childrenOf(host: CgroupHost, path: string): string[] {
-  const names = new Set(groupDirectories(host, path).flatMap(childNames));
-  return [...names].sort().map((name) => join(path, name));
-}
+const childrenOf = (host: CgroupHost, path: string): string[] =>
+  childGroups(host, path).map((name) => join(path, name));
 
 function requireGroup(host: CgroupHost, path: string): void {
   if (groupDirectories(host, path).length === 0) throw notFound(`No such control group: ${path}`);

@@ -77,6 +77,7 @@ const isProgram = (bytes: Buffer): boolean =>
 export class SeccompCompiler {
   readonly #directory: string;
   readonly #program: () => string;
+  readonly #known = new WeakMap<Seccomp, Promise<SeccompFilter>>();
   readonly #filters = new Map<string, Promise<SeccompFilter>>();
   #stamp: Promise<string> | undefined;
 
@@ -88,14 +89,16 @@ export class SeccompCompiler {
 
   /** The filter for a resolved profile. Rejects when libseccomp cannot make one. */
   compile(seccomp: Seccomp): Promise<SeccompFilter> {
-    // A spec read back from disk is another object each time; its text is a key quickly made.
+    const known = this.#known.get(seccomp);
+    if (known) return known;
     const key = JSON.stringify(seccomp);
-    let filter = this.#filters.get(key);
-    if (!filter) {
-      filter = this.#make(seccomp);
-      this.#filters.set(key, filter);
-      filter.catch(() => this.#filters.delete(key));
-    }
+    const filter = this.#filters.get(key) ?? this.#make(seccomp);
+    this.#filters.set(key, filter);
+    this.#known.set(seccomp, filter);
+    filter.catch(() => {
+      this.#filters.delete(key);
+      this.#known.delete(seccomp);
+    });
     return filter;
   }
 

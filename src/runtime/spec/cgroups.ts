@@ -9,7 +9,7 @@ import {
 } from "../linux.ts";
 import type { Mount } from "../oci.ts";
 import type { Slot } from "../plan/ops.ts";
-import type { Context } from "./context.ts";
+import { type Context, hostId } from "./context.ts";
 import { attachAt, newFilesystem } from "./mounts.ts";
 import type { MountOptions } from "./options.ts";
 
@@ -36,6 +36,7 @@ export function makeCgroups(context: Context): {
     plan.add("host", "openat", [slot, null, dir, O_RDONLY | O_DIRECTORY, 0], "");
     plan.add("host", "bpf_cgroup_device", [slot, program], "which devices may be opened");
   }
+  if (mayDivide(context)) giveToContainer(context, cgroups.plan.dirs);
   const joins = cgroups.plan.joins.map((path) => {
     const slot = plan.slot(path);
     plan.add("host", "openat", [slot, null, path, O_WRONLY, 0], "to join the group by");
@@ -54,6 +55,22 @@ export function makeCgroups(context: Context): {
       plan.add("host", "bpf_cgroup_device", [born, cgroups.plan.deviceFilter.program], "devices it may use");
   }
   return { joins, born, oom: watchOom(context) };
+}
+
+/** Whether the container has its groups mounted writable, in ids other than the host's. */
+function mayDivide({ spec, ids }: Context): boolean {
+  const mount = spec.mounts.find(({ type }) => type === "cgroup" || type === "cgroup2");
+  return ids !== null && mount !== undefined && !mount.options?.includes("ro");
+}
+
+/** What the owner of a group needs to make groups in it and to spread its processes; not its limits. */
+const dividing = ["", "/cgroup.procs", "/cgroup.threads", "/cgroup.subtree_control", "/tasks"];
+
+function giveToContainer({ plan, spec }: Context, dirs: readonly string[]): void {
+  const [uid, gid] = [hostId(spec.linux.uidMappings, 0), hostId(spec.linux.gidMappings, 0)];
+  for (const dir of dirs)
+    for (const file of dividing)
+      plan.add("host", "fchownat", [null, `${dir}${file}`, uid, gid, 0], "it may divide its group", ENOENT);
 }
 
 function watchOom({ plan, cgroups }: Context): { kind: "eventfd" | "events"; slot: Slot } | null {
