@@ -1,4 +1,3 @@
-import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { FilesystemChange } from "@docker/node-sdk";
 import { runFileWork } from "../lib/file-worker.ts";
@@ -6,16 +5,26 @@ import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { containerDirectory } from "./create.ts";
 
+const CHANGED = 0;
+const ADDED = 1;
+
+interface Found extends FilesystemChange {
+  /** The path itself is changed, not only something below it. */
+  own: boolean;
+}
+
 /** `docker diff`: what the writable layer changes (0), adds (1) and deletes (2), a directory before what is in it. */
 export async function changes(context: EngineContext, container: Container): Promise<FilesystemChange[]> {
   const upper = join(containerDirectory(context, container.id), "rw", "upper");
   const lines = await runFileWork(["changes", upper, ...context.images.layersOf(container.id)]);
-  const found = lines.map((line) => ({
-    Path: String(line.path),
-    Kind: Number(line.kind) as FilesystemChange["Kind"],
+  const found = lines.map(({ path, kind, own }) => ({
+    Path: String(path),
+    Kind: Number(kind) as FilesystemChange["Kind"],
+    own: own === true,
   }));
-  const own = withoutMountPoints(found, upper, context.images.layersOf(container.id));
-  return own.sort((a, b) => comparePaths(a.Path, b.Path));
+  return withoutMountPoints(found)
+    .map(({ Path, Kind }) => ({ Path, Kind }))
+    .sort((a, b) => comparePaths(a.Path, b.Path));
 }
 
 /** Made by every start when the image has nothing there, and covered by a mount while the container runs. */
@@ -33,37 +42,20 @@ const mountPoints = new Set([
   "/sys/fs",
   "/sys/fs/cgroup",
 ]);
-const CHANGED = 0;
-const ADDED = 1;
+/** Directories that may be listed only for the mount points in them. */
+const parents = new Set(["/dev", "/etc", "/sys", "/sys/fs"]);
 
-/** Leaves out what only the mounts brought: empty files and directories at their places, and /etc for having them. */
-function withoutMountPoints(
-  changes: readonly FilesystemChange[],
-  upper: string,
-  layers: readonly string[],
-): FilesystemChange[] {
-  const brought = ({ Path, Kind }: FilesystemChange): boolean =>
-    Kind === ADDED && mountPoints.has(Path) && isEmpty(join(upper, Path));
-  const own = changes.filter((change) => !brought(change));
-  if (own.length === changes.length || own.some(({ Path }) => Path.startsWith("/etc/"))) return own;
-  return own.filter(
-    ({ Path, Kind }) =>
-      !(Path === "/etc" && (Kind === ADDED || (Kind === CHANGED && sameRights(upper, layers)))),
-  );
-}
-
-function isEmpty(path: string): boolean {
-  const stat = lstatSync(path);
-  if (stat.isDirectory()) return readdirSync(path).every((name) => isEmpty(join(path, name)));
-  return stat.isFile() && stat.size === 0;
-}
-
-/** Whether owner and mode of /etc are still the image's. */
-function sameRights(upper: string, layers: readonly string[]): boolean {
-  const stat = (layer: string) => lstatSync(join(layer, "etc"), { throwIfNoEntry: false });
-  const now = stat(upper);
-  const before = layers.map(stat).find((found) => found !== undefined);
-  return now?.mode === before?.mode && now?.uid === before?.uid && now?.gid === before?.gid;
+/** Leaves out what only the mounts brought. Deepest first, so that a directory knows what is left in it. */
+function withoutMountPoints(found: Found[]): Found[] {
+  const left: Found[] = [];
+  for (const change of found.toSorted((a, b) => comparePaths(b.Path, a.Path))) {
+    const { Path, Kind, own } = change;
+    const brought =
+      (Kind === ADDED && (mountPoints.has(Path) || Path === "/etc")) ||
+      (Kind === CHANGED && !own && parents.has(Path));
+    if (!brought || left.some((other) => other.Path.startsWith(`${Path}/`))) left.push(change);
+  }
+  return left;
 }
 
 /** By components, so that "/a/b" comes before "/a-b". */
