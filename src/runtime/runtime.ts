@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { type CgroupHost, detectCgroups } from "./cgroup/support.ts";
 import { groupsFor, joinableGroups } from "./groups.ts";
 import { launchError } from "./launch-error.ts";
-import { type LaunchEvents, Launcher, type StepFailure } from "./launcher/launcher.ts";
+import { died, type LaunchEvents, Launcher, type StepFailure } from "./launcher/launcher.ts";
 import { detectLimits } from "./limits.ts";
 import { kernelFeatures } from "./machine.ts";
 import type { Spec } from "./oci.ts";
 import { SeccompCompiler, type SeccompFilter } from "./seccomp/compile.ts";
+import { abandon } from "./shim/abandon.ts";
 import { parseExit, readExit, readPid } from "./shim/exit.ts";
 import { RunningShim } from "./shim/shim.ts";
 import { planExec } from "./spec/exec.ts";
@@ -119,9 +120,13 @@ export class LinuxRuntime implements Runtime {
         failed: fail,
         exited: (payload) => shim?.end(parseExit(payload)),
         oom: () => shim?.oom(),
-        gone: () => {
+        gone: (text) => {
           if (shim) shim.lost();
-          else fail({ phase: 0, step: -1, errno: 5, text: "the shim was killed" });
+          else {
+            // A shim undoes itself when a step fails; one that was killed could not.
+            abandon(options.dir);
+            fail({ ...died, text });
+          }
         },
       };
       this.#launcher.launch(options, plan, events);

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { Socket } from "node:net";
 import { system } from "../../lib/errors.ts";
 import { nativeFile } from "../../lib/own-file.ts";
@@ -19,14 +20,24 @@ export interface LaunchEvents {
   failed(failure: StepFailure): void;
   exited(payload: Buffer): void;
   oom(): void;
-  /** The shim itself was killed. */
-  gone(): void;
+  /** The shim was killed, or the launcher before it answered. */
+  gone(why: string): void;
 }
 
-/** How long after the launcher's death its shims may still answer for requests it had taken. */
-const graceMs = 2000;
+interface OpenRequest {
+  frame: Buffer;
+  dir: string | null;
+  /** Whom it was sent to. */
+  sentTo: ChildProcess;
+}
 
-const died: StepFailure = { phase: 0, step: -1, errno: 5, text: "the launcher died" };
+/** After the launcher's death: how long a shim it just forked may take to make its directory… */
+const beginMs = 300;
+/** …and to answer. */
+const answerMs = 2000;
+
+/** The failure of a launch whose launcher or shim died. */
+export const died: StepFailure = { phase: 0, step: -1, errno: 5, text: "the launcher died" };
 
 /**
  * The client of the launcher: one process per daemon, started at the first request and again when it
@@ -36,8 +47,8 @@ export class Launcher {
   readonly #program: string;
   readonly #args: readonly string[];
   readonly #listeners = new Map<number, LaunchEvents>();
-  /** Requests without an answer yet. */
-  readonly #open = new Set<number>();
+  /** Requests without an answer yet; `dir` is the shim's directory that a launch makes first of all. */
+  readonly #open = new Map<number, OpenRequest>();
   readonly #onDeath: () => void;
   #child: ChildProcess | undefined;
   #channel: Socket | undefined;
@@ -60,9 +71,9 @@ export class Launcher {
     return this.#child?.pid;
   }
 
-  #connect(): Socket {
+  #connect(): { child: ChildProcess; channel: Socket } {
     if (this.#closed) throw system("the runtime is closed");
-    if (this.#channel && this.#child) return this.#channel;
+    if (this.#channel && this.#child) return { child: this.#child, channel: this.#channel };
     const child = spawn(this.#program, this.#args, {
       stdio: ["ignore", "inherit", "inherit", "pipe"],
       env: {},
@@ -82,23 +93,42 @@ export class Launcher {
     channel.unref();
     this.#child = child;
     this.#channel = channel;
-    return channel;
+    return { child, channel };
   }
 
   #dead(child: ChildProcess, text: string): void {
     if (this.#child !== child) return;
     this.#child = undefined;
     this.#channel = undefined;
-    const waiting = [...this.#open];
-    const reject = () => {
-      for (const id of waiting)
-        if (this.#open.delete(id)) {
-          this.#listeners.get(id)?.failed({ ...died, text });
-          this.#forget(id);
-        }
-    };
-    if (waiting.length > 0) setTimeout(reject, this.#closed ? 0 : graceMs);
-    if (!this.#closed) this.#onDeath();
+    if (this.#closed) {
+      for (const id of this.#open.keys()) this.#fail(id, text);
+      return;
+    }
+    const waiting = [...this.#open].filter(([, request]) => request.sentTo === child).map(([id]) => id);
+    if (waiting.length > 0) setTimeout(() => this.#recover(waiting, text), beginMs);
+    this.#onDeath();
+  }
+
+  /** Sends again what the dead launcher never took up; what it began may still answer. */
+  #recover(ids: readonly number[], text: string): void {
+    const begun: number[] = [];
+    for (const id of ids) {
+      const request = this.#open.get(id);
+      if (!request) continue;
+      if (request.dir === null || existsSync(request.dir)) begun.push(id);
+      else this.#write(request);
+    }
+    if (begun.length > 0)
+      setTimeout(() => {
+        for (const id of begun) this.#fail(id, text);
+      }, answerMs);
+  }
+
+  #fail(id: number, text: string): void {
+    if (!this.#open.delete(id)) return;
+    const listener = this.#listeners.get(id);
+    this.#forget(id);
+    listener?.gone(text);
   }
 
   #receive({ id, kind, payload }: Frame): void {
@@ -117,7 +147,7 @@ export class Launcher {
           errno: payload.readInt32LE(5),
           text: payload.toString("utf8", 9),
         });
-      else if (kind === answerKind.gone) listener.gone();
+      else if (kind === answerKind.gone) listener.gone("the shim was killed");
       else listener.exited(payload);
     }
   }
@@ -128,28 +158,32 @@ export class Launcher {
     if (this.#listeners.size === 0) this.#channel?.unref();
   }
 
-  #send(id: number, frame: Buffer, events: LaunchEvents): void {
-    const channel = this.#connect();
-    this.#listeners.set(id, events);
-    this.#open.add(id);
+  #write(request: Omit<OpenRequest, "sentTo">): OpenRequest {
+    const { child, channel } = this.#connect();
     channel.ref();
-    channel.write(frame);
+    channel.write(request.frame);
+    return Object.assign(request, { sentTo: child });
+  }
+
+  #send(id: number, frame: Buffer, dir: string | null, events: LaunchEvents): void {
+    this.#open.set(id, this.#write({ frame, dir }));
+    this.#listeners.set(id, events);
   }
 
   /** Asks for a process under a shim; `events` hears of it. Throws when the plan cannot be encoded. */
   launch(options: ShimOptions, plan: Plan, events: LaunchEvents): void {
     const id = this.#nextId++;
-    this.#send(id, launchFrame(id, options, plan), events);
+    this.#send(id, launchFrame(id, options, plan), options.dir, events);
   }
 
   /** Runs the host steps of a plan. Resolves with what they read, one buffer per answering step. */
   run(plan: Plan): Promise<Buffer[] | StepFailure> {
     const id = this.#nextId++;
     return new Promise((resolve) => {
-      this.#send(id, runFrame(id, plan), {
+      this.#send(id, runFrame(id, plan), null, {
         started: () => undefined,
         oom: () => undefined,
-        gone: () => resolve({ ...died, text: "killed" }),
+        gone: (text) => resolve({ ...died, text }),
         failed: resolve,
         exited: (payload) => resolve(splitOutputs(payload)),
       });
