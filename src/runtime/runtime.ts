@@ -112,9 +112,10 @@ export class LinuxRuntime implements Runtime {
       let shim: RunningShim | undefined;
       const fail = (failure: StepFailure) => reject(launchError(plan, failure, verb));
       const events: LaunchEvents = {
-        started: (pid, startTime) => {
+        started: (pid, startTime, orphan) => {
           shim = new RunningShim(options.id, options.dir, pid, startTime);
           this.#keep(shim);
+          if (orphan) void shim.watch();
           resolve(shim);
         },
         failed: fail,

@@ -16,7 +16,8 @@ export interface StepFailure {
 
 /** What the launcher's channel tells of one launched process. */
 export interface LaunchEvents {
-  started(pid: number, startTime: number): void;
+  /** `orphan`: its launcher is dead already, so that nobody would hear of the shim being killed. */
+  started(pid: number, startTime: number, orphan: boolean): void;
   failed(failure: StepFailure): void;
   exited(payload: Buffer): void;
   oom(): void;
@@ -83,7 +84,7 @@ export class Launcher {
     if (!(channel instanceof Socket)) throw system("the launcher has no channel");
     const reader = new FrameReader();
     channel.on("data", (chunk: Buffer) => {
-      for (const frame of reader.push(chunk)) this.#receive(frame);
+      for (const frame of reader.push(chunk)) this.#receive(frame, this.#child !== child);
     });
     // A broken channel shows as the end of the process.
     channel.on("error", () => undefined);
@@ -131,12 +132,12 @@ export class Launcher {
     listener?.gone(text);
   }
 
-  #receive({ id, kind, payload }: Frame): void {
+  #receive({ id, kind, payload }: Frame, orphan: boolean): void {
     const listener = this.#listeners.get(id);
     this.#open.delete(id);
     if (!listener) return;
     if (kind === answerKind.started)
-      listener.started(payload.readUInt32LE(0), Number(payload.readBigUInt64LE(8)));
+      listener.started(payload.readUInt32LE(0), Number(payload.readBigUInt64LE(8)), orphan);
     else if (kind === answerKind.oom) listener.oom();
     else {
       this.#forget(id);
