@@ -34,33 +34,51 @@ writable() {
 missing_packages() {
 	has cc || has gcc || echo gcc
 	has make || echo make
+	# For `docker top` with columns of one's choice.
+	has ps || echo procps
 	there /usr/include/stdio.h || echo libc6-dev
 	there /usr/include/linux/seccomp.h || echo linux-libc-dev
 	{ there /usr/include/seccomp.h && there /usr/lib/*/libseccomp.a; } || echo libseccomp-dev
 	{ there /usr/include/zlib.h && there /usr/lib/*/libz.a; } || echo zlib1g-dev
 	{ there /usr/include/zstd.h && there /usr/lib/*/libzstd.a; } || echo libzstd-dev
 	{ there /usr/include/openssl/sha.h && there /usr/lib/*/libcrypto.a; } || echo libssl-dev
-	[ -z "$tests" ] || there /bin/busybox || echo busybox-static
+	[ -n "$tests" ] || return 0
+	there /bin/busybox || echo busybox-static
+	has openssl || echo openssl
+	has python3 || echo python3-minimal
 }
 
-# The docker command line that the end-to-end tests drive: the machine's, else Debian's, unpacked into
-# .cache/docker so that no daemon is installed or started.
-docker_client_missing() { [ -n "$tests" ] && ! has docker && ! there .cache/docker/usr/bin/docker; }
+# The docker command line that the end-to-end tests drive: the machine's when it is new enough, else
+# one from Debian, unpacked into .cache/docker so that no daemon is installed or started.
+docker_client_missing() {
+	[ -n "$tests" ] || return 1
+	there .cache/docker/usr/bin/docker && return 1
+	version=$(docker --version 2> /dev/null | sed 's/[^0-9]*\([0-9]*\).*/\1/')
+	[ "${version:-0}" -lt 26 ]
+}
 
+# Debian 13 has one that is new enough. Its list is read into a directory of our own, so that the machine's
+# packages stay those of its own release.
 fetch_docker_client() {
 	work=$(mktemp -d)
 	trap 'rm -rf "$work"' EXIT
-	for package in docker-cli docker.io; do
-		# The last apt-get writes as root into a directory of ours, not as its user _apt.
-		if apt-cache show "$package" > /dev/null 2>&1 &&
-			(cd "$work" && apt-get -qq -o APT::Sandbox::User=root download "$package") &&
-			dpkg-deb --extract "$work/$package"_*.deb "$work/root" && there "$work/root/usr/bin/docker"; then
-			mkdir -p .cache/docker/usr/bin
-			mv "$work/root/usr/bin/docker" .cache/docker/usr/bin/docker
-			return 0
-		fi
-	done
-	fail "no package with a docker command line found (docker-cli, docker.io)"
+	mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
+	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main" > "$work/sources.list"
+	# The downloads are for a directory that is not for apt's own user.
+	cat > "$work/apt.conf" <<- END
+		Dir::Etc::SourceList "$work/sources.list";
+		Dir::Etc::SourceParts "-";
+		Dir::State::Lists "$work/lists";
+		Dir::Cache "$work/cache";
+		APT::Sandbox::User "root";
+	END
+	if ! (cd "$work" && export APT_CONFIG="$work/apt.conf" && apt-get -qq update && apt-get -qq download docker-cli &&
+		dpkg-deb --extract docker-cli_*.deb root) > .cache/apt.log 2>&1; then
+		cat .cache/apt.log >&2
+		fail "the tests need a docker command line of version 26 or newer; none could be fetched"
+	fi
+	mkdir -p .cache/docker/usr/bin
+	mv "$work/root/usr/bin/docker" .cache/docker/usr/bin/docker
 }
 
 # Keeps package scripts from starting services while it runs, unless the machine has a say of its own.
@@ -86,11 +104,9 @@ setup_packages() {
 		fail "missing: $packages. Run as root: apt-get update && apt-get install --yes $packages"
 	fi
 	writable
-	if [ "$(id -u)" = 0 ]; then
+	if [ -n "$packages" ]; then
 		say "reading Debian's package lists"
 		apt-get -qq update > .cache/apt.log 2>&1 || say "apt-get update failed, trying with the lists that are here: $(tail -n 1 .cache/apt.log)"
-	fi
-	if [ -n "$packages" ]; then
 		say "installing $packages"
 		# A subshell, so that the traps of one step end with it.
 		# shellcheck disable=SC2086

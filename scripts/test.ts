@@ -32,8 +32,9 @@ const root = resolve(import.meta.dirname, "..");
 process.chdir(root);
 process.env.PATH = [
   join(root, "node_modules/.bin"),
-  process.env.PATH,
+  // Fetched at set-up where the machine's docker command line is missing or too old.
   join(root, ".cache/docker/usr/bin"),
+  process.env.PATH,
 ].join(":");
 
 const separator = process.argv.indexOf("--");
