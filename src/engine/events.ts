@@ -6,6 +6,9 @@ import type { EventsOptions, Filters } from "./types.ts";
 /** As many past events as dockerd keeps for `since`. */
 const KEPT = 256;
 
+/** Events that wait for a client who does not read; older ones are dropped then. */
+const WAITING = 8192;
+
 type EventType = NonNullable<EventMessage["Type"]>;
 
 /** Publishes what happens in the engine and replays the recent past. */
@@ -41,6 +44,7 @@ export class EventBus {
     let timer: NodeJS.Timeout | undefined;
     const channel = new Channel<EventMessage>({
       signal,
+      limit: WAITING,
       onClose: () => {
         this.#listeners.delete(listener);
         clearTimeout(timer);

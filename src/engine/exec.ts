@@ -28,6 +28,8 @@ interface Exec {
   pid: number;
   started: PromiseWithResolvers<Shim>;
   ended: PromiseWithResolvers<number>;
+  /** Set when it has ended: how long it can still be inspected. */
+  forgetting: NodeJS.Timeout | undefined;
 }
 
 /** Further processes in running containers. */
@@ -53,6 +55,7 @@ export class ExecTable implements Execs {
       pid: 0,
       started: Promise.withResolvers(),
       ended: Promise.withResolvers(),
+      forgetting: undefined,
     };
     // Only a resize waits for it, and whoever starts is told of a failure anyway.
     exec.started.promise.catch(() => undefined);
@@ -153,6 +156,14 @@ export class ExecTable implements Execs {
     if (shim && state === "running") await shim.signal(signal);
   }
 
+  /** Drops one that has ended now rather than later: health checks make many. */
+  forget(id: string): void {
+    const exec = this.#execs.get(id);
+    if (exec?.state !== "exited") return;
+    clearTimeout(exec.forgetting);
+    this.#execs.delete(id);
+  }
+
   #get(id: string): Exec {
     const exec = this.#execs.get(id);
     if (exec) return exec;
@@ -177,7 +188,7 @@ export class ExecTable implements Execs {
     exec.exitCode = exitCode;
     exec.ended.resolve(exitCode);
     exec.container.execIds.delete(exec.id);
-    setTimeout(() => this.#execs.delete(exec.id), KEEP_MS).unref();
+    exec.forgetting = setTimeout(() => this.#execs.delete(exec.id), KEEP_MS).unref();
   }
 }
 

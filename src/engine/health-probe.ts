@@ -24,12 +24,14 @@ export async function runProbe(
     ExitCode,
     Output,
   });
+  let id = "";
   try {
     const { Id } = await execs.create(containerId, {
       Cmd: check.command,
       AttachStdout: true,
       AttachStderr: true,
     });
+    id = Id;
     const attachment = await execs.start(Id);
     const output = new Output(attachment);
     const ended = Promise.all([execs.wait(Id), output.done]).then(([exitCode]) => exitCode);
@@ -43,6 +45,8 @@ export async function runProbe(
     return result(-1, `Health check exceeded timeout (${goDuration(check.timeout)})${shown}`);
   } catch (error) {
     return result(-1, error instanceof Error ? error.message : String(error));
+  } finally {
+    execs.forget(id);
   }
 }
 

@@ -58,6 +58,11 @@ const capabilities: Show = (value) => {
   return names.length > 0 ? names.map((name) => name.slice(4)).join("|") : "none";
 };
 
+const filterFlags = bits({ SECCOMP_FILTER_FLAG_LOG: 2, SECCOMP_FILTER_FLAG_SPEC_ALLOW: 4 });
+/** A struct sock_filter has eight bytes. */
+const instructions: Show = (value) =>
+  value instanceof Uint8Array ? `<${value.length / 8} BPF instructions>` : plain(value, false);
+
 /** How arguments are shown that are more than a number, by their position. */
 const shown: Partial<Record<OperationName, Record<number, Show>>> = {
   openat: { 3: open, 4: octal },
@@ -84,6 +89,7 @@ const shown: Partial<Record<OperationName, Record<number, Show>>> = {
   capset: { 0: capabilities, 1: capabilities, 2: capabilities },
   capbset_drop: { 0: capabilities },
   cap_ambient_raise: { 0: capabilities },
+  seccomp: { 0: filterFlags, 1: instructions },
   umask: { 0: octal },
 };
 
