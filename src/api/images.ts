@@ -1,8 +1,9 @@
 import type { ImageInspect, ImageSummary } from "@docker/node-sdk";
-import { BerthError, invalid } from "../lib/errors.ts";
+import { invalid } from "../lib/errors.ts";
 import type { Context } from "./context.ts";
 import { imageConfigFor } from "./image-config.ts";
 import { ProgressStream } from "./progress.ts";
+import { registryAuth } from "./registry.ts";
 import type { Route } from "./router.ts";
 
 /** Until 1.43 images without a name had these, and until 1.44 there was a second size. */
@@ -88,10 +89,27 @@ async function load(context: Context): Promise<void> {
 
 async function create(context: Context): Promise<void> {
   const source = context.query.text("fromSrc");
-  if (context.query.text("fromImage") !== undefined || source === undefined) {
-    throw new BerthError("NOT_IMPLEMENTED", "images cannot be pulled yet; load them with docker load");
-  }
-  await importImage(context, source);
+  const image = context.query.text("fromImage");
+  if (image !== undefined) await pull(context, image);
+  else if (source !== undefined) await importImage(context, source);
+  else throw invalid("one of fromImage and fromSrc must be given");
+}
+
+async function pull(context: Context, image: string): Promise<void> {
+  const { query, request, signal } = context;
+  const tag = query.text("tag");
+  // A digest takes the place of a tag.
+  const separator = tag?.startsWith("sha256:") ? "@" : ":";
+  const progress = new ProgressStream(context);
+  await progress.run(async () => {
+    await context.services.images.pull(tag === undefined ? image : `${image}${separator}${tag}`, {
+      credentials: registryAuth(request),
+      platform: context.version >= 32 ? query.text("platform") : undefined,
+      allTags: tag === undefined,
+      onProgress: (line) => progress.send(line),
+      signal,
+    });
+  });
 }
 
 async function importImage(context: Context, source: string): Promise<void> {

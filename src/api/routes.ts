@@ -4,6 +4,7 @@ import { containerRoutes } from "./containers.ts";
 import { execRoutes } from "./exec.ts";
 import { explainRoutes } from "./explain.ts";
 import { imageRoutes } from "./images.ts";
+import { registryRoutes } from "./registry.ts";
 import type { Route } from "./router.ts";
 import { streamRoutes } from "./streams.ts";
 import { swarmRoutes } from "./swarm.ts";
@@ -21,6 +22,7 @@ export const routes: Route[][] = [
   execRoutes,
   explainRoutes,
   imageRoutes,
+  registryRoutes,
   volumeRoutes,
   swarmRoutes,
   websocketRoutes,

@@ -84,6 +84,8 @@ export function fakeServices(
       tag: unexpected,
       remove: unexpected,
       prune: unexpected,
+      pull: unexpected,
+      login: unexpected,
       ...given.images,
     },
   };

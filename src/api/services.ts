@@ -9,5 +9,8 @@ export interface Services {
   explain: Explains;
   cgroups: Cgroups;
   volumes: Omit<Volumes, "diskUsage">;
-  images: Pick<Images, "load" | "import" | "list" | "inspect" | "history" | "tag" | "remove" | "prune">;
+  images: Pick<
+    Images,
+    "load" | "import" | "list" | "inspect" | "history" | "tag" | "remove" | "prune" | "pull" | "login"
+  >;
 }

@@ -77,6 +77,16 @@ export class LayerStore {
     return row ? toLayer(row) : undefined;
   }
 
+  /** A kept layer above others, lowest first; it is held. Null when there is none. */
+  findAbove(diffId: string, below: readonly Layer[]): Layer | null {
+    const layer = this.find(
+      diffId,
+      chainIds([...below.map((layer) => layer.diffId), diffId]).at(-1) ?? diffId,
+    );
+    if (layer) this.hold(layer);
+    return layer ?? null;
+  }
+
   /** A kept layer that fits any stack and came packed as this digest. */
   findPacked(digest: string): Layer | undefined {
     const row = this.#byPacked.get(digest);

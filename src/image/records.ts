@@ -18,6 +18,13 @@ export interface ImageNames {
   digests: { repository: string; digest: string }[];
 }
 
+/** A manifest with its exact bytes. */
+export interface StoredManifest {
+  digest: string;
+  mediaType: string;
+  body: Buffer;
+}
+
 /** Parsed configurations of the images used last, so that creating a container parses nothing. */
 const maxCached = 256;
 
@@ -132,5 +139,29 @@ export class ImageRecords {
 
   removeDigest(repository: string, digest: string): void {
     this.#state.db.prepare("DELETE FROM repo_digests WHERE repo = ? AND digest = ?").run(repository, digest);
+  }
+
+  /** Remembers the manifest that an image was pulled by. */
+  setManifest(manifest: StoredManifest, id: string): void {
+    this.#state.db
+      .prepare("INSERT OR REPLACE INTO manifests VALUES (?, ?, ?, ?)")
+      .run(manifest.digest, manifest.mediaType, manifest.body, id);
+  }
+
+  /** The image that was pulled by this manifest. */
+  byManifest(digest: string): string | undefined {
+    const row = this.#state.db.prepare("SELECT image FROM manifests WHERE digest = ?").get(digest);
+    return row ? String(row.image) : undefined;
+  }
+
+  manifestsOf(id: string): StoredManifest[] {
+    const rows = this.#state.db
+      .prepare("SELECT digest, media_type, body FROM manifests WHERE image = ?")
+      .all(id);
+    return rows.map(({ digest, media_type, body }) => ({
+      digest: String(digest),
+      mediaType: String(media_type),
+      body: body instanceof Uint8Array ? Buffer.from(body) : Buffer.alloc(0),
+    }));
   }
 }

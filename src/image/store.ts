@@ -20,14 +20,18 @@ import { LayerStore } from "./layers.ts";
 import { listImages } from "./list.ts";
 import { type LoadOptions, load } from "./load.ts";
 import { ImageRecords } from "./records.ts";
+import type { RegistryConfig } from "./registry/hosts.ts";
+import { Registries } from "./registry/index.ts";
 import { pruneImages, removeImage, tagImage } from "./remove.ts";
 import type {
+  Credentials,
   ImageEvent,
   ImageFilters,
   ImageListOptions,
   Images,
   ImageUser,
   ImportOptions,
+  PullOptions,
   ResolvedImage,
 } from "./types.ts";
 import type { UnpackLimits } from "./unpacker.ts";
@@ -42,6 +46,8 @@ export interface ImageStoreOptions {
   log?: Logger;
   /** Bounds on each layer. */
   limits?: UnpackLimits;
+  /** How registries are reached. */
+  registries?: RegistryConfig;
 }
 
 /** The images of a data root. One per open state. */
@@ -49,6 +55,7 @@ export class ImageStore implements Images {
   readonly #context: ImageContext;
   readonly #builtin: Map<string, string>;
   readonly #log: Logger;
+  readonly #registries: Registries;
   readonly #background = new Set<Promise<void>>();
 
   constructor(options: ImageStoreOptions) {
@@ -63,6 +70,7 @@ export class ImageStore implements Images {
       users: options.users ?? (() => []),
       emit: options.onEvent ?? (() => undefined),
     };
+    this.#registries = new Registries(this.#context, options.registries);
     this.#builtin = new Map(Object.entries(options.builtin ?? {}));
   }
 
@@ -82,6 +90,12 @@ export class ImageStore implements Images {
   /** Resolves when nothing is being removed in the background any more. */
   async settled(): Promise<void> {
     while (this.#background.size > 0) await Promise.all(this.#background);
+  }
+
+  /** Waits for removals and drops the connections to registries. The state stays open. */
+  async close(): Promise<void> {
+    this.#registries.close();
+    await this.settled();
   }
 
   async resolve(ref: string): Promise<ResolvedImage> {
@@ -137,6 +151,14 @@ export class ImageStore implements Images {
 
   import(tar: AsyncIterable<Buffer>, options?: ImportOptions): Promise<string> {
     return importImage(this.#context, tar, options);
+  }
+
+  pull(ref: string, options?: PullOptions): Promise<string> {
+    return this.#registries.pull(ref, options);
+  }
+
+  login(address: string, credentials: Credentials): Promise<void> {
+    return this.#registries.login(address, credentials);
   }
 
   async list(options?: ImageListOptions): Promise<ImageSummary[]> {

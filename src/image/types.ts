@@ -88,6 +88,26 @@ export interface ImportOptions {
   platform?: string;
 }
 
+/** What a client proves itself with to a registry: `docker login`'s entry for it. */
+export interface Credentials {
+  username?: string;
+  password?: string;
+  /** A refresh token of an OAuth login. */
+  identityToken?: string;
+  /** A bearer token that is to be sent as it is. */
+  registryToken?: string;
+}
+
+export interface PullOptions {
+  credentials?: Credentials;
+  /** `os/arch/variant`; this machine's by default. */
+  platform?: string;
+  /** Every tag of the repository. */
+  allTags?: boolean;
+  onProgress?: OnProgress;
+  signal?: AbortSignal;
+}
+
 export interface ImageListOptions {
   /** Docker hides intermediate images; Berth has none, so this changes nothing. */
   all?: boolean;
@@ -120,6 +140,13 @@ export interface Images {
     tar: Readable,
     options?: { quiet?: boolean; platform?: string; onProgress?: OnProgress },
   ): Promise<string[]>;
+  /**
+   * Fetches an image from its registry, or what is missing of it; resolves with the id (of the last one
+   * with `allTags`). Rejects with NOT_FOUND, UNAUTHORIZED or what else the registry said.
+   */
+  pull(ref: string, options?: PullOptions): Promise<string>;
+  /** Asks a registry whether it knows these credentials. Rejects with UNAUTHORIZED when it does not. */
+  login(address: string, credentials: Credentials): Promise<void>;
   /** Makes an image of a root filesystem's tar; resolves with its id. */
   import(tar: AsyncIterable<Buffer>, options?: ImportOptions): Promise<string>;
   list(options?: ImageListOptions): Promise<ImageSummary[]>;

@@ -63,5 +63,13 @@ export const imageSchema: Schema = {
        kept INTEGER NOT NULL
      ) STRICT;
      CREATE INDEX packed_layers_layer ON packed_layers(layer);`,
+    // Manifests as they came, to be recognised at the next pull and sent on bit for bit.
+    `CREATE TABLE manifests(
+       digest TEXT PRIMARY KEY,
+       media_type TEXT NOT NULL,
+       body BLOB NOT NULL,
+       image TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE
+     ) STRICT;
+     CREATE INDEX manifests_image ON manifests(image);`,
   ],
 };

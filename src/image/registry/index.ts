@@ -1,0 +1,70 @@
+import type { ImageContext } from "../context.ts";
+import { parsePlatform } from "../platform.ts";
+import { parseReference, type Reference, withDefaultTag } from "../reference.ts";
+import type { Credentials, PullOptions } from "../types.ts";
+import { Downloads } from "./downloads.ts";
+import { defaultRegistryConfig, type RegistryConfig, RegistryHosts } from "./hosts.ts";
+import { pullReference } from "./pull.ts";
+import { Repository } from "./repository.ts";
+import { Session } from "./session.ts";
+
+/** Images from registries and to them. */
+export class Registries {
+  readonly #context: ImageContext;
+  readonly #hosts: RegistryHosts;
+  readonly #downloads: Downloads;
+
+  constructor(context: ImageContext, config: RegistryConfig = defaultRegistryConfig) {
+    this.#context = context;
+    this.#hosts = new RegistryHosts(config);
+    this.#downloads = new Downloads(context.layers);
+  }
+
+  /** See `Images.pull`. */
+  async pull(ref: string, options: PullOptions = {}): Promise<string> {
+    const asked = parseReference(ref);
+    const platform = options.platform ? parsePlatform(options.platform) : undefined;
+    const repository = new Repository({
+      hosts: this.#hosts,
+      domain: asked.domain,
+      path: asked.path,
+      credentials: options.credentials ?? {},
+      access: "pull",
+      signal: options.signal,
+    });
+    const target = {
+      context: this.#context,
+      downloads: this.#downloads,
+      repository,
+      tell: options.onProgress ?? (() => undefined),
+      platform,
+      signal: options.signal,
+    };
+    let id = "";
+    for (const reference of await wantedReferences(repository, asked, options.allTags ?? false)) {
+      id = (await pullReference(target, reference)).id;
+    }
+    return id;
+  }
+
+  /** See `Images.login`. */
+  async login(address: string, credentials: Credentials): Promise<void> {
+    // The address may be a URL, and is Docker's own old one for its hub.
+    const host = address.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
+    const domain = host === "" || host === "index.docker.io" ? "docker.io" : host;
+    await new Session({ hosts: this.#hosts, domain, scope: "", credentials, mirrors: false }).ping();
+  }
+
+  close(): void {
+    this.#hosts.close();
+  }
+}
+
+async function wantedReferences(
+  repository: Repository,
+  asked: Reference,
+  all: boolean,
+): Promise<Reference[]> {
+  if (!all || asked.tag !== undefined || asked.digest !== undefined) return [withDefaultTag(asked)];
+  return (await repository.tags()).map((tag) => ({ ...asked, tag }));
+}
