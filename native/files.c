@@ -17,7 +17,6 @@
 #include "paths.h"
 
 long op_openat(struct run *run, const union arg *a) {
-  (void)run;
   return openat(a[1].fd, a[2].s.data, (int)a[3].i | O_CLOEXEC, (mode_t)a[4].i);
 }
 
@@ -27,7 +26,6 @@ static long openat2(int dir, const char *path, uint64_t flags, uint64_t mode, ui
 }
 
 long op_openat2(struct run *run, const union arg *a) {
-  (void)run;
   return openat2(a[1].fd, a[2].s.data, (uint64_t)a[3].i, (uint64_t)a[4].i, (uint64_t)a[5].i);
 }
 
@@ -48,21 +46,15 @@ static long write_all(int fd, struct bytes data) {
 }
 
 long op_write(struct run *run, const union arg *a) {
-  (void)run;
   return write_all(a[0].fd, a[1].s);
 }
 
 static long write_and_close(int fd, struct bytes data) {
   if (fd < 0) return -1;
-  long rc = write_all(fd, data);
-  int saved = errno;
-  close(fd);
-  errno = saved;
-  return rc;
+  return close_keep(write_all(fd, data), fd);
 }
 
 long op_write_file(struct run *run, const union arg *a) {
-  (void)run;
   return write_and_close(openat(a[0].fd, a[1].s.data, O_WRONLY | O_CLOEXEC), a[2].s);
 }
 
@@ -77,61 +69,47 @@ long op_read_file(struct run *run, const union arg *a) {
     n = read(fd, data + size, most - size);
     if (n > 0) size += (size_t)n;
   }
-  int saved = errno;
-  close(fd);
   if (n >= 0) run_output(run, data, (uint32_t)size);
   free(data);
-  errno = saved;
-  return n < 0 ? -1 : 0;
+  return close_keep(n < 0 ? -1 : 0, fd);
 }
 
 long op_mkdirat(struct run *run, const union arg *a) {
-  (void)run;
   return mkdirat(a[0].fd, a[1].s.data, (mode_t)a[2].i);
 }
 
 long op_mknodat(struct run *run, const union arg *a) {
-  (void)run;
   return mknodat(a[0].fd, a[1].s.data, (mode_t)a[2].i, (dev_t)a[3].i);
 }
 
 long op_symlinkat(struct run *run, const union arg *a) {
-  (void)run;
   return symlinkat(a[0].s.data, a[1].fd, a[2].s.data);
 }
 
 long op_fchownat(struct run *run, const union arg *a) {
-  (void)run;
   return fchownat(a[0].fd, a[1].s.data, (uid_t)a[2].i, (gid_t)a[3].i, (int)a[4].i);
 }
 
 long op_fchmodat(struct run *run, const union arg *a) {
-  (void)run;
   return fchmodat(a[0].fd, a[1].s.data, (mode_t)a[2].i, 0);
 }
 
 long op_unlinkat(struct run *run, const union arg *a) {
-  (void)run;
   return unlinkat(a[0].fd, a[1].s.data, (int)a[2].i);
 }
 
 long op_eventfd_oom(struct run *run, const union arg *a) {
-  (void)run;
   char text[32];
   int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   int control = openat(a[1].fd, "memory.oom_control", O_RDONLY | O_CLOEXEC);
   int size = snprintf(text, sizeof text, "%d %d", event, control);
   int to = openat(a[1].fd, "cgroup.event_control", O_WRONLY | O_CLOEXEC);
   long rc = control < 0 ? -1 : write_and_close(to, (struct bytes){text, (uint32_t)size});
-  int saved = errno;
-  if (control >= 0) close(control);
-  if (rc < 0 && event >= 0) close(event);
-  errno = saved;
-  return rc < 0 ? -1 : event;
+  close_keep(0, control);
+  return rc < 0 ? close_keep(-1, event) : event;
 }
 
 long op_bpf_cgroup_device(struct run *run, const union arg *a) {
-  (void)run;
   union bpf_attr load = {
       .prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
       .insns = (uint64_t)(uintptr_t)a[1].s.data,
@@ -146,11 +124,7 @@ long op_bpf_cgroup_device(struct run *run, const union arg *a) {
       .attach_type = BPF_CGROUP_DEVICE,
       .attach_flags = BPF_F_ALLOW_MULTI,
   };
-  long rc = syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof attach);
-  int saved = errno;
-  close(program);
-  errno = saved;
-  return rc;
+  return close_keep(syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof attach), program);
 }
 
 // Puts the target of the symbolic link at path[0..end) in its place. Still only text: whatever comes out
@@ -208,10 +182,7 @@ static int make_missing(int root, const char *wanted, bool directory, mode_t mod
     snprintf(name, sizeof name, "%.*s", (int)(end - begin), path + begin);
     int dir = open_in_root(root, parent, O_PATH | O_DIRECTORY);
     if (dir < 0) return -1;
-    int rc = make_last(dir, name, directory || !last, last ? mode : 0755);
-    int saved = errno;
-    close(dir);
-    errno = saved;
+    long rc = close_keep(make_last(dir, name, directory || !last, last ? mode : 0755), dir);
     if (rc == 0) {
       at = end;
     } else if (errno == EEXIST) { // a link whose target is missing
@@ -226,7 +197,6 @@ static int make_missing(int root, const char *wanted, bool directory, mode_t mod
 }
 
 long op_make_target(struct run *run, const union arg *a) {
-  (void)run;
   bool directory = a[3].i != 0;
   int flags = O_PATH | (directory ? O_DIRECTORY : 0);
   int fd = open_in_root(a[1].fd, a[2].s.data, flags);
@@ -245,17 +215,12 @@ int check_procfs(int fd) {
 }
 
 long op_write_sysctl(struct run *run, const union arg *a) {
-  (void)run;
   int proc = open_in_root(a[0].fd, "/proc", O_PATH | O_DIRECTORY);
   if (proc < 0) return -1;
   int sys = check_procfs(proc) < 0 ? -1 : openat(proc, "sys", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  int saved = errno;
-  close(proc);
-  errno = saved;
+  close_keep(0, proc);
   if (sys < 0) return -1;
   int fd = (int)openat2(sys, a[1].s.data, O_WRONLY, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
-  saved = errno;
-  close(sys);
-  errno = saved;
+  close_keep(0, sys);
   return write_and_close(fd, a[2].s);
 }

@@ -15,20 +15,11 @@ static long attach(int mount, int target) {
   return syscall(SYS_move_mount, mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
-static long close_keep(long rc, int fd) {
-  int saved = errno;
-  close(fd);
-  errno = saved;
-  return rc;
-}
-
 long op_open_tree(struct run *run, const union arg *a) {
-  (void)run;
   return syscall(SYS_open_tree, a[1].fd, a[2].s.data, (unsigned)a[3].i | OPEN_TREE_CLOEXEC);
 }
 
 long op_move_mount(struct run *run, const union arg *a) {
-  (void)run;
   return syscall(SYS_move_mount, a[0].fd, a[1].s.data, a[2].fd, a[3].s.data, (unsigned)a[4].i);
 }
 
@@ -37,7 +28,6 @@ static long setattr(int dir, const char *path, int64_t flags, struct mount_attr 
 }
 
 long op_mount_setattr(struct run *run, const union arg *a) {
-  (void)run;
   struct mount_attr attr = {
       .attr_set = (uint64_t)a[3].i,
       .attr_clr = (uint64_t)a[4].i,
@@ -48,40 +38,33 @@ long op_mount_setattr(struct run *run, const union arg *a) {
 }
 
 long op_fsopen(struct run *run, const union arg *a) {
-  (void)run;
   return syscall(SYS_fsopen, a[1].s.data, (unsigned)a[2].i | FSOPEN_CLOEXEC);
 }
 
 long op_fsconfig(struct run *run, const union arg *a) {
-  (void)run;
   const char *key = a[2].s.size ? a[2].s.data : NULL;
   const char *value = a[1].i == FSCONFIG_SET_STRING ? a[3].s.data : NULL;
   return syscall(SYS_fsconfig, a[0].fd, (unsigned)a[1].i, key, value, (int)a[4].i);
 }
 
 long op_fsmount(struct run *run, const union arg *a) {
-  (void)run;
   return syscall(SYS_fsmount, a[1].fd, (unsigned)a[2].i | FSMOUNT_CLOEXEC, (unsigned)a[3].i);
 }
 
 long op_mount(struct run *run, const union arg *a) {
-  (void)run;
   const char *data = a[4].s.size ? a[4].s.data : NULL;
   return syscall(SYS_mount, a[0].s.data, a[1].s.data, a[2].s.data, (unsigned long)a[3].i, data);
 }
 
 long op_umount2(struct run *run, const union arg *a) {
-  (void)run;
   return syscall(SYS_umount2, a[0].s.data, (int)a[1].i);
 }
 
 long op_pivot_root(struct run *run, const union arg *a) {
-  (void)run;
   return syscall(SYS_pivot_root, a[0].s.data, a[1].s.data);
 }
 
 long op_fchdir(struct run *run, const union arg *a) {
-  (void)run;
   return fchdir(a[0].fd);
 }
 
@@ -92,7 +75,6 @@ static int open_present(int root, const char *path) {
 }
 
 long op_mask_path(struct run *run, const union arg *a) {
-  (void)run;
   int target = open_present(a[0].fd, a[1].s.data);
   if (target < 0) return target == -2 ? 0 : -1;
   struct stat st;
@@ -104,7 +86,6 @@ long op_mask_path(struct run *run, const union arg *a) {
 }
 
 long op_readonly_path(struct run *run, const union arg *a) {
-  (void)run;
   int target = open_present(a[0].fd, a[1].s.data);
   if (target < 0) return target == -2 ? 0 : -1;
   int tree = (int)syscall(SYS_open_tree, target, "",
@@ -116,7 +97,6 @@ long op_readonly_path(struct run *run, const union arg *a) {
 }
 
 long op_bind_tree(struct run *run, const union arg *a) {
-  (void)run;
   unsigned flags = (unsigned)a[3].i | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
   int tree = (int)syscall(SYS_open_tree, a[1].fd, a[2].s.data, flags);
   if (tree < 0 || a[4].fd < 0) return tree;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "ops.h"
+#include "paths.h"
 
 enum { ANSWER_MAX = 64 << 10 };
 
@@ -62,9 +63,6 @@ long op_netlink(struct run *run, const union arg *a) {
     at += step;
     left -= step;
   }
-  int saved = errno;
-  close(fd);
   free(messages);
-  errno = saved;
-  return rc;
+  return close_keep(rc, fd);
 }

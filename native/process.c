@@ -27,7 +27,6 @@
 #include "status.h"
 
 long op_pidfd_open(struct run *run, const union arg *a) {
-  (void)run;
   int fd = (int)syscall(SYS_pidfd_open, (pid_t)a[1].i, 0);
   // Read after the descriptor exists: it cannot change its process any more.
   if (fd < 0 || a[2].i == 0 || start_time((pid_t)a[1].i) == (uint64_t)a[2].i) return fd;
@@ -36,17 +35,14 @@ long op_pidfd_open(struct run *run, const union arg *a) {
 }
 
 long op_setns(struct run *run, const union arg *a) {
-  (void)run;
   return setns(a[0].fd, (int)a[1].i);
 }
 
 long op_unshare(struct run *run, const union arg *a) {
-  (void)run;
   return unshare((int)a[0].i);
 }
 
 long op_clone_parent(struct run *run, const union arg *a) {
-  (void)run;
   int pidfd = -1;
   struct clone_args args = {
       .flags = (uint64_t)a[0].i | CLONE_PARENT | CLONE_PIDFD | CLONE_FILES,
@@ -59,17 +55,14 @@ long op_clone_parent(struct run *run, const union arg *a) {
 }
 
 long op_setresgid(struct run *run, const union arg *a) {
-  (void)run;
   return setresgid((gid_t)a[0].i, (gid_t)a[1].i, (gid_t)a[2].i);
 }
 
 long op_setresuid(struct run *run, const union arg *a) {
-  (void)run;
   return setresuid((uid_t)a[0].i, (uid_t)a[1].i, (uid_t)a[2].i);
 }
 
 long op_setgroups(struct run *run, const union arg *a) {
-  (void)run;
   gid_t groups[NGROUPS_MAX / 16];
   size_t n = a[0].s.size / 4;
   if (n > sizeof groups / sizeof *groups) return errno = EINVAL, -1;
@@ -79,12 +72,10 @@ long op_setgroups(struct run *run, const union arg *a) {
 }
 
 long op_sethostname(struct run *run, const union arg *a) {
-  (void)run;
   return sethostname(a[0].s.data, a[0].s.size);
 }
 
 long op_setdomainname(struct run *run, const union arg *a) {
-  (void)run;
   return setdomainname(a[0].s.data, a[0].s.size);
 }
 
@@ -94,12 +85,10 @@ long op_prlimit(struct run *run, const union arg *a) {
 }
 
 long op_prctl(struct run *run, const union arg *a) {
-  (void)run;
   return prctl((int)a[0].i, a[1].i, a[2].i, a[3].i, a[4].i);
 }
 
 long op_capset(struct run *run, const union arg *a) {
-  (void)run;
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct data[2];
   for (int half = 0; half < 2; half++) {
@@ -111,7 +100,6 @@ long op_capset(struct run *run, const union arg *a) {
 }
 
 long op_capbset_drop(struct run *run, const union arg *a) {
-  (void)run;
   for (int cap = 0; cap < 64; cap++) {
     if ((uint64_t)a[0].i >> cap & 1) continue;
     if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0) return errno == EINVAL ? 0 : -1; // the kernel's last
@@ -120,14 +108,12 @@ long op_capbset_drop(struct run *run, const union arg *a) {
 }
 
 long op_cap_ambient_raise(struct run *run, const union arg *a) {
-  (void)run;
   for (int cap = 0; cap < 64; cap++)
     if (((uint64_t)a[0].i >> cap & 1) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0) return -1;
   return 0;
 }
 
 long op_seccomp(struct run *run, const union arg *a) {
-  (void)run;
   size_t n = a[1].s.size / sizeof(struct sock_filter);
   if (n == 0 || n > BPF_MAXINSNS) return errno = EINVAL, -1;
   struct sock_filter *filter = malloc(n * sizeof *filter);
@@ -140,18 +126,15 @@ long op_seccomp(struct run *run, const union arg *a) {
 }
 
 long op_keyctl_join(struct run *run, const union arg *a) {
-  (void)run;
   return syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, a[0].s.size ? a[0].s.data : NULL);
 }
 
 long op_umask(struct run *run, const union arg *a) {
-  (void)run;
   umask((mode_t)a[0].i);
   return 0;
 }
 
 long op_chdir(struct run *run, const union arg *a) {
-  (void)run;
   char cwd[PATH_MAX];
   if (chdir(a[0].s.data) < 0) return -1;
   // Through a leaked descriptor the directory could lie outside; the kernel then says "(unreachable)".
@@ -160,7 +143,6 @@ long op_chdir(struct run *run, const union arg *a) {
 }
 
 long op_open_terminal(struct run *run, const union arg *a) {
-  (void)run;
   int unlocked = 0;
   struct winsize size = {.ws_row = (unsigned short)a[4].i, .ws_col = (unsigned short)a[5].i};
   if (ioctl(a[1].fd, TIOCSPTLCK, &unlocked) < 0) return -1;
@@ -172,7 +154,6 @@ long op_open_terminal(struct run *run, const union arg *a) {
 }
 
 long op_stdio(struct run *run, const union arg *a) {
-  (void)run;
   return shim_enter_stdio(a[0].fd);
 }
 
@@ -223,6 +204,5 @@ long op_execve(struct run *run, const union arg *a) {
 }
 
 long op_exec_init(struct run *run, const union arg *a) {
-  (void)run;
   return exec_now(a[0].s, a[1].s, true);
 }

@@ -125,8 +125,8 @@ function describeStep(step: Step, errno: number): Described {
   return { code: "SYSTEM", text: `${stepText(step)}: ${errnoText(errno)}${why}`, exitCode: 128 };
 }
 
-/** The error for a failure that the launcher reported; `verb` is "create" or "exec". */
-export function launchError(plan: Plan, failure: StepFailure, verb: "create" | "exec"): LaunchError {
+/** The error for a failure that the launcher reported while it did `verb`. */
+export function launchError(plan: Plan, failure: StepFailure, verb: "create" | "exec" | "run"): LaunchError {
   const phase = phases[failure.phase] ?? "host";
   const step = failure.step >= 0 ? plan.steps[phase][failure.step] : undefined;
   const described = step
@@ -134,9 +134,11 @@ export function launchError(plan: Plan, failure: StepFailure, verb: "create" | "
     : { code: "SYSTEM" as const, text: `${failure.text}: ${errnoText(failure.errno)}`, exitCode: 128 };
   const unable = "unable to start container process";
   const message =
-    verb === "exec"
-      ? `OCI runtime exec failed: exec failed: ${unable}: ${described.text}: unknown`
-      : `failed to create task for container: failed to create shim task: OCI runtime create failed: ${unable}: ${described.text}: unknown`;
+    verb === "run"
+      ? described.text
+      : verb === "exec"
+        ? `OCI runtime exec failed: exec failed: ${unable}: ${described.text}: unknown`
+        : `failed to create task for container: failed to create shim task: OCI runtime create failed: ${unable}: ${described.text}: unknown`;
   return new LaunchError(described.code, message, {
     phase,
     step,

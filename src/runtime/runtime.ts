@@ -7,6 +7,7 @@ import { died, type LaunchEvents, Launcher, type StepFailure } from "./launcher/
 import { detectLimits } from "./limits.ts";
 import { kernelFeatures } from "./machine.ts";
 import type { Spec } from "./oci.ts";
+import type { Plan } from "./plan/plan.ts";
 import { SeccompCompiler, type SeccompFilter } from "./seccomp/compile.ts";
 import { abandon } from "./shim/abandon.ts";
 import { parseExit, readExit, readPid } from "./shim/exit.ts";
@@ -91,6 +92,13 @@ export class LinuxRuntime implements Runtime {
       shims.push(shim);
     }
     return shims;
+  }
+
+  /** Runs the host steps of a plan in a process of its own. Resolves with what its steps read. */
+  async run(plan: Plan): Promise<Buffer[]> {
+    const answer = await this.#launcher.run(plan);
+    if (Array.isArray(answer)) return answer;
+    throw launchError(plan, answer, "run");
   }
 
   async close(): Promise<void> {

@@ -51,6 +51,8 @@ export class Launcher {
   /** Requests without an answer yet; `dir` is the shim's directory that a launch makes first of all. */
   readonly #open = new Map<number, OpenRequest>();
   readonly #onDeath: () => void;
+  /** The present launcher's and those of dead ones whose shims still hold them. */
+  readonly #channels = new Set<Socket>();
   #child: ChildProcess | undefined;
   #channel: Socket | undefined;
   #nextId = 1;
@@ -88,6 +90,8 @@ export class Launcher {
     });
     // A broken channel shows as the end of the process.
     channel.on("error", () => undefined);
+    channel.on("close", () => this.#channels.delete(channel));
+    this.#channels.add(channel);
     child.on("error", (error) => this.#dead(child, `${this.#program}: ${error.message}`));
     child.on("exit", () => this.#dead(child, died.text));
     child.unref();
@@ -156,7 +160,7 @@ export class Launcher {
   /** The channel keeps the program running as long as somebody waits for something. */
   #forget(id: number): void {
     this.#listeners.delete(id);
-    if (this.#listeners.size === 0) this.#channel?.unref();
+    if (this.#listeners.size === 0) for (const channel of this.#channels) channel.unref();
   }
 
   #write(request: Omit<OpenRequest, "sentTo">): OpenRequest {
@@ -194,7 +198,7 @@ export class Launcher {
   /** Stops the launcher; shims and their processes go on. */
   close(): void {
     this.#closed = true;
-    this.#channel?.destroy();
+    for (const channel of this.#channels) channel.destroy();
   }
 }
 
