@@ -4,6 +4,7 @@ import type { Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { newestApi } from "../lib/api-version.ts";
 import type { Logger } from "../lib/log.ts";
 import { Context } from "./context.ts";
 import { sendFailure, sendMessage } from "./failure.ts";
@@ -12,7 +13,7 @@ import { finish } from "./pump.ts";
 import { type Match, Router } from "./router.ts";
 import { routes } from "./routes.ts";
 import type { Services } from "./services.ts";
-import { apiVersion, maxApiVersion } from "./version.ts";
+import { apiVersion } from "./version.ts";
 
 export interface ApiOptions {
   services: Services;
@@ -65,7 +66,7 @@ export class ApiServer {
     this.#services = options.services;
     this.#log = options.log;
     this.#identity = new Map([
-      ["Api-Version", maxApiVersion],
+      ["Api-Version", newestApi],
       ["Docker-Experimental", "false"],
       ["Ostype", "linux"],
       ["Server", `Berth/${options.release} (linux)`],

@@ -2,7 +2,6 @@ import type { EventMessage } from "@docker/node-sdk";
 import { BerthError, invalid } from "../lib/errors.ts";
 import type { Context } from "./context.ts";
 import type { Route } from "./router.ts";
-import { maxApiVersion, minApiVersion } from "./version.ts";
 
 function ping(context: Context): void {
   const { request, response } = context;
@@ -17,8 +16,7 @@ function ping(context: Context): void {
 }
 
 async function version(context: Context): Promise<void> {
-  const answer = await context.services.system.version();
-  context.json(200, { ...answer, ApiVersion: maxApiVersion, MinAPIVersion: minApiVersion });
+  context.json(200, await context.services.system.version());
 }
 
 async function info(context: Context): Promise<void> {

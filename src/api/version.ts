@@ -1,11 +1,8 @@
+import { newestApi, oldestApi } from "../lib/api-version.ts";
 import { invalid } from "../lib/errors.ts";
 
-/** The newest and the oldest version of the Docker Engine API that is spoken. */
-export const maxApiVersion = "1.50";
-export const minApiVersion = "1.24";
-
-const newest = 50;
-const oldest = 24;
+const newest = Number(newestApi.split(".")[1]);
+const oldest = Number(oldestApi.split(".")[1]);
 
 /**
  * The minor number of a client's version ("1.43" is 43), by which handlers tell versions apart.
@@ -16,12 +13,12 @@ export function apiVersion(text: string | undefined): number {
   const [major = 0, minor = 0] = text.split(".").map(Number);
   if (major < 1 || (major === 1 && minor < oldest)) {
     throw invalid(
-      `client version ${text} is too old. Minimum supported API version is ${minApiVersion}, ` +
+      `client version ${text} is too old. Minimum supported API version is ${oldestApi}, ` +
         "please upgrade your client to a newer version",
     );
   }
   if (major > 1 || minor > newest) {
-    throw invalid(`client version ${text} is too new. Maximum supported API version is ${maxApiVersion}`);
+    throw invalid(`client version ${text} is too new. Maximum supported API version is ${newestApi}`);
   }
   return minor;
 }

@@ -1,5 +1,6 @@
 import { arch, release } from "node:os";
 import type { EventMessage, SystemDataUsageResponse, SystemInfo, SystemVersion } from "@docker/node-sdk";
+import { newestApi, oldestApi } from "../lib/api-version.ts";
 import { invalid } from "../lib/errors.ts";
 import { orNull } from "../lib/or-null.ts";
 import { berthVersion } from "../lib/version.ts";
@@ -9,8 +10,6 @@ import { containerSizes } from "./sizes.ts";
 import { systemInfo } from "./system-info.ts";
 import type { EventsOptions, System } from "./types.ts";
 
-/** The Docker Engine API versions that the engine's answers are made for. */
-const API = { newest: "1.50", oldest: "1.24" };
 const OBJECTS = ["container", "image", "volume", "build-cache"];
 
 /** The engine as a whole: what it is, what it holds, what happens in it. */
@@ -29,8 +28,8 @@ export class SystemVerbs implements System {
     const architecture = goArchitecture();
     const own = {
       Version: berthVersion,
-      ApiVersion: API.newest,
-      MinAPIVersion: API.oldest,
+      ApiVersion: newestApi,
+      MinAPIVersion: oldestApi,
       GitCommit: "",
       GoVersion: "",
       Os: "linux",

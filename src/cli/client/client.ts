@@ -1,9 +1,7 @@
+import { newestApi } from "../../lib/api-version.ts";
 import { ApiError, CliError } from "../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { type HttpRequest, type HttpResponse, httpRequest } from "./http.ts";
-
-/** The newest Engine API version that this client speaks. */
-export const newestApi = "1.50";
 
 /** Query parameters; those that are undefined are left out. */
 export type Query = Record<string, string | number | boolean | readonly string[] | undefined>;

@@ -1,5 +1,6 @@
 import type { SystemInfo } from "@docker/node-sdk";
-import { newestApi, text } from "../client/client.ts";
+import { newestApi } from "../../lib/api-version.ts";
+import { text } from "../client/client.ts";
 import { defineCommand, noArgs } from "../command.ts";
 import { CliError } from "../errors.ts";
 import { showServerInfo } from "../format/info.ts";

@@ -1,5 +1,5 @@
 import type { SystemVersion } from "@docker/node-sdk";
-import { newestApi } from "../client/client.ts";
+import { newestApi } from "../../lib/api-version.ts";
 import { defineCommand, noArgs } from "../command.ts";
 import { CliError } from "../errors.ts";
 import { err, out } from "../io/output.ts";
