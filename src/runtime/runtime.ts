@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type CgroupHost, detectCgroups } from "./cgroup/support.ts";
 import { groupsFor, joinableGroups } from "./groups.ts";
@@ -10,6 +10,7 @@ import type { Spec } from "./oci.ts";
 import type { Plan } from "./plan/plan.ts";
 import { SeccompCompiler, type SeccompFilter } from "./seccomp/compile.ts";
 import { abandon } from "./shim/abandon.ts";
+import { removeDirectory } from "./shim/directory.ts";
 import { parseExit, readExit, readPid } from "./shim/exit.ts";
 import { RunningShim } from "./shim/shim.ts";
 import { planExec } from "./spec/exec.ts";
@@ -79,7 +80,7 @@ export class LinuxRuntime implements Runtime {
       const process = readPid(dir);
       if (!process) {
         // The launch never got as far as a process, or undid itself.
-        rmSync(dir, { recursive: true, force: true });
+        removeDirectory(dir);
         continue;
       }
       const shim = new RunningShim(id, dir, process.pid, process.startTime);

@@ -1,4 +1,5 @@
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
+import { removeDirectory } from "./directory.ts";
 import { readPid } from "./exit.ts";
 
 /** Field 22 of /proc/PID/stat, or null when there is no such process. */
@@ -15,5 +16,5 @@ export function startTimeOf(pid: number): number | null {
 export function abandon(dir: string): void {
   const left = readPid(dir);
   if (left && startTimeOf(left.pid) === left.startTime) process.kill(left.pid, "SIGKILL");
-  rmSync(dir, { recursive: true, force: true });
+  removeDirectory(dir);
 }

@@ -1,9 +1,9 @@
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { conflict, system } from "../../lib/errors.ts";
 import type { ExitStatus, Shim, ShimAttachment } from "../types.ts";
 import { attach, endedAttachment } from "./attachment.ts";
 import { requests, ShimConnection, ShimRequestError } from "./connection.ts";
+import { removeDirectory } from "./directory.ts";
 import { parseExit, readExit } from "./exit.ts";
 
 /** A process under its shim, told of by the launcher's channel or by the shim's own socket. */
@@ -130,6 +130,6 @@ export class RunningShim implements Shim {
   }
 
   async dispose(): Promise<void> {
-    rmSync(this.dir, { recursive: true, force: true });
+    removeDirectory(this.dir);
   }
 }
