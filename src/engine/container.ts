@@ -36,6 +36,8 @@ export class Container {
   readonly lock = new Mutex();
   /** Present while a process lives. */
   shim: Shim | null = null;
+  /** Its root's read-only layers, topmost first, once they were looked up. */
+  layers: string[] | null = null;
   /** What its process was started with, for processes that join it. */
   spec: Spec | null = null;
   /** Probes its health while it runs, when it has a health check. */

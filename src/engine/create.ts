@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { ContainerCreateRequest, ContainerCreateResponse } from "@docker/node-sdk";
 import type { Platform, ResolvedImage } from "../image/types.ts";
@@ -10,6 +10,7 @@ import { commandLine, mergeConfig } from "./config.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
+import { discardTree } from "./discard-tree.ts";
 import { validateHealthcheck } from "./health-config.ts";
 import { normalizeHostConfig } from "./host-config.ts";
 import { logPath } from "./log-options.ts";
@@ -32,9 +33,11 @@ export async function createContainer(
   record.name = wanted ?? generateName((candidate) => table.hasName(candidate));
 
   const { id } = record;
-  const container = table.add(record);
-  try {
+  const container = context.state.transaction(() => {
     images.use(image.id, id);
+    return table.add(record);
+  });
+  try {
     makeDirectories(context, container);
     await makeMounts(context, container, image.layers);
   } catch (error) {
@@ -114,5 +117,5 @@ function makeDirectories(context: EngineContext, container: Container): void {
 export function discard(context: EngineContext, container: Container): void {
   context.table.delete(container);
   context.images.release(container.id);
-  rmSync(containerDirectory(context, container.id), { recursive: true, force: true });
+  discardTree(context, containerDirectory(context, container.id));
 }

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync } from "node:fs";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { ImageStore } from "../image/index.ts";
 import type { Images, ImageUser } from "../image/types.ts";
 import { type Logger, silentLogger } from "../lib/log.ts";
@@ -71,7 +70,6 @@ export class Engine {
     const execRoot = resolve(options.execRoot ?? DEFAULT_EXEC_ROOT);
     const log = options.log ?? silentLogger;
     for (const remark of requireFitHost()) log.info(remark);
-    mkdirSync(execRoot, { recursive: true, mode: 0o711 });
     const state = openState(dataRoot);
     try {
       const events = new EventBus();
@@ -101,7 +99,11 @@ export class Engine {
         },
         images,
         volumes,
-        runtime: new LinuxRuntime({ execRoot, cgroups }),
+        runtime: await LinuxRuntime.open({
+          execRoot,
+          cgroups,
+          seccompCache: join(state.paths.root, "seccomp"),
+        }),
         cgroups,
         idRanges: new IdRanges(dataRoot),
         log,

@@ -4,8 +4,10 @@ import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { containerDirectory } from "./create.ts";
 import { idMapping } from "./id-ranges.ts";
+import { rootLayers } from "./init-layer.ts";
 import { networkFiles } from "./network-files.ts";
 import type { MountRecord } from "./record.ts";
+import type { NetworkFiles } from "./spec/mounts.ts";
 
 /** Which of a container's mounts are seen beside its root file system. */
 export type Seen = "mounts" | "root alone";
@@ -38,7 +40,7 @@ function stoppedRoot(context: EngineContext, container: Container, write: boolea
   const { record } = container;
   const rw = join(containerDirectory(context, container.id), "rw");
   const upper = join(rw, "upper");
-  const layers = context.images.layersOf(container.id);
+  const layers = rootLayers(context, container);
   const args = (write ? layers : [upper, ...layers]).flatMap((layer) => ["lower", layer]);
   if (write) args.push("upper", upper, join(rw, "work"));
   if (record.hostConfig.ReadonlyRootfs) args.push("readonly");
@@ -50,7 +52,7 @@ function stoppedRoot(context: EngineContext, container: Container, write: boolea
     args.push("mount", mount.Source, mount.subpath ?? "", mount.Destination ?? "", flags);
   }
   const own = new Set(record.mounts.map((mount) => mount.Destination));
-  for (const [source, target] of etcFiles(containerDirectory(context, container.id))) {
+  for (const [source, target] of etcFiles(networkFiles(context, container.id))) {
     // Made at the first start.
     if (!own.has(target) && existsSync(source)) args.push("mount", source, "", target, "");
   }
@@ -62,12 +64,11 @@ const destinations = (mounts: readonly MountRecord[]): string[] =>
 
 /** Mount points, those above others first. */
 function targets(...lists: string[][]): string[] {
-  const all = new Set([...lists.flat(), ...etcFiles("").map(([, target]) => target)]);
+  const all = new Set([...lists.flat(), "/etc/resolv.conf", "/etc/hostname", "/etc/hosts"]);
   return [...all].sort((a, b) => a.split("/").length - b.split("/").length);
 }
 
-function etcFiles(directory: string): [source: string, target: string][] {
-  const files = networkFiles(directory);
+function etcFiles(files: NetworkFiles): [source: string, target: string][] {
   return [
     [files.resolvConf, "/etc/resolv.conf"],
     [files.hostname, "/etc/hostname"],

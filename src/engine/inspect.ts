@@ -12,6 +12,7 @@ import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { containerDirectory } from "./create.ts";
 import { logPath } from "./log-options.ts";
+import { networkFiles } from "./network-files.ts";
 import { isActive, type MountRecord, type StateRecord } from "./record.ts";
 
 /** A container as `docker inspect` shows it. */
@@ -22,6 +23,7 @@ export function inspectContainer(
 ): ContainerInspectResponse {
   const { record } = container;
   const directory = containerDirectory(context, record.id);
+  const files = networkFiles(context, record.id);
   const layers = context.images.layersOf(record.id);
   // Made at the first start.
   const file = (path: string): string => (record.state.startedAt === ZERO_TIME ? "" : path);
@@ -32,9 +34,9 @@ export function inspectContainer(
     Args: record.args,
     State: inspectState(record.state),
     Image: record.imageId,
-    ResolvConfPath: file(join(directory, "resolv.conf")),
-    HostnamePath: file(join(directory, "hostname")),
-    HostsPath: file(join(directory, "hosts")),
+    ResolvConfPath: file(files.resolvConf),
+    HostnamePath: file(files.hostname),
+    HostsPath: file(files.hosts),
     LogPath: file(logPath(record.hostConfig, directory, record.id)),
     Name: `/${record.name}`,
     RestartCount: record.state.restartCount,

@@ -11,6 +11,7 @@ import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { containerDirectory } from "./create.ts";
 import { type IdRanges, idMapping, RANGE_SIZE } from "./id-ranges.ts";
+import { rootLayers } from "./init-layer.ts";
 import { shimLog } from "./log-options.ts";
 import { networkFiles, writeNetworkFiles } from "./network-files.ts";
 import { parseSecurityOptions } from "./security-options.ts";
@@ -22,9 +23,9 @@ import { resolveUser } from "./spec/user.ts";
 
 /** Everything the runtime needs to run a container now. Takes an id range, recorded in the container's state. */
 export function buildLaunch(context: EngineContext, container: Container): ContainerLaunch {
-  writeNetworkFiles(container, networkFiles(containerDirectory(context, container.id)));
+  writeNetworkFiles(container, networkFiles(context, container.id));
   const userNamespace = chooseUserNamespace(context, container);
-  const launch = assemble(context, container, context.images.layersOf(container.id), userNamespace);
+  const launch = assemble(context, container, rootLayers(context, container), userNamespace);
   container.spec = launch.spec;
   return launch;
 }
@@ -76,7 +77,7 @@ function checkNetwork(mode = ""): void {
 export function execSpec(context: EngineContext, container: Container): Spec {
   if (!container.spec) {
     // Found running by a new daemon: the same spec again, but for who made the user namespace.
-    const layers = context.images.layersOf(container.id);
+    const layers = rootLayers(context, container);
     container.spec = buildSpec(context, container, layers, container.record.state.idRange !== null);
   }
   return container.spec;
@@ -111,7 +112,7 @@ function buildSpec(
     root: { path: join(directory, "rootfs"), readonly: hostConfig.ReadonlyRootfs ?? false },
     ...(hostConfig.UTSMode === "host" ? {} : { hostname: config.Hostname, domainname: config.Domainname }),
     process,
-    mounts: mounts(hostConfig, record.mounts, networkFiles(directory)),
+    mounts: mounts(hostConfig, record.mounts, networkFiles(context, container.id)),
     linux: {
       namespaces: namespaces(hostConfig, (ref) => runningPid(context, ref), userNamespace),
       uidMappings: mapping,

@@ -1,18 +1,26 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Container } from "./container.ts";
+import type { EngineContext } from "./context.ts";
 import type { NetworkFiles } from "./spec/mounts.ts";
 
+/** Every container's directory of network files; below the exec root, since each start writes them anew. */
+export const networkDirectory = (context: EngineContext): string => join(context.execRoot, "network");
+
 /** Where a container's own /etc/hostname, /etc/hosts and /etc/resolv.conf are on the host. */
-export const networkFiles = (directory: string): NetworkFiles => ({
-  hostname: join(directory, "hostname"),
-  hosts: join(directory, "hosts"),
-  resolvConf: join(directory, "resolv.conf"),
-});
+export function networkFiles(context: EngineContext, id: string): NetworkFiles {
+  const directory = join(networkDirectory(context), id);
+  return {
+    hostname: join(directory, "hostname"),
+    hosts: join(directory, "hosts"),
+    resolvConf: join(directory, "resolv.conf"),
+  };
+}
 
 /** Writes them for a start. */
 export function writeNetworkFiles(container: Container, files: NetworkFiles): void {
   const { config, hostConfig } = container.record;
+  mkdirSync(dirname(files.hostname), { recursive: true, mode: 0o711 });
   writeFileSync(files.hostname, `${config.Hostname}\n`);
   writeFileSync(
     files.hosts,

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { timestamp } from "../lib/time.ts";
 import { childGroups, killAll } from "../runtime/cgroup/processes.ts";
@@ -6,7 +6,9 @@ import { removeCgroup } from "../runtime/cgroup/remove.ts";
 import type { Shim } from "../runtime/types.ts";
 import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
+import { discardTree } from "./discard-tree.ts";
 import { cleanUp, follow, startContainer } from "./lifecycle.ts";
+import { networkDirectory } from "./network-files.ts";
 import { isActive } from "./record.ts";
 import { removeContainer } from "./remove.ts";
 import { adoptMounts } from "./volume-use.ts";
@@ -80,7 +82,11 @@ async function removeOrphans(context: EngineContext): Promise<void> {
   }
   const { containers } = context.state.paths;
   for (const name of readdirSync(containers)) {
-    if (!context.table.hasId(name)) rmSync(join(containers, name), { recursive: true, force: true });
+    if (!context.table.hasId(name)) discardTree(context, join(containers, name));
+  }
+  const network = networkDirectory(context);
+  for (const name of existsSync(network) ? readdirSync(network) : []) {
+    if (!context.table.hasId(name)) rmSync(join(network, name), { recursive: true, force: true });
   }
 }
 

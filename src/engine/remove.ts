@@ -1,9 +1,12 @@
-import { rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { dirname } from "node:path";
 import { BerthError, conflict } from "../lib/errors.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
 import { containerDirectory } from "./create.ts";
+import { discardTree } from "./discard-tree.ts";
+import { networkFiles } from "./network-files.ts";
 import { killAndWait } from "./stop.ts";
 import { removeAnonymous } from "./volume-use.ts";
 
@@ -55,9 +58,12 @@ export async function removeContainer(
   container.stopped();
   container.record.state.status = "removing";
   // The row goes first: what a crash then leaves is a directory nobody owns, which the next start removes.
-  context.table.delete(container);
-  context.images.release(container.id);
-  await rm(containerDirectory(context, container.id), { recursive: true, force: true });
+  context.state.transaction(() => {
+    context.table.delete(container);
+    context.images.release(container.id);
+  });
+  discardTree(context, containerDirectory(context, container.id));
+  rmSync(dirname(networkFiles(context, container.id).hosts), { recursive: true, force: true });
   if (options.volumes) await removeAnonymous(context, container.record.mounts);
   containerEvent(context, container, "destroy");
   container.notifyRemoved();

@@ -185,8 +185,8 @@ export class LayerStore {
 
   /** The layers of an image or a container, lowest first. */
   of(owner: "image" | "container", id: string): Layer[] {
-    const rows = this.#state.db
-      .prepare(
+    const rows = this.#state
+      .statement(
         `SELECT l.id, l.diff_id, l.size FROM ${owner}_layers o JOIN layers l ON l.id = o.layer
          WHERE o.${owner} = ? ORDER BY o.position`,
       )

@@ -118,20 +118,22 @@ export class ImageStore implements Images {
   }
 
   use(imageId: string, containerId: string): void {
-    const { db } = this.#context.state;
-    this.#context.state.transaction(() => {
-      db.prepare("INSERT OR IGNORE INTO container_images VALUES (?, ?)").run(containerId, imageId);
-      db.prepare(
-        `INSERT OR IGNORE INTO container_layers
-         SELECT ?, position, layer FROM image_layers WHERE image = ?`,
-      ).run(containerId, imageId);
+    const { state } = this.#context;
+    state.transaction(() => {
+      state.statement("INSERT OR IGNORE INTO container_images VALUES (?, ?)").run(containerId, imageId);
+      state
+        .statement(
+          `INSERT OR IGNORE INTO container_layers
+           SELECT ?, position, layer FROM image_layers WHERE image = ?`,
+        )
+        .run(containerId, imageId);
     });
   }
 
   release(containerId: string): void {
     const { records, state } = this.#context;
-    const row = state.db
-      .prepare("DELETE FROM container_images WHERE container = ? RETURNING image")
+    const row = state
+      .statement("DELETE FROM container_images WHERE container = ? RETURNING image")
       .get(containerId);
     // The image was removed by force and left its layers to the container.
     if (row && !records.get(String(row.image))) this.#inBackground(this.#context.layers.collect());
@@ -141,7 +143,7 @@ export class ImageStore implements Images {
     const { layers, state } = this.#context;
     const own = layers.of("container", containerId).map(({ id }) => layers.directory(id));
     if (own.length > 0) return own.reverse();
-    const known = state.db.prepare("SELECT 1 FROM container_images WHERE container = ?").get(containerId);
+    const known = state.statement("SELECT 1 FROM container_images WHERE container = ?").get(containerId);
     return known ? [layers.empty()] : [];
   }
 

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type CgroupHost, detectCgroups } from "./cgroup/support.ts";
+import { prepareExecRoot, releaseExecRoot } from "./exec-root.ts";
 import { groupsFor, joinableGroups } from "./groups.ts";
 import { launchError } from "./launch-error.ts";
 import { died, type LaunchEvents, Launcher, type StepFailure } from "./launcher/launcher.ts";
@@ -19,6 +20,8 @@ import type { ContainerLaunch, ExecLaunch, PlanView, Runtime, Shim } from "./typ
 import { viewPlan } from "./view.ts";
 
 export interface RuntimeOptions {
+  /** A directory that keeps compiled seccomp filters. */
+  seccompCache: string;
   /** Sockets and shims' directories go below it. */
   execRoot: string;
   /** Seconds without progress after which an attached client a whole buffer behind is dropped. */
@@ -35,13 +38,24 @@ export interface RuntimeOptions {
 export class LinuxRuntime implements Runtime {
   readonly #machine: Machine;
   readonly #launcher: Launcher;
+  readonly #execRoot: string;
   readonly #cgroups: CgroupHost;
   readonly #filters: SeccompCompiler;
   readonly #shims = new Map<string, RunningShim>();
 
+  /** Makes the exec root ready and opens a runtime there. */
+  static async open(options: RuntimeOptions): Promise<LinuxRuntime> {
+    const runtime = new LinuxRuntime(options);
+    await prepareExecRoot(runtime.#launcher, options.execRoot);
+    mkdirSync(runtime.#machine.shims, { recursive: true, mode: 0o700 });
+    return runtime;
+  }
+
+  /** A runtime over an exec root as it is. */
   constructor(options: RuntimeOptions) {
     const shims = join(options.execRoot, "shims");
     mkdirSync(shims, { recursive: true, mode: 0o700 });
+    this.#execRoot = options.execRoot;
     this.#machine = {
       shims,
       features: kernelFeatures(),
@@ -49,7 +63,7 @@ export class LinuxRuntime implements Runtime {
       stallSeconds: options.stallSeconds ?? 60,
     };
     this.#cgroups = options.cgroups ?? detectCgroups();
-    this.#filters = new SeccompCompiler(join(options.execRoot, "seccomp"));
+    this.#filters = new SeccompCompiler(options.seccompCache);
     this.#launcher = new Launcher(() => this.#launcherDied(), options.program, options.launcherArguments);
   }
 
@@ -103,6 +117,7 @@ export class LinuxRuntime implements Runtime {
   }
 
   async close(): Promise<void> {
+    await releaseExecRoot(this.#launcher, this.#execRoot);
     this.#launcher.close();
   }
 

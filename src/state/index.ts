@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { lockDirectory } from "./lock.ts";
 import { migrate } from "./migrate.ts";
 import { type DataPaths, dataPaths, makeDataDirectories } from "./paths.ts";
@@ -12,6 +12,8 @@ export type { DataPaths } from "./paths.ts";
 export interface State {
   readonly paths: DataPaths;
   readonly db: DatabaseSync;
+  /** A prepared statement, made at its first use and kept. */
+  statement(sql: string): StatementSync;
   /**
    * Runs `work` in a transaction: all of its writes happen or, when it throws, none. Nests. `work` is
    * synchronous: a transaction that waits would take in what others write meanwhile.
@@ -32,10 +34,12 @@ export function openState(dataRoot: string): State {
   const lock = lockDirectory(paths.root);
   try {
     const db = openDatabase(paths.database);
+    const statement = statements(db);
     return {
       paths,
       db,
-      transaction: transactions(db),
+      statement,
+      transaction: transactions(statement),
       leftovers: readdirSync(paths.temporary).map((name) => join(paths.temporary, name)),
       close() {
         db.close();
@@ -62,18 +66,31 @@ function openDatabase(file: string): DatabaseSync {
   }
 }
 
-function transactions(db: DatabaseSync): State["transaction"] {
+function statements(db: DatabaseSync): State["statement"] {
+  const kept = new Map<string, StatementSync>();
+  return (sql) => {
+    let prepared = kept.get(sql);
+    if (!prepared) {
+      prepared = db.prepare(sql);
+      kept.set(sql, prepared);
+    }
+    return prepared;
+  };
+}
+
+function transactions(statement: State["statement"]): State["transaction"] {
   let depth = 0;
   return (work) => {
     const name = `nested_${depth}`;
-    db.exec(depth === 0 ? "BEGIN IMMEDIATE" : `SAVEPOINT ${name}`);
+    statement(depth === 0 ? "BEGIN IMMEDIATE" : `SAVEPOINT ${name}`).run();
     depth++;
     try {
       const result = work();
-      db.exec(depth === 1 ? "COMMIT" : `RELEASE ${name}`);
+      statement(depth === 1 ? "COMMIT" : `RELEASE ${name}`).run();
       return result;
     } catch (error) {
-      db.exec(depth === 1 ? "ROLLBACK" : `ROLLBACK TO ${name}; RELEASE ${name}`);
+      if (depth > 1) statement(`ROLLBACK TO ${name}`).run();
+      statement(depth === 1 ? "ROLLBACK" : `RELEASE ${name}`).run();
       throw error;
     } finally {
       depth--;

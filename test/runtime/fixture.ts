@@ -65,7 +65,8 @@ export class Fixture {
   }
 
   open(): LinuxRuntime {
-    return new LinuxRuntime({ execRoot: this.execRoot, ...this.#options });
+    const seccompCache = join(this.dataRoot, "seccomp");
+    return new LinuxRuntime({ execRoot: this.execRoot, seccompCache, ...this.#options });
   }
 
   /** Makes a layer; returns its directory. */
