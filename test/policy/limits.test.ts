@@ -108,7 +108,9 @@ test("limits that cannot be are refused as dockerd refuses them, others warned o
     ],
     [["--device-read-bps", "/dev/nope:1mb"], "stat /dev/nope: no such file or directory"],
   ] as const) {
-    const { code, stderr } = await daemon.docker(["run", "--rm", ...options, "busybox", "true"]);
+    // Docker's own command line loses this flag's value in version 26.
+    const client = message.startsWith("stat ") ? "berth" : "docker";
+    const { code, stderr } = await daemon[client](["run", "--rm", ...options, "busybox", "true"]);
     assert.equal(code, message.startsWith("stat ") ? 127 : 125);
     assert.ok(stderr.includes(message), stderr);
   }
