@@ -179,7 +179,7 @@ static void print_memory(void)
 	int known = read_limit("memory", "memory.max", text, sizeof text) == 0 ||
 		    read_limit("memory", "memory.limit_in_bytes", text, sizeof text) == 0;
 	if (!known) {
-		row("memory", "%s, limit not visible", total);
+		row("memory", "no limit seen, the machine has %s", total);
 		return;
 	}
 	/* Version 1 says "no limit" by a number larger than any machine's memory. */
@@ -214,14 +214,14 @@ static void print_cpu(void)
 	if (share > 0)
 		row("cpu", "at most %.4g of the %d it may run on", share, usable);
 	else
-		row("cpu", "%s, may run on %d", known ? "no limit" : "limit not visible", usable);
+		row("cpu", "%s, may run on %d", known ? "no limit" : "no limit seen", usable);
 }
 
 static void print_processes(void)
 {
 	char text[64];
 	if (read_limit("pids", "pids.max", text, sizeof text) < 0)
-		row("processes", "limit not visible");
+		row("processes", "no limit seen");
 	else if (strcmp(text, "max") == 0)
 		row("processes", "no limit");
 	else

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 
 const root = resolve(import.meta.dirname, "../..");
 const project = mkdtempSync(join(tmpdir(), "berth-package-"));
@@ -49,12 +50,30 @@ test("the library runs a container from its first to its last moment", () => {
   assert.match(said, /^left: 0$/m);
 });
 
+/** The package's command line, with a Node that is new enough on PATH as its only help. */
+const berth = join(project, "node_modules/.bin/berth");
+const env = { ...process.env, PATH: `${join(root, "node_modules/.bin")}:${process.env.PATH}` };
+
 test("the command line runs from the package", () => {
-  mkdirSync(join(project, "empty"));
-  const said = execFileSync(join(project, "node_modules/.bin/berth"), ["--version"], {
-    cwd: join(project, "empty"),
-    encoding: "utf8",
-    env: { ...process.env, PATH: `${join(root, "node_modules/.bin")}:${process.env.PATH}` },
-  });
+  const said = execFileSync(berth, ["--version"], { cwd: tmpdir(), encoding: "utf8", env });
   assert.match(said, /^Berth version \d+\.\d+\.\d+$/m);
+});
+
+test("the daemon runs from the package", async () => {
+  const socket = join(project, "api.sock");
+  const roots = ["--data-root", join(project, "daemon-data"), "--exec-root", join(project, "daemon-exec")];
+  const daemon = spawn(berth, ["daemon", "-H", `unix://${socket}`, ...roots], { env, stdio: "ignore" });
+  const ended = new Promise((resolve) => daemon.once("exit", resolve));
+  try {
+    for (let tries = 0; !existsSync(socket); tries++) {
+      assert.ok(tries < 1000 && daemon.exitCode === null, "the daemon does not listen");
+      await pause(10);
+    }
+    const args = ["-H", `unix://${socket}`, "run", "--rm", "--network", "none", "--cpus", "0.5", "hello"];
+    const said = execFileSync(berth, args, { encoding: "utf8", env });
+    assert.match(said, /^ {2}cpu +at most 0\.5 /m);
+  } finally {
+    daemon.kill("SIGTERM");
+    await ended;
+  }
 });
