@@ -20,7 +20,7 @@
 #endif
 
 static const int allowed[] = {
-	SYS_read, SYS_write, SYS_openat2, SYS_openat, SYS_close, SYS_dup, SYS_lseek, SYS_ftruncate, SYS_fcntl,
+	SYS_read, SYS_pread64, SYS_write, SYS_openat2, SYS_openat, SYS_close, SYS_dup, SYS_lseek, SYS_ftruncate, SYS_fcntl,
 	SYS_faccessat, SYS_faccessat2, SYS_readlinkat, SYS_mkdirat, SYS_unlinkat, SYS_symlinkat, SYS_linkat, SYS_renameat2, SYS_mknodat, SYS_getdents64,
 	SYS_newfstatat, SYS_fstat, SYS_statx, SYS_fstatfs,
 	SYS_fchown, SYS_fchownat, SYS_fchmod, SYS_fchmodat, SYS_utimensat, SYS_fgetxattr, SYS_fsetxattr, SYS_fremovexattr,

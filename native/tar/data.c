@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-static void write_all(int fd, const unsigned char *data, size_t size)
+void write_all(int fd, const unsigned char *data, size_t size)
 {
 	while (size > 0) {
 		ssize_t n = write(fd, data, size);

@@ -27,6 +27,8 @@ static uint64_t packed_size, plain_size;
 static unsigned char packed_digest[32], plain_digest[32];
 static const char *packing_name = "plain";
 
+void (*input_seen)(const unsigned char *data, size_t size);
+
 static bool holding;  /* ring[taken % CHUNKS] is being read */
 static size_t offset; /* within it */
 
@@ -172,6 +174,8 @@ size_t input_next(const unsigned char **data, size_t want)
 		size = want;
 	*data = chunk->data + offset;
 	offset += size;
+	if (input_seen)
+		input_seen(*data, size);
 	return size;
 }
 

@@ -1,8 +1,9 @@
-/* berth-tar unpack DIRECTORY MAX_BYTES MAX_ENTRIES RESERVE < archive
+/* berth-tar unpack DIRECTORY MAX_BYTES MAX_ENTRIES RESERVE [RECIPE] < archive
  *
  * Unpacks a layer (tar, gzip or zstd of it) into an empty directory, whiteouts in overlayfs's form, and
  * prints one JSON object: what it was, or {"error","code","entry"} with exit code 1.
  *
+ * berth-tar assemble DIRECTORY < recipe > archive: see recipe.c
  * berth-tar inherit LAYER LOWER... < paths: see inherit.c
  * berth-tar remove PATH...: see remove.c */
 #include "tar.h"
@@ -37,7 +38,8 @@ static void unpack(int root, const struct limits *limits)
 	while (header_next(&entry)) {
 		if (++entries > limits->entries)
 			fail("the archive has more than %llu entries", (unsigned long long)limits->entries);
-		size += entry.real_size;
+		/* As a walk over the files would find it; what a hard link leads to is counted once. */
+		size += entry.type == '2' ? strlen(entry.link) : entry.real_size;
 		unchecked += entry.size + 4096;
 		if (unchecked >= CHECK_SPACE_EVERY) {
 			check_space(root, limits);
@@ -49,9 +51,11 @@ static void unpack(int root, const struct limits *limits)
 	}
 	place_finish();
 	input_drain();
+	bool recipe = recipe_end();
 	putchar('{');
 	input_print();
-	printf(",\"size\":%llu,\"entries\":%llu,", (unsigned long long)size, (unsigned long long)entries);
+	printf(",\"size\":%llu,\"entries\":%llu,\"recipe\":%s,", (unsigned long long)size, (unsigned long long)entries,
+	       recipe ? "true" : "false");
 	implied_print();
 	puts("}");
 }
@@ -78,9 +82,23 @@ int main(int argc, char **argv)
 		puts("{}");
 		return 0;
 	}
-	if (argc != 6 || strcmp(argv[1], "unpack") != 0) {
-		fprintf(stderr, "usage: berth-tar unpack DIRECTORY MAX_BYTES MAX_ENTRIES RESERVE\n");
+	if (argc == 3 && strcmp(argv[1], "assemble") == 0) {
+		/* The archive takes standard output, failures go to the other. */
+		int out = dup(STDOUT_FILENO);
+		if (out < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+			fail_errno("dup");
+		assemble(enter_jail(argv[2]), out);
+		return 0;
+	}
+	if (argc < 6 || argc > 7 || strcmp(argv[1], "unpack") != 0) {
+		fprintf(stderr, "usage: berth-tar unpack DIRECTORY MAX_BYTES MAX_ENTRIES RESERVE [RECIPE]\n");
 		return 2;
+	}
+	if (argc == 7) {
+		int recipe = open(argv[6], O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (recipe < 0)
+			fail_errno("recipe");
+		recipe_begin(recipe);
 	}
 	struct limits limits = { argument(argv[3]), argument(argv[4]), argument(argv[5]) };
 	umask(0);

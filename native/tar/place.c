@@ -67,17 +67,25 @@ static void own(int fd, const struct entry *entry)
 	set_xattrs(fd, entry);
 }
 
+static void replace(int parent, const char *name)
+{
+	recipe_spoil();
+	remove_existing(parent, name);
+}
+
 static void place_file(int parent, const char *name, struct entry *entry)
 {
 	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	int fd = openat(parent, name, flags, entry->mode & 0777);
 	if (fd < 0 && errno == EEXIST) {
-		remove_existing(parent, name);
+		replace(parent, name);
 		fd = openat(parent, name, flags, entry->mode & 0777);
 	}
 	if (fd < 0)
 		fail_errno("open");
+	recipe_file(entry);
 	entry_data(fd, entry);
+	recipe_file_end();
 	input_skip(-entry->size & (BLOCK - 1));
 	entry->size = 0;
 	if (fchown(fd, entry->uid, entry->gid) != 0)
@@ -124,7 +132,7 @@ static void place_directory(int parent, const char *name, struct entry *entry)
 		if (!S_ISDIR(st.st_mode)) {
 			/* A whiteout of the same layer hid what lower layers have; the directory still must. */
 			opaque = is_whiteout(&st);
-			remove_existing(parent, name);
+			replace(parent, name);
 			if (mkdirat(parent, name, entry->mode & 0777) != 0)
 				fail_errno("mkdir");
 		}
@@ -144,7 +152,7 @@ static void place_link(int parent, const char *name, const struct entry *entry)
 {
 	if (symlinkat(entry->link, parent, name) != 0) {
 		if (errno == EEXIST)
-			remove_existing(parent, name);
+			replace(parent, name);
 		else if (errno == ENOENT && entry->link[0] == 0)
 			fail("an empty symbolic link");
 		else
@@ -181,7 +189,7 @@ static void place_hard_link(const char *directory, const char *name, struct entr
 	if (linkat(from, target, parent, name, 0) != 0) {
 		if (errno != EEXIST)
 			fail_errno("hard link");
-		remove_existing(parent, name);
+		replace(parent, name);
 		if (linkat(from, target, parent, name, 0) != 0)
 			fail_errno("hard link");
 	}
@@ -195,7 +203,7 @@ static void place_node(int parent, const char *name, const struct entry *entry)
 	if (mknodat(parent, name, kind | (entry->mode & 0777), device) != 0) {
 		if (errno != EEXIST)
 			fail_errno("mknod");
-		remove_existing(parent, name);
+		replace(parent, name);
 		if (mknodat(parent, name, kind | (entry->mode & 0777), device) != 0)
 			fail_errno("mknod");
 	}

@@ -38,6 +38,9 @@ void input_skip(uint64_t size);
 void input_drain(void);
 void input_print(void);
 
+/* When set, is shown all that is taken from the archive. */
+extern void (*input_seen)(const unsigned char *data, size_t size);
+
 /* decompress.c */
 enum packing { PLAIN, GZIP, ZSTD };
 struct decompressor;
@@ -105,6 +108,7 @@ void sparse_check(const struct entry *entry);
 void clean_path(char *path);
 
 /* data.c: the contents of a file's entry, holes left out */
+void write_all(int fd, const unsigned char *data, size_t size);
 void entry_data(int fd, const struct entry *entry);
 
 /* remove.c */
@@ -126,6 +130,19 @@ void remove_existing(int directory, const char *name);
 bool implied_forget(int fd);
 /* As a JSON member. */
 void implied_print(void);
+
+/* recipe.c */
+/* From now on what the archive consists of is written to `fd`. */
+void recipe_begin(int fd);
+/* The data of this entry, which is read next, is that of the file; until recipe_file_end. */
+void recipe_file(const struct entry *entry);
+void recipe_file_end(void);
+/* A file that the recipe speaks of may have been replaced by a later one. */
+void recipe_spoil(void);
+/* Whether there is a recipe and it can be followed. */
+bool recipe_end(void);
+/* Writes the archive to `out` again, by the recipe on standard input. */
+void assemble(int root, int out);
 
 /* inherit.c */
 void inherit(const char *layer, char **lowers, int count);

@@ -1,3 +1,5 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { removeLargeTree } from "../lib/remove-tree.ts";
 import type { BlobWriter, ContentStore } from "./content.ts";
 import type { Unpacked, Unpacking } from "./unpacker.ts";
@@ -11,49 +13,57 @@ export interface Candidate {
   packed: BlobWriter | null;
 }
 
+/** The file beside `fs` by which an uncompressed archive is made again. */
+export const recipeName = "recipe";
+
 /**
  * Takes a layer's archive. Compressed ones are kept beside the files that come out of them, to be sent
- * on bit for bit.
+ * on bit for bit; for others a recipe is.
  */
 export class LayerWriter {
   readonly #directory: string;
-  readonly #unpacking: Unpacking;
+  readonly #start: (recipe: string | undefined) => Unpacking;
   readonly #content: ContentStore;
+  #unpacking: Unpacking | null = null;
   #packed: BlobWriter | null = null;
-  #head: Buffer | null = Buffer.alloc(0);
+  #head: Buffer = Buffer.alloc(0);
 
-  constructor(directory: string, unpacking: Unpacking, content: ContentStore) {
+  /** `directory` has an empty `fs`; `start` begins to unpack into that. */
+  constructor(directory: string, content: ContentStore, start: (recipe: string | undefined) => Unpacking) {
     this.#directory = directory;
-    this.#unpacking = unpacking;
     this.#content = content;
+    this.#start = start;
   }
 
   /** Resolves when more may be written; with false when no more is taken, and `finish` says why. */
   async write(chunk: Buffer): Promise<boolean> {
-    if (this.#head === null) return this.#pass(chunk);
+    if (this.#unpacking) return this.#pass(this.#unpacking, chunk);
     // The magic number may come in pieces.
     this.#head = Buffer.concat([this.#head, chunk]);
-    return this.#head.length < 4 || this.#decide();
+    return this.#head.length < 4 || this.#pass(await this.#begin(), this.#head);
   }
 
-  async #decide(): Promise<boolean> {
-    const head = this.#head ?? Buffer.alloc(0);
-    this.#head = null;
-    if (sniffPacking(head) !== "plain") this.#packed = await this.#content.writer();
-    return this.#pass(head);
+  async #begin(): Promise<Unpacking> {
+    const isPlain = sniffPacking(this.#head) === "plain";
+    if (!isPlain) this.#packed = await this.#content.writer();
+    this.#unpacking = this.#start(isPlain ? join(this.#directory, recipeName) : undefined);
+    return this.#unpacking;
   }
 
-  async #pass(chunk: Buffer): Promise<boolean> {
+  async #pass(unpacking: Unpacking, chunk: Buffer): Promise<boolean> {
     if (chunk.length === 0) return true;
-    const [taken] = await Promise.all([this.#unpacking.write(chunk), this.#packed?.write(chunk)]);
+    const [taken] = await Promise.all([unpacking.write(chunk), this.#packed?.write(chunk)]);
     return taken;
   }
 
   /** Rejects with INVALID_PARAMETER when the archive is damaged or beyond a limit; nothing is left then. */
   async finish(): Promise<Candidate> {
     try {
-      if (this.#head !== null) await this.#decide();
-      const unpacked = await this.#unpacking.finish();
+      const unpacking = this.#unpacking ?? (await this.#begin());
+      // What was too short to tell what it is.
+      if (this.#head.length < 4) await this.#pass(unpacking, this.#head);
+      const unpacked = await unpacking.finish();
+      if (!unpacked.recipe) await rm(join(this.#directory, recipeName), { force: true });
       return { unpacked, directory: this.#directory, packed: this.#packed };
     } catch (error) {
       await this.abort();
@@ -62,8 +72,8 @@ export class LayerWriter {
   }
 
   async abort(): Promise<void> {
-    this.#unpacking.abort();
-    await this.#unpacking.ended;
+    this.#unpacking?.abort();
+    await this.#unpacking?.ended;
     await this.#packed?.abort();
     await removeLargeTree(this.#directory);
   }

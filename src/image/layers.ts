@@ -1,21 +1,30 @@
 import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdirSync, readdirSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { chmod, mkdir, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { pipeline, type Readable } from "node:stream";
+import { createGunzip, createZstdDecompress } from "node:zlib";
 import { system } from "../lib/errors.ts";
 import { nativeFile } from "../lib/own-file.ts";
 import { removeLargeTree } from "../lib/remove-tree.ts";
 import type { State } from "../state/index.ts";
 import type { ContentStore } from "./content.ts";
-import { type Candidate, LayerWriter } from "./layer-writer.ts";
-import { defaultLimits, type UnpackLimits, unpackInto } from "./unpacker.ts";
+import { type Candidate, LayerWriter, recipeName } from "./layer-writer.ts";
+import { assemble, defaultLimits, type UnpackLimits, unpackInto } from "./unpacker.ts";
 
 /** A layer that is unpacked and kept. Its directory is `layers/<id>/fs`. */
 export interface Layer {
   id: number;
   diffId: string;
   /** Bytes of its files. */
+  size: number;
+}
+
+/** A layer's archive as it is in the content store. */
+export interface PackedLayer {
+  digest: string;
+  packing: string;
   size: number;
 }
 
@@ -99,8 +108,7 @@ export class LayerStore {
     const files = join(directory, "fs");
     await mkdir(files, { recursive: true, mode: 0o755 });
     await chmod(directory, 0o711);
-    const unpacking = unpackInto(files, this.#limits);
-    return new LayerWriter(directory, unpacking, this.#content);
+    return new LayerWriter(directory, this.#content, (recipe) => unpackInto(files, this.#limits, recipe));
   }
 
   async discard(candidate: Candidate): Promise<void> {
@@ -192,6 +200,32 @@ export class LayerStore {
       )
       .all(id);
     return rows.map(toLayer);
+  }
+
+  /** The packed forms of a layer that are kept. */
+  packedForms(layer: Layer): PackedLayer[] {
+    const rows = this.#state.db
+      .prepare("SELECT digest, packing, size FROM packed_layers WHERE layer = ? AND kept = 1")
+      .all(layer.id);
+    return rows.map(({ digest, packing, size }) => ({
+      digest: String(digest),
+      packing: String(packing),
+      size: Number(size),
+    }));
+  }
+
+  /** A layer's uncompressed archive, whose digest is its diff id, as it came. */
+  archive(layer: Layer): Readable {
+    const [packed] = this.packedForms(layer);
+    if (packed) {
+      const unpack =
+        packed.packing === "zstd" ? createZstdDecompress() : createGunzip({ chunkSize: 256 * 1024 });
+      // Errors reach the reader through the last stream.
+      return pipeline(this.#content.read(packed.digest), unpack, () => undefined);
+    }
+    const recipe = join(dirname(this.directory(layer.id)), recipeName);
+    if (!existsSync(recipe)) throw system(`layer ${layer.diffId} cannot be made into an archive again`);
+    return assemble(this.directory(layer.id), recipe);
   }
 
   /** Bytes of all layers, each once. */

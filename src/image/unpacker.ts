@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
-import type { Writable } from "node:stream";
+import { createReadStream } from "node:fs";
+import { PassThrough, type Readable, type Writable } from "node:stream";
 import { invalid, system } from "../lib/errors.ts";
 import { nativeFile } from "../lib/own-file.ts";
 
@@ -15,6 +16,8 @@ export interface Unpacked {
   /** Sum of the files' sizes: what Docker shows as a layer's size. */
   size: number;
   entries: number;
+  /** Whether a recipe was written by which the archive can be made again. */
+  recipe: boolean;
   /** Directories that the archive implies by paths below them but does not describe. */
   implied: string[];
 }
@@ -40,9 +43,13 @@ export interface Unpacking {
   readonly ended: Promise<void>;
 }
 
-/** Starts to unpack an archive (tar, or gzip or zstd of it) into an empty directory. */
-export function unpackInto(directory: string, limits: UnpackLimits = defaultLimits): Unpacking {
+/**
+ * Starts to unpack an archive (tar, or gzip or zstd of it) into an empty directory. `recipe` is a file to
+ * be written for `assemble`.
+ */
+export function unpackInto(directory: string, limits: UnpackLimits, recipe?: string): Unpacking {
   const args = ["unpack", directory, limits.bytes, limits.entries, limits.reserve].map(String);
+  if (recipe !== undefined) args.push(recipe);
   const child = spawn(nativeFile("berth-tar"), args, { stdio: ["pipe", "pipe", "pipe"], env: {} });
   const output: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => output.push(data));
@@ -139,6 +146,34 @@ function toUnpacked(result: object): Unpacked {
     plainSize: field("plainSize", isNumber),
     size: field("size", isNumber),
     entries: field("entries", isNumber),
+    recipe: field("recipe", (value) => typeof value === "boolean"),
     implied: field("implied", isList),
   };
+}
+
+/** The uncompressed archive that a directory was unpacked from, made again by its recipe. */
+export function assemble(directory: string, recipe: string): Readable {
+  const child = spawn(nativeFile("berth-tar"), ["assemble", directory], {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: {},
+  });
+  const output = new PassThrough({ highWaterMark: 1 << 20 });
+  const words: Buffer[] = [];
+  child.stderr.on("data", (data: Buffer) => words.push(data));
+  // Errors reach the reader through the output, which ends only after the program has.
+  child.stdin.on("error", () => undefined);
+  child.on("error", (error) => output.destroy(error));
+  output.on("close", () => child.kill("SIGKILL"));
+  child.stdout.pipe(output, { end: false });
+  child.on("close", (code) => {
+    if (code === 0) output.end();
+    else
+      output.destroy(
+        system(`a layer cannot be made into an archive again: ${Buffer.concat(words).toString()}`),
+      );
+  });
+  const source = createReadStream(recipe);
+  source.on("error", (error) => output.destroy(error));
+  source.pipe(child.stdin);
+  return output;
 }
