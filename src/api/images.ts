@@ -1,3 +1,4 @@
+import { pipeline } from "node:stream/promises";
 import type { ImageInspect, ImageSummary } from "@docker/node-sdk";
 import { invalid } from "../lib/errors.ts";
 import type { Context } from "./context.ts";
@@ -87,6 +88,13 @@ async function load(context: Context): Promise<void> {
   });
 }
 
+async function save(context: Context): Promise<void> {
+  const names = context.name === "" ? context.query.all("names") : [context.name];
+  const tar = await context.services.images.save(names);
+  context.response.writeHead(200, { "Content-Type": "application/x-tar" });
+  await pipeline(tar, context.response);
+}
+
 async function create(context: Context): Promise<void> {
   const source = context.query.text("fromSrc");
   const image = context.query.text("fromImage");
@@ -147,6 +155,8 @@ export const imageRoutes: Route[] = [
   { method: "POST", path: "/images/create", handle: create },
   { method: "POST", path: "/images/load", handle: load },
   { method: "POST", path: "/images/prune", handle: prune },
+  { method: "GET", path: "/images/get", handle: save },
+  { method: "GET", path: "/images/{name}/get", handle: save },
   { method: "GET", path: "/images/{name}/json", handle: inspect },
   { method: "GET", path: "/images/{name}/history", handle: history },
   { method: "POST", path: "/images/{name}/tag", handle: tag },

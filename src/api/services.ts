@@ -11,6 +11,16 @@ export interface Services {
   volumes: Omit<Volumes, "diskUsage">;
   images: Pick<
     Images,
-    "load" | "import" | "list" | "inspect" | "history" | "tag" | "remove" | "prune" | "pull" | "login"
+    | "load"
+    | "import"
+    | "list"
+    | "inspect"
+    | "history"
+    | "tag"
+    | "remove"
+    | "prune"
+    | "pull"
+    | "save"
+    | "login"
   >;
 }

@@ -147,8 +147,10 @@ export class LayerStore {
     const { db } = this.#state;
     const id = this.#state.transaction(() => {
       const row = db
-        .prepare("INSERT INTO layers(key, diff_id, size, entries) VALUES (?, ?, ?, ?) RETURNING id")
-        .get(key, unpacked.diffId, unpacked.size, unpacked.entries);
+        .prepare(
+          "INSERT INTO layers(key, diff_id, size, entries, plain_size) VALUES (?, ?, ?, ?, ?) RETURNING id",
+        )
+        .get(key, unpacked.diffId, unpacked.size, unpacked.entries, unpacked.plainSize);
       const layer = Number(row?.id);
       db.prepare("INSERT OR REPLACE INTO packed_layers VALUES (?, ?, ?, ?, ?)").run(
         unpacked.packedDigest,
@@ -226,6 +228,14 @@ export class LayerStore {
     const recipe = join(dirname(this.directory(layer.id)), recipeName);
     if (!existsSync(recipe)) throw system(`layer ${layer.diffId} cannot be made into an archive again`);
     return assemble(this.directory(layer.id), recipe);
+  }
+
+  /** Bytes of a layer's uncompressed archive. */
+  async archiveSize(layer: Layer): Promise<number> {
+    const row = this.#state.db.prepare("SELECT plain_size FROM layers WHERE id = ?").get(layer.id);
+    let size = Number(row?.plain_size ?? 0);
+    if (size === 0) for await (const chunk of this.archive(layer)) size += chunk.length;
+    return size;
   }
 
   /** Bytes of all layers, each once. */

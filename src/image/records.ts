@@ -89,6 +89,14 @@ export class ImageRecords {
     return row ? String(row.image) : undefined;
   }
 
+  /** All names of a repository and the images that have them. */
+  tagsOf(repository: string): [name: string, id: string][] {
+    const rows = this.#state.db
+      .prepare("SELECT ref, image FROM tags WHERE ref > ? AND ref < ? ORDER BY ref")
+      .all(`${repository}:`, `${repository};`);
+    return rows.map((row) => [String(row.ref), String(row.image)]);
+  }
+
   names(id: string): ImageNames {
     const tags = this.#state.db.prepare("SELECT ref FROM tags WHERE image = ? ORDER BY ref").all(id);
     const digests = this.#state.db

@@ -23,6 +23,7 @@ import { ImageRecords } from "./records.ts";
 import type { RegistryConfig } from "./registry/hosts.ts";
 import { Registries } from "./registry/index.ts";
 import { pruneImages, removeImage, tagImage } from "./remove.ts";
+import { saveImages } from "./save.ts";
 import type {
   Credentials,
   ImageEvent,
@@ -149,6 +150,10 @@ export class ImageStore implements Images {
 
   load(tar: Readable, options?: LoadOptions): Promise<string[]> {
     return load(this.#context, tar, options);
+  }
+
+  async save(refs: readonly string[]): Promise<Readable> {
+    return saveImages(this.#context, refs);
   }
 
   import(tar: AsyncIterable<Buffer>, options?: ImportOptions): Promise<string> {

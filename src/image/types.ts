@@ -149,6 +149,11 @@ export interface Images {
   login(address: string, credentials: Credentials): Promise<void>;
   /** Makes an image of a root filesystem's tar; resolves with its id. */
   import(tar: AsyncIterable<Buffer>, options?: ImportOptions): Promise<string>;
+  /**
+   * The images as one archive that `load` of Berth and of Docker reads: an OCI image layout with the files
+   * of `docker save` beside. A repository without a tag stands for all of its tags.
+   */
+  save(refs: readonly string[]): Promise<Readable>;
   list(options?: ImageListOptions): Promise<ImageSummary[]>;
   inspect(ref: string): Promise<ImageInspect>;
   history(ref: string): Promise<HistoryResponseItem[]>;

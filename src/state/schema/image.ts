@@ -71,5 +71,7 @@ export const imageSchema: Schema = {
        image TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE
      ) STRICT;
      CREATE INDEX manifests_image ON manifests(image);`,
+    // Bytes of the uncompressed archive; 0 in layers from before this was kept.
+    "ALTER TABLE layers ADD COLUMN plain_size INTEGER NOT NULL DEFAULT 0",
   ],
 };
