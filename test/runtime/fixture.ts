@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { killAll } from "../../src/runtime/cgroup/processes.ts";
 import { removeCgroup } from "../../src/runtime/cgroup/remove.ts";
 import { type CgroupHost, detectCgroups } from "../../src/runtime/cgroup/support.ts";
 import {
@@ -118,7 +119,8 @@ export class Fixture {
 
   async close(): Promise<void> {
     await this.runtime.close();
-    await removeCgroup(this.#cgroups, this.#parent);
+    await killAll(this.#cgroups, this.#parent);
+    await removeCgroup(this.#cgroups, this.#parent, { timeout: 5000 });
     rmSync(this.root, { recursive: true, force: true });
   }
 }
