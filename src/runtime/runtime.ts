@@ -14,6 +14,7 @@ import { abandon } from "./shim/abandon.ts";
 import { removeDirectory } from "./shim/directory.ts";
 import { parseExit, readExit, readPid } from "./shim/exit.ts";
 import { RunningShim } from "./shim/shim.ts";
+import type { KernelFeatures } from "./spec/context.ts";
 import { planExec } from "./spec/exec.ts";
 import { type Machine, type PlannedLaunch, planContainer } from "./spec/launch.ts";
 import type { ContainerLaunch, ExecLaunch, PlanView, Runtime, Shim } from "./types.ts";
@@ -28,6 +29,8 @@ export interface RuntimeOptions {
   stallSeconds?: number;
   /** The machine's control groups, when they are known already. */
   cgroups?: CgroupHost;
+  /** What the kernel can do, when it is not to be found out. */
+  features?: KernelFeatures;
   /** Another launcher than native/build/berth-launcher. */
   program?: string;
   /** For the launcher: --time prints how long each step takes. */
@@ -58,7 +61,7 @@ export class LinuxRuntime implements Runtime {
     this.#execRoot = options.execRoot;
     this.#machine = {
       shims,
-      features: kernelFeatures(),
+      features: options.features ?? kernelFeatures(),
       limits: detectLimits(),
       stallSeconds: options.stallSeconds ?? 60,
     };

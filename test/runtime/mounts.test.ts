@@ -100,19 +100,28 @@ test("devices have their owners and modes and work", { skip }, async () => {
   );
 });
 
-test("thirty layers", { skip }, async () => {
-  const launch = fixture.launch(["sh", "-c", "cat /layer; ls /l-*"], (l) => {
+async function thirtyLayers(inside: Fixture): Promise<void> {
+  const launch = inside.launch(["sh", "-c", "cat /layer; ls /l-*"], (l) => {
     for (let i = 2; i <= 30; i++)
       l.rootfs.lower.unshift(
-        fixture.layer(`${i}`, (dir) => {
+        inside.layer(`${i}`, (dir) => {
           writeFileSync(join(dir, "layer"), `${i}\n`);
           writeFileSync(join(dir, `l-${i}`), "");
         }),
       );
   });
-  const { stdout } = await fixture.run(launch);
+  const { stdout } = await inside.run(launch);
   assert.equal(stdout.split("\n").length, 31);
   assert.ok(stdout.startsWith("30\n"));
+}
+
+test("thirty layers", { skip }, () => thirtyLayers(fixture));
+
+test("thirty layers and one where the kernel takes no list of layers", { skip }, async () => {
+  const older = new Fixture({ features: { idmappedOverlay: true, overlayLayerList: false } });
+  assert.equal((await older.run(older.launch(["cat", "/etc/plain"]))).stdout, "not a program\n");
+  await thirtyLayers(older);
+  await older.close();
 });
 
 test("where the host's mounts are shared, the container's stay inside", { skip }, async () => {

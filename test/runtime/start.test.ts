@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { after, test } from "node:test";
-import { canRun, Fixture } from "./fixture.ts";
+import { canRun, collect, Fixture } from "./fixture.ts";
 
 const skip = canRun ? false : "needs root";
 const fixture = new Fixture();
@@ -44,4 +46,26 @@ test("a command that is not found names the command", { skip }, async () => {
     exitCode: 126,
     message: /exec: "\/etc\/plain": permission denied: unknown$/,
   });
+});
+
+test("where the path of the sockets is longer than a socket's address may be", { skip }, async () => {
+  const deep = join(fixture.root, "d".repeat(100));
+  mkdirSync(deep);
+  const inside = new Fixture({}, deep);
+  const launch = inside.launch(["echo", "deep"], (l) => {
+    l.stdio.waitForAttach = 1;
+  });
+  const shim = await inside.runtime.start(launch);
+  assert.equal(
+    (await collect(await shim.attach({ stdin: false, stdout: true, stderr: true }))).stdout,
+    "deep\n",
+  );
+  await inside.close();
+});
+
+test("six megabytes of memory and one process are enough", { skip }, async () => {
+  const launch = fixture.launch(["true"], (l) => {
+    l.spec.linux.resources = { memory: { limit: 6 << 20, swap: 6 << 20 }, pids: { limit: 1 } };
+  });
+  assert.equal((await fixture.run(launch)).exitCode, 0);
 });

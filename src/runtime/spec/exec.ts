@@ -4,7 +4,7 @@ import type { ExecLaunch } from "../types.ts";
 import { hostId } from "./context.ts";
 import type { Machine, PlannedLaunch, SeccompProgram } from "./launch.ts";
 import { joinFlags } from "./namespaces.ts";
-import { finishProcess } from "./process.ts";
+import { finishProcess, scoreOom } from "./process.ts";
 
 const ENOENT = 2;
 const EBADF = 9;
@@ -47,13 +47,7 @@ export function planExec(
   const born = groups.cloneInto ? plan.slot(groups.cloneInto) : null;
   if (born && groups.cloneInto)
     plan.add("host", "openat", [born, null, groups.cloneInto, 0o10200000, 0], "the process is born in it");
-  if (process.oomScoreAdj !== undefined)
-    plan.add(
-      "parent",
-      "write_file",
-      [plan.process, "oom_score_adj", `${process.oomScoreAdj}`],
-      "whom the kernel kills first",
-    );
+  scoreOom(plan, process);
   for (const slot of joins) plan.add("child", "write", [slot, "0"], "join the group", EBADF);
   plan.group("namespaces");
   const others = flags & ~CLONE_NEWPID;

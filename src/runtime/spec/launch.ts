@@ -19,7 +19,7 @@ import { type Cgroups, type Context, hostId, type KernelFeatures } from "./conte
 import { attachAt, mountAll, newFilesystem } from "./mounts.ts";
 import { planNamespaces } from "./namespaces.ts";
 import { planNetwork } from "./network.ts";
-import { finishProcess, type ProcessSetup } from "./process.ts";
+import { finishProcess, type ProcessSetup, scoreOom } from "./process.ts";
 import { enterRootfs, mountRootfs, prepareDataRoot, stagingPath } from "./rootfs.ts";
 
 /** What a plan depends on beside the spec. */
@@ -67,13 +67,7 @@ export function planContainer(
   };
   const groups = makeCgroups(context);
   plan.group("process");
-  if (process.oomScoreAdj !== undefined)
-    plan.add(
-      "parent",
-      "write_file",
-      [plan.process, "oom_score_adj", `${process.oomScoreAdj}`],
-      "whom the kernel kills first",
-    );
+  scoreOom(plan, process);
   const hold = holdMounts(plan, namespaces.cloneFlags);
   joinCgroups(context, groups.joins);
   prepareDataRoot(context);

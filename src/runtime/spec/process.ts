@@ -52,6 +52,12 @@ export function finishProcess(plan: Plan, setup: ProcessSetup): void {
   child(setup.init ? "exec_init" : "execve", [args, env], "become the container's program");
 }
 
+/** Always written: the launcher and its shims protect themselves, which is not to be inherited. */
+export function scoreOom(plan: Plan, process: Process): void {
+  const score = `${process.oomScoreAdj ?? 0}`;
+  plan.add("parent", "write_file", [plan.process, "oom_score_adj", score], "whom the kernel kills first");
+}
+
 function filter(plan: Plan, { seccomp }: ProcessSetup, why: string): void {
   if (seccomp) plan.add("child", "seccomp", [seccomp.flags, seccomp.program], `filter system calls, ${why}`);
 }

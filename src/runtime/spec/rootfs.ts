@@ -86,8 +86,14 @@ export function mountRootfs(context: Context): void {
       "index=off",
     ];
     if (rootfs.volatile) options.push("volatile");
-    plan.add("child", "mount", ["overlay", rw, "overlay", 0, options.join(",")], "the layers as one tree");
-    plan.add("child", "openat", [root, null, rw, O_PATH | O_DIRECTORY, 0], "its root");
+    const target = `${rw}/upper`;
+    plan.add(
+      "child",
+      "mount",
+      ["overlay", target, "overlay", 0, options.join(",")],
+      "the layers as one tree",
+    );
+    plan.add("child", "openat", [root, null, target, O_PATH | O_DIRECTORY, 0], "its root");
     return;
   }
   const fs = plan.slot("overlay");
