@@ -1,6 +1,5 @@
 import { join } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { finished, Readable } from "node:stream";
 import { BerthError, invalid, notFound, system } from "../lib/errors.ts";
 import { goFileMode } from "../lib/file-mode.ts";
 import { type FileWork, FileWorkError, runFileWork, startFileWork } from "../lib/file-worker.ts";
@@ -103,18 +102,29 @@ export async function putArchive(
   containerEvent(context, container, "extract-to-dir");
 }
 
+/**
+ * Gives the program the archive and waits for its end. When it refuses, the rest of the archive is left
+ * unread: destroying the stream would take the client's connection with it, and the answer.
+ */
 async function feed(job: FileWork, tar: Readable): Promise<void> {
-  // When the program stops reading it says why, which is better than EPIPE; a broken archive it cannot know.
-  const fed = pipeline(tar, job.stdin).catch((error: unknown) => {
-    const code = error instanceof Error && "code" in error ? error.code : "";
-    if (code === "EPIPE" || code === "ECONNRESET") return;
-    job.kill();
-    throw error;
+  // A program that stops reading says why itself.
+  job.stdin.on("error", () => undefined);
+  const { promise: broken, reject } = Promise.withResolvers<never>();
+  const stopWatching = finished(tar, (error) => {
+    if (error) reject(error);
   });
   const said = Array.fromAsync(job.lines);
-  const [input, output] = await Promise.allSettled([fed, said]);
-  if (input.status === "rejected") throw input.reason;
-  if (output.status === "rejected") throw output.reason;
+  tar.pipe(job.stdin);
+  try {
+    await Promise.race([said, broken]);
+  } catch (error) {
+    job.kill();
+    await Promise.allSettled([said]);
+    throw error;
+  } finally {
+    stopWatching();
+    tar.unpipe(job.stdin);
+  }
 }
 
 /** What `docker cp -a` gives the files to: the container's user. */

@@ -63,7 +63,8 @@ function reason(error: unknown): string {
     typeof error.stderr === "string" &&
     error.stderr !== ""
   ) {
-    return error.stderr.trim();
+    // What follows is advice for a person at a terminal.
+    return error.stderr.trim().split("\n")[0] ?? "";
   }
   return error instanceof Error ? error.message : String(error);
 }
