@@ -9,8 +9,8 @@ export interface EachOptions {
 }
 
 /**
- * Does something to each argument, up to 50 at a time, and prints its name when it is done; errors are
- * printed together at the end. Resolves to the exit status: 1 if one failed.
+ * Does something to each argument, up to 50 at a time, and prints its name as soon as it is done; errors
+ * are printed together at the end. Resolves to the exit status: 1 if one failed.
  */
 export async function forEachArgument(
   args: readonly string[],
@@ -19,23 +19,19 @@ export async function forEachArgument(
 ): Promise<number> {
   const errors: string[] = [];
   let failed = false;
-  for (let start = 0; start < args.length; start += 50) {
-    const names = args.slice(start, start + 50);
-    const results = names.map((name) => action(name));
-    // A rejection is read below, in the order of the arguments.
-    for (const result of results) result.catch(() => undefined);
-    for (const [i, name] of names.entries()) {
-      try {
-        await results[i];
-        out(`${name}\n`);
-      } catch (error) {
-        if (!(error instanceof Error)) throw error;
-        const ignored = error instanceof ApiError && (options.ignore?.(error) ?? false);
-        if (!(ignored && options.quiet)) errors.push(error.message);
-        if (!ignored) failed = true;
-      }
+  const one = async (name: string): Promise<void> => {
+    try {
+      await action(name);
+      out(`${name}\n`);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      const ignored = error instanceof ApiError && (options.ignore?.(error) ?? false);
+      if (!(ignored && options.quiet)) errors.push(error.message);
+      if (!ignored) failed = true;
     }
-  }
+  };
+  for (let start = 0; start < args.length; start += 50)
+    await Promise.all(args.slice(start, start + 50).map(one));
   if (errors.length > 0) err(`${errors.join("\n")}\n`);
   return failed ? 1 : 0;
 }

@@ -1,6 +1,7 @@
 import { ApiError, CliError, errorMessage } from "./errors.ts";
 import type { Flag } from "./flags/flag.ts";
 import { indentJson, parseJson } from "./format/json.ts";
+import { absentFields, mapFields, nullField } from "./inspect-fields.ts";
 import { err, out } from "./io/output.ts";
 import { compileTemplate } from "./template/template.ts";
 
@@ -26,7 +27,7 @@ export async function inspectAll(
   for (const name of names) {
     try {
       const json = await get(name);
-      shown.push(run ? run(parseJson(json)) : json.trim());
+      shown.push(run ? run(parseJson(json, nullField)) : json.trim());
     } catch (error) {
       if (!(error instanceof CliError)) throw error;
       errors.push(error.message);
@@ -41,32 +42,13 @@ export async function inspectAll(
   return errors.length > 0 ? 1 : 0;
 }
 
-/** Fields of the API's objects that are maps: a key that is missing in one is no mistake. */
-export const mapFields: ReadonlySet<string> = new Set([
-  "Annotations",
-  "Attributes",
-  "Containers",
-  "Data",
-  "DriverOpts",
-  "ExposedPorts",
-  "Labels",
-  "Networks",
-  "Options",
-  "PortBindings",
-  "Ports",
-  "StorageOpt",
-  "Sysctls",
-  "Tmpfs",
-  "Volumes",
-]);
-
 /** An error of one object, after which the next is tried. */
 export class InspectError extends CliError {}
 
 function compile(format: string): (data: unknown) => string {
   let run: (data: unknown) => string;
   try {
-    run = compileTemplate(format, { maps: mapFields });
+    run = compileTemplate(format, { maps: mapFields, absent: absentFields, nil: "<nil>" });
   } catch (error) {
     throw new CliError(`template parsing error: ${errorMessage(error)}`, 64);
   }

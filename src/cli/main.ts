@@ -68,7 +68,8 @@ const programUsage: Pick<Command, "flags" | "usage" | "flagsFirst"> = {
 
 async function showGroup(path: string, entry: Entry, rest: string[], help: boolean): Promise<number> {
   const { groupHelp, unknownCommand } = await import("./flags/help.ts");
-  const usage = { flags: {}, usage: path === "" ? programUsage.usage : "COMMAND" };
+  // A group's own usage line is as bare as docker's; its help has the whole one.
+  const usage = { flags: {}, usage: path === "" ? programUsage.usage : "" };
   const parsed = await parseOrExplain(path, usage, rest);
   const [first] = parsed.args;
   if (help || parsed.help || first === undefined) {

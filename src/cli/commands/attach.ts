@@ -1,10 +1,11 @@
 import type { ContainerInspectResponse } from "@docker/node-sdk";
+import type { Client } from "../client/client.ts";
 import { defineCommand, exactly } from "../command.ts";
 import { CliError } from "../errors.ts";
 import { attachContainer, exitStatus, waitContainer } from "../io/attach-container.ts";
 import { checkTerminal, copyStreams } from "../io/attachment.ts";
 import { forwardSignals } from "../io/signals.ts";
-import { followTerminalSize } from "../io/terminal-size.ts";
+import { followTerminalSize, terminalSize } from "../io/terminal-size.ts";
 
 /** Attaches this program's streams to a running container. */
 export const command = defineCommand({
@@ -37,9 +38,16 @@ export const command = defineCommand({
     const waiting = await waitContainer(client, Id, "next-exit");
     const attached = await attachContainer(client, Id, { stdin, stdout: true, stderr: true, detachKeys });
     // It may have stopped between the two; then there is no size to set.
-    if (tty) followTerminalSize(client, `/containers/${Id}`).catch(() => undefined);
+    if (tty) redraw(client, `/containers/${Id}`).catch(() => undefined);
     if ((await copyStreams(attached, { tty, stdin, output: true, detachKeys })) === "detached")
       throw new CliError("read escape sequence");
     return await exitStatus(waiting);
   },
 });
+
+/** Sets the terminal's size by way of another, so that a program draws its screen again. */
+async function redraw(client: Client, path: string): Promise<void> {
+  const size = terminalSize();
+  if (size) await client.call("POST", `${path}/resize`, { query: { h: size.h + 1, w: size.w + 1 } });
+  await followTerminalSize(client, path);
+}

@@ -1,5 +1,6 @@
 import type { SystemInfo } from "@docker/node-sdk";
 import { newestApi } from "../../lib/api-version.ts";
+import { berthVersion } from "../../lib/version.ts";
 import { text } from "../client/client.ts";
 import { defineCommand, noArgs } from "../command.ts";
 import { CliError } from "../errors.ts";
@@ -8,7 +9,6 @@ import { parseJson } from "../format/json.ts";
 import { printObject } from "../format/object.ts";
 import { inspectFormatFlag } from "../inspect.ts";
 import { err, out } from "../io/output.ts";
-import { berthVersion } from "../version.ts";
 
 /** Shows the state of the engine. */
 export const command = defineCommand({

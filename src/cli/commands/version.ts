@@ -1,9 +1,9 @@
 import type { SystemVersion } from "@docker/node-sdk";
 import { newestApi } from "../../lib/api-version.ts";
+import { berthVersion } from "../../lib/version.ts";
 import { defineCommand, noArgs } from "../command.ts";
 import { CliError } from "../errors.ts";
 import { err, out } from "../io/output.ts";
-import { berthVersion } from "../version.ts";
 
 /** The line of `berth --version`. */
 export function showVersion(): string {

@@ -43,13 +43,16 @@ export function indentJson(json: string, indent = "    ", prefix = ""): string {
   return result;
 }
 
-/** Parses JSON; integers that a number cannot hold become bigints. */
-export function parseJson(json: string): unknown {
-  return JSON.parse(json, (_key, value: unknown, context?: { source?: string }) =>
-    typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value) && context?.source
-      ? toBigInt(context.source, value)
-      : value,
-  );
+/**
+ * Parses JSON; integers that a number cannot hold become bigints, and `null` as the value of a field
+ * becomes what `nullField` says.
+ */
+export function parseJson(json: string, nullField: (name: string) => unknown = () => null): unknown {
+  return JSON.parse(json, (key, value: unknown, context?: { source?: string }) => {
+    if (value === null) return nullField(key);
+    const large = typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value);
+    return large && context?.source ? toBigInt(context.source, value) : value;
+  });
 }
 
 function toBigInt(source: string, value: number): bigint | number {

@@ -43,7 +43,7 @@ export function formatRows<T>(listing: Listing<T>, format: string, items: readon
   const headers = Object.fromEntries(
     Object.entries(listing.columns).map(([name, column]) => [name, column.header]),
   );
-  const header = compileHeader(source)(headers);
+  const header = compileHeader(source)({ ...headers, Label: labelHeader });
   return alignColumns(`${header}\n${lines.join("")}`, { minWidth: 10, padding: 3 });
 }
 
@@ -65,6 +65,11 @@ function compile(source: string, typeName: string): (data: unknown) => string {
       throw new CliError(`failed to execute template: ${errorMessage(error)}`);
     }
   };
+}
+
+/** The heading of a label's column: the last part of its name, in words. */
+function labelHeader(name: unknown): string {
+  return (String(name).split(".").at(-1) ?? "").replace(/[-_]/g, " ");
 }
 
 const first = (value: unknown): unknown => value;

@@ -21,7 +21,7 @@ export async function copyStreams(
   response: HttpResponse,
   options: AttachmentOptions,
 ): Promise<"closed" | "detached"> {
-  const restore = options.tty && options.stdin ? rawTerminal() : () => undefined;
+  const restore = options.tty && options.stdin ? await rawTerminal() : () => undefined;
   try {
     const output = options.output ? copyOutput(response, options.tty) : undefined;
     if (!options.stdin) {
@@ -80,9 +80,13 @@ async function makeWatcher(keys: string) {
   }
 }
 
-function rawTerminal(): () => void {
+/** Makes the terminal pass every byte on as it is, both ways; the returned function takes it back. */
+async function rawTerminal(): Promise<() => void> {
   const { stdin } = process;
   if (!stdin.isTTY) return () => undefined;
   stdin.setRawMode(true);
+  // Node leaves the translation of newlines on, which breaks programs that draw on the whole screen.
+  const { spawnSync } = await import("node:child_process");
+  spawnSync("stty", ["-opost"], { stdio: ["inherit", "ignore", "ignore"] });
   return () => stdin.setRawMode(false);
 }

@@ -162,15 +162,18 @@ class Parser {
   #parseOperand(): Operand {
     let operand = this.#parseTerm();
     const names: string[] = [];
-    let text = operand.text;
+    let { text, at } = operand;
+    // Go takes the place of what follows the first part of a chain for that of the chain.
+    let parts = text === "" ? 0 : 1;
     while (this.#tokens[0]?.kind === "field") {
-      const field = this.#take().text;
-      names.push(field.slice(1));
-      text += field;
+      const field = this.#take();
+      names.push(field.text.slice(1));
+      text += field.text;
+      if (++parts === 2) at = field.at;
     }
     if (names.length > 0) {
       if (operand.kind === "literal") throw this.#error(`unexpected . after term ${operand.text}`);
-      operand = { kind: "fields", of: operand, names, text, at: operand.at };
+      operand = { kind: "fields", of: operand, names, text, at };
     }
     return operand;
   }

@@ -96,6 +96,21 @@ test("trimming and comments", () => {
   assert.equal(render("a {{- .Name -}} b{{/* nothing */}} {{- /* nothing */ -}} c"), "awebbc");
 });
 
+test("what the data leaves out may be known, and null may have its own look", () => {
+  const options = {
+    absent: new Map<string, unknown>([
+      ["Health", null],
+      ["Shell", []],
+    ]),
+    nil: "<nil>",
+  };
+  const run = (source: string) => compileTemplate(source, options)({ State: {}, Init: null });
+  assert.equal(
+    run("{{if .State.Health}}x{{else}}none{{end}} {{.State.Health}} {{.State.Shell}} {{.Init}}"),
+    "none <nil> [] <nil>",
+  );
+});
+
 test("mistakes say where they are, as Go does", () => {
   const cases: [string, string][] = [
     ["{{.ID", "template: :1: unclosed action"],
@@ -105,13 +120,13 @@ test("mistakes say where they are, as Go does", () => {
     ["{{.Nope}}", 'template: :1:2: executing "" at <.Nope>: map has no entry for key "Nope"'],
     [
       "x\n{{json .}} {{.State.Nope}}",
-      'template: :2:13: executing "" at <.State.Nope>: map has no entry for key "Nope"',
+      'template: :2:19: executing "" at <.State.Nope>: map has no entry for key "Nope"',
     ],
     [
       "{{index .Tags 9}}",
       'template: :1:2: executing "" at <index .Tags 9>: error calling index: index out of range: 9',
     ],
-    ["{{.ID.X}}", `template: :1:2: executing "" at <.ID.X>: can't evaluate field X in type interface {}`],
+    ["{{.ID.X}}", `template: :1:5: executing "" at <.ID.X>: can't evaluate field X in type interface {}`],
   ];
   for (const [source, message] of cases) assert.throws(() => render(source), { message }, source);
 });

@@ -20,6 +20,10 @@ export interface TemplateOptions {
   missing?: Missing;
   /** Fields that hold maps, whose keys may be missing. */
   maps?: ReadonlySet<string>;
+  /** What fields are that the data leaves out. */
+  absent?: ReadonlyMap<string, unknown>;
+  /** How an action prints no value: `<no value>` unless given. */
+  nil?: string;
   /** What an error calls the type of the data, if it is no map. */
   typeName?: string;
 }
@@ -78,7 +82,8 @@ class Run {
         return;
       case "action": {
         const value = this.#pipeline(node.pipeline, dot);
-        if (node.pipeline.assign === null) this.output += printValue(value);
+        if (node.pipeline.assign === null)
+          this.output += value === null ? (this.#options.nil ?? "<no value>") : printValue(value);
         return;
       }
       case "break":
@@ -202,7 +207,7 @@ class Run {
   }
 
   #field(value: unknown, name: string, operand: Operand, parent: string | undefined): unknown {
-    const { missing, maps, typeName } = this.#options;
+    const { missing, maps, absent, typeName } = this.#options;
     if (value === null || value === undefined) {
       if (missing === "empty") return undefined;
       throw this.#error(operand, `nil pointer evaluating interface {}.${name}`);
@@ -211,6 +216,7 @@ class Run {
       throw this.#error(operand, `can't evaluate field ${name} in type interface {}`);
     if (name in value) return Object(value)[name];
     if (missing === "empty" || (parent !== undefined && maps?.has(parent))) return undefined;
+    if (absent?.has(name)) return absent.get(name);
     if (typeName) throw this.#error(operand, `can't evaluate field ${name} in type ${typeName}`);
     throw this.#error(operand, `map has no entry for key ${JSON.stringify(name)}`);
   }
