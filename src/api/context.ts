@@ -16,8 +16,8 @@ export class Context {
   /** What stood for `{name}` in the route's path. */
   readonly name: string;
   readonly query: Query;
-  /** Bytes that came with an upgrade request after it; undefined when the client did not ask for an upgrade. */
-  readonly head: Buffer | undefined;
+  /** The connection after the request, when the client asked for an upgrade. */
+  readonly upgrade: Connection | undefined;
   /** The answer lasts as long as somebody listens: a stop need not wait for it. */
   streaming = false;
   #abort: AbortController | undefined;
@@ -29,7 +29,7 @@ export class Context {
     version: number;
     name: string;
     search: string;
-    head: Buffer | undefined;
+    upgrade: Connection | undefined;
   }) {
     this.services = options.services;
     this.request = options.request;
@@ -37,7 +37,7 @@ export class Context {
     this.version = options.version;
     this.name = options.name;
     this.query = new Query(options.search);
-    this.head = options.head;
+    this.upgrade = options.upgrade;
   }
 
   /** Aborted when the client goes away before the answer is complete. */
@@ -109,7 +109,7 @@ export class Context {
       multiplexed && this.version >= 42
         ? "application/vnd.docker.multiplexed-stream"
         : "application/vnd.docker.raw-stream";
-    return takeOver(request, this.response, this.head, upgradeType);
+    return takeOver(request, this.response, this.upgrade, upgradeType);
   }
 }
 

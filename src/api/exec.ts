@@ -66,11 +66,11 @@ async function start(context: Context): Promise<void> {
     const reason = Buffer.from(`${error instanceof Error ? error.message : String(error)}\r\n`);
     if (tty) connection.socket.write(reason);
     else writeFrame(connection.socket, "stdout", reason);
-    finish(connection.socket);
+    finish(connection.socket, connection.wire);
     return;
   }
   if (attachment) await pump(connection, attachment, { stdin, detachKeys });
-  else finish(connection.socket);
+  else finish(connection.socket, connection.wire);
 }
 
 async function inspect(context: Context): Promise<void> {

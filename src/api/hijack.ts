@@ -5,28 +5,31 @@ import { system } from "../lib/errors.ts";
 
 /** A connection that has left HTTP. */
 export interface Connection {
+  /** Not always the request's own: after an upgrade with a body it holds the rest back until that is read. */
   socket: Duplex;
   /** What the client sent before the connection was taken over. */
   head: Buffer;
+  /** The connection itself. */
+  wire?: Socket;
 }
 
 /**
  * Ends HTTP on a connection and keeps it for a raw stream both ways. A client that asked for an
- * upgrade (`head` is there) is told 101 with `upgradeType`; another gets 200 and the raw stream.
+ * upgrade (`upgrade` is there) is told 101 with `upgradeType`; another gets 200 and the raw stream.
  */
 export function takeOver(
   request: IncomingMessage,
   response: ServerResponse,
-  head: Buffer | undefined,
+  upgrade: Connection | undefined,
   upgradeType: string,
 ): Connection {
   const { socket } = request;
-  if (head !== undefined) {
+  if (upgrade !== undefined) {
     response.detachSocket(socket);
-    socket.write(
+    upgrade.socket.write(
       `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${upgradeType}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`,
     );
-    return { socket, head };
+    return upgrade;
   }
   if (socket.destroyed) throw system("the client has gone");
   response.detachSocket(socket);

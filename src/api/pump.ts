@@ -42,7 +42,7 @@ export async function pump(
     }
   } finally {
     attachment.close();
-    finish(socket);
+    finish(socket, connection.wire);
   }
 }
 
@@ -72,12 +72,17 @@ function readInput(
   socket.on("data", feed);
   socket.on("end", () => attachment.closeStdin());
   if (head.length > 0) feed(head);
+  // A client that had nothing to send may have ended before anyone listened.
+  if (socket.readableEnded) attachment.closeStdin();
 }
 
-/** Ends our half and lets the client end its own: closing with unread input would reset the connection. */
-export function finish(socket: Duplex): void {
+/**
+ * Ends our half and lets the client end its own: closing with unread input would reset the connection.
+ * `wire` is the connection itself, where `socket` stands before it.
+ */
+export function finish(socket: Duplex, wire: Duplex = socket): void {
   if (socket.destroyed) return;
   socket.end();
   socket.resume();
-  if (socket instanceof Socket) socket.setTimeout(lingering, () => socket.destroy());
+  if (wire instanceof Socket) wire.setTimeout(lingering, () => wire.destroy());
 }

@@ -8,6 +8,7 @@ import { newestApi } from "../lib/api-version.ts";
 import type { Logger } from "../lib/log.ts";
 import { Context } from "./context.ts";
 import { sendFailure, sendMessage } from "./failure.ts";
+import type { Connection } from "./hijack.ts";
 import * as http from "./http.ts";
 import { finish } from "./pump.ts";
 import { type Match, Router } from "./router.ts";
@@ -79,7 +80,7 @@ export class ApiServer {
     });
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse, head?: Buffer): Promise<void> {
+  async #serve(request: IncomingMessage, response: ServerResponse, upgrade?: Connection): Promise<void> {
     let context: Context | undefined;
     try {
       const match = findRoute(request);
@@ -90,7 +91,7 @@ export class ApiServer {
       response.setHeaders(this.#identity);
       const version = apiVersion(match.version);
       const { name, search } = match;
-      context = new Context({ services: this.#services, request, response, version, name, search, head });
+      context = new Context({ services: this.#services, request, response, version, name, search, upgrade });
       this.#calls.add(context);
       await match.route.handle(context);
     } catch (error) {
@@ -107,7 +108,7 @@ export class ApiServer {
     response.assignSocket(request.socket);
     response.on("finish", () => finish(request.socket));
     socket.on("error", (error) => this.#log.debug("connection lost", { error }));
-    void this.#serve(request, response, head);
+    void this.#serve(request, response, { socket, head, wire: request.socket });
   }
 
   /** Stops listening, lets answers be finished that are being worked on, and drops every connection. */

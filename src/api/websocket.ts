@@ -27,7 +27,8 @@ async function attach(context: Context): Promise<void> {
   const server = new WebSocketServer({ noServer: true, maxPayload, perMessageDeflate: false });
   context.streaming = true;
   response.detachSocket(request.socket);
-  server.handleUpgrade(request, request.socket, context.head ?? Buffer.alloc(0), async (client) => {
+  const { socket: connection = request.socket, head = Buffer.alloc(0) } = context.upgrade ?? {};
+  server.handleUpgrade(request, connection, head, async (client) => {
     const socket = createWebSocketStream(client);
     await pump({ socket, head: Buffer.alloc(0) }, attachment, { stdin, detachKeys, raw: true });
   });
