@@ -174,3 +174,37 @@ test("with a tty the detach keys detach, before them nothing is lost", async () 
   await wrong.ended;
   assert.equal(wrong.stream.toString(), '{"message":"Invalid detach keys (foo) provided"}\n');
 });
+
+/** Services with one exec, whose process takes a while to start. */
+function starting(attachment: Attachment) {
+  return fakeServices({
+    execs: {
+      inspect: async () => ({ OpenStdin: true }),
+      start: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        return attachment;
+      },
+    },
+  });
+}
+
+test("an exec whose request comes in pieces, with its input close behind, reads all of it", async () => {
+  for (const input of ["typed", ""]) {
+    const attachment = fakeAttachment();
+    await using server = await serveForTest(starting(attachment));
+    const client = new Client(server.socketPath);
+    const whole = upgrade("/v1.43/exec/e/start", '{"Detach":false}');
+    const body = whole.indexOf("\r\n\r\n") + 4;
+    client.socket.write(whole.slice(0, body));
+    setTimeout(() => client.socket.write(whole.slice(body)), 20);
+    await client.until((text) => text.startsWith("HTTP/1.1 101 "));
+    // Input and its end are there before the process is.
+    client.socket.end(input);
+    await attachment.stdinClosed;
+    assert.equal(Buffer.concat(attachment.input).toString(), input);
+    attachment.emit("stdout", "done\n");
+    attachment.end();
+    await client.ended;
+    assert.deepEqual(client.stream, frame("stdout", Buffer.from("done\n")));
+  }
+});
