@@ -19,13 +19,28 @@ export async function remove({ api }: Daemon, id: string): Promise<void> {
   await api.call("DELETE", `/containers/${id}?force=1`);
 }
 
+export const lifeParts = ["create", "start", "wait", "remove"] as const;
+
+/** How long each part of a life took, in milliseconds. */
+export type LifeParts = Record<(typeof lifeParts)[number], number>;
+
 /** A container's whole life: create, start, wait for its end, remove. */
-export async function life(daemon: Daemon): Promise<void> {
+export async function life(daemon: Daemon): Promise<LifeParts> {
+  const began = performance.now();
   const id = await create(daemon, ["/bin/true"]);
+  const created = performance.now();
   await start(daemon, id);
+  const started = performance.now();
   const { StatusCode } = await daemon.api.json<{ StatusCode: number }>("POST", `/containers/${id}/wait`);
   if (StatusCode !== 0) throw new Error(`${daemon.name}: true ended with ${StatusCode}`);
+  const ended = performance.now();
   await daemon.api.call("DELETE", `/containers/${id}`);
+  return {
+    create: created - began,
+    start: started - created,
+    wait: ended - started,
+    remove: performance.now() - ended,
+  };
 }
 
 /** `true` in a running container: create the exec, start it and read to its end, ask for its exit code. */

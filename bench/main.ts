@@ -33,16 +33,20 @@ const runtimes = installedRuntimes(directory);
 const daemons = engines.map((engine) => new Daemon(engine, directory));
 const rows: Measured[] = [];
 
-/** Measures works in turn with each other, unless none of them is asked for; adds their rows. */
-async function take(...works: Work[]): Promise<Measured[]> {
-  if (!works.some(({ title }) => title.includes(options.only))) return [];
+/** Measures works in turn with each other; adds their rows. */
+async function takeAlways(...works: Work[]): Promise<Measured[]> {
   process.stderr.write(`${works.map(({ title }) => title).join(", ")} …\n`);
   const measured = await measure(...works);
   rows.push(...measured);
   return measured;
 }
 
-/** The same for two, and the ratio of their medians as a further row. */
+/** The same, unless none of them is asked for. */
+async function take(...works: Work[]): Promise<Measured[]> {
+  return works.some(({ title }) => title.includes(options.only)) ? takeAlways(...works) : [];
+}
+
+/** The same for two works, and the ratio of their medians as a further row. */
 async function takeRatio(above: Work, below: Work, budget: number): Promise<void> {
   const [first, second] = await take(above, below);
   if (first && second) rows.push(ratio(`${above.title} ÷ ${below.title}`, first, second, budget));
@@ -51,13 +55,14 @@ async function takeRatio(above: Work, below: Work, budget: number): Promise<void
 async function compare(): Promise<void> {
   const rootfs = makeRootfs(directory);
   const { starting, resident } = works.daemonStart(daemons, rounds(7));
-  if ((await take(starting)).length > 0) await take(resident);
+  if ((await take(starting)).length > 0) await takeAlways(resident);
   for (const daemon of daemons) {
     await daemon.start();
     await importImage(daemon, rootfs);
   }
-  await take(works.apiLife(daemons, rounds(30)));
-  await take(works.apiExec(daemons, rounds(30)));
+  const life = works.apiLife(daemons, rounds(50));
+  if ((await take(life.whole)).length > 0) for (const part of life.parts) await takeAlways(part);
+  await take(works.apiExec(daemons, rounds(50)));
   await take(works.throughput(daemons, rounds(3), 8, options.quick ? 2 : 5));
   await take(works.idleMemory(daemons, rounds(3), 5));
   await take(works.runtimeAlone(runtimes, directory, rootfs, rounds(30)));

@@ -42,13 +42,14 @@ test("a ratio divides medians of the same contender", () => {
   );
 });
 
-test("works that are compared are done in turn, the first round uncounted", async () => {
+test("works that are compared are done in turn, the first rounds uncounted", async () => {
   const done: string[] = [];
   const work = (title: string): Work => ({
     title,
     unit: "ms",
     better: "less",
     rounds: 1,
+    warmups: 1,
     contenders: new Map([["berth", async () => done.push(title)]]),
   });
   const measured = await measure(work("a"), work("b"));

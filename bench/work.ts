@@ -7,8 +7,9 @@ export interface Work {
   better: "less" | "more";
   /** What Berth is to reach, in the unit. */
   budget?: number;
-  /** How often each contender does it. */
+  /** How often each contender does it, after `warmups` times that are not counted. */
   rounds: number;
+  warmups: number;
   /** Does it once; answers the measured value in the unit. */
   contenders: Map<string, () => Promise<number>>;
   prepare?(): Promise<void>;
@@ -25,21 +26,21 @@ export interface Measured {
 
 /**
  * Takes all samples of works that are to be compared with each other: in every round each contender of each
- * work once, each round another one first, so that what else the machine does hits all alike. The first
- * round is not counted.
+ * work once, each round another one first, so that what else the machine does hits all alike.
  */
 export async function measure(...works: Work[]): Promise<Measured[]> {
   const tasks = works.flatMap((work) =>
     [...work.contenders].map(([name, sample]) => ({ work, name, sample, samples: [] as number[] })),
   );
-  const rounds = Math.max(...works.map((work) => work.rounds));
+  const warmups = Math.max(...works.map((work) => work.warmups));
+  const rounds = warmups + Math.max(...works.map((work) => work.rounds));
   for (const work of works) await work.prepare?.();
   try {
-    for (let round = 0; round <= rounds; round++) {
+    for (let round = 0; round < rounds; round++) {
       for (let turn = 0; turn < tasks.length; turn++) {
         const task = tasks[(round + turn) % tasks.length];
         const value = await task?.sample();
-        if (round > 0 && value !== undefined) task?.samples.push(value);
+        if (round >= warmups && value !== undefined) task?.samples.push(value);
       }
     }
   } finally {

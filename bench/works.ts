@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { find, run } from "./command.ts";
-import { create, exec, firstProcess, life, remove, start } from "./containers.ts";
+import { create, exec, firstProcess, type LifeParts, life, lifeParts, remove, start } from "./containers.ts";
 import { imageName } from "./image.ts";
 import type { Daemon } from "./peers/daemon.ts";
 import { berthProgram } from "./peers/engines.ts";
@@ -27,6 +27,7 @@ export function daemonStart(daemons: Daemon[], rounds: number): { starting: Work
     better: "less",
     budget: 300,
     rounds,
+    warmups: 1,
     contenders: each(daemons, async (daemon) => {
       const took = await timed(() => daemon.start());
       await pause(2000);
@@ -41,20 +42,35 @@ export function daemonStart(daemons: Daemon[], rounds: number): { starting: Work
     better: "less",
     budget: 90,
     rounds,
+    warmups: 1,
     contenders: each(daemons, async ({ name }) => memory.get(name)?.shift() ?? Number.NaN),
   };
   return { starting, resident };
 }
 
-export function apiLife(daemons: Daemon[], rounds: number): Work {
-  return {
+/** A whole life over the API, and its parts as they were in the same lives. */
+export function apiLife(daemons: Daemon[], rounds: number): { whole: Work; parts: Work[] } {
+  const lives = new Map<string, LifeParts[]>(daemons.map(({ name }) => [name, []]));
+  const common = { unit: "ms", better: "less", rounds, warmups: 10 } as const;
+  const whole: Work = {
+    ...common,
     title: "create + start + wait + remove",
-    unit: "ms",
-    better: "less",
     budget: 12,
-    rounds,
-    contenders: each(daemons, (daemon) => timed(() => life(daemon))),
+    contenders: each(daemons, async (daemon) => {
+      const parts = await life(daemon);
+      lives.get(daemon.name)?.push(parts);
+      return Object.values(parts).reduce((sum, part) => sum + part, 0);
+    }),
   };
+  const parts = lifeParts.map((part): Work => {
+    const rest = new Map([...lives].map(([name, taken]) => [name, taken.values()]));
+    return {
+      ...common,
+      title: `of that: ${part}`,
+      contenders: each(daemons, async ({ name }) => rest.get(name)?.next().value?.[part] ?? Number.NaN),
+    };
+  });
+  return { whole, parts };
 }
 
 export function apiExec(daemons: Daemon[], rounds: number): Work {
@@ -65,6 +81,7 @@ export function apiExec(daemons: Daemon[], rounds: number): Work {
     better: "less",
     budget: 8,
     rounds,
+    warmups: 10,
     contenders: each(daemons, (daemon) => timed(() => exec(daemon, running.get(daemon) ?? ""))),
     prepare: async () => {
       for (const daemon of daemons) {
@@ -87,6 +104,7 @@ export function throughput(daemons: Daemon[], rounds: number, width: number, sec
     better: "more",
     budget: 120,
     rounds,
+    warmups: 1,
     contenders: each(daemons, async (daemon) => {
       const started = performance.now();
       const elapsed = () => (performance.now() - started) / 1000;
@@ -111,6 +129,7 @@ export function idleMemory(daemons: Daemon[], rounds: number, count: number): Wo
     better: "less",
     budget: 0.5,
     rounds,
+    warmups: 1,
     contenders: each(daemons, async (daemon) => {
       const ids: string[] = [];
       // What one life has brought up serves all: it is not a container's own.
@@ -140,7 +159,7 @@ export function dockerClient(daemons: Daemon[], rounds: number): { run: Work; ve
   if (docker === null) return null;
   const contenders = (args: string[]) =>
     each(daemons, ({ socket }) => timed(() => run(docker, ["-H", `unix://${socket}`, ...args])));
-  const common = { unit: "ms", better: "less", rounds } as const;
+  const common = { unit: "ms", better: "less", rounds, warmups: 2 } as const;
   return {
     run: {
       ...common,
@@ -153,7 +172,7 @@ export function dockerClient(daemons: Daemon[], rounds: number): { run: Work; ve
 
 /** Berth's command line beside the least that Node can do. */
 export function ownClient(daemon: Daemon, rounds: number): { version: Work; node: Work } {
-  const common = { unit: "ms", better: "less", rounds } as const;
+  const common = { unit: "ms", better: "less", rounds, warmups: 2 } as const;
   const cli = () => timed(() => run(berthProgram, ["-H", `unix://${daemon.socket}`, "version"]));
   const node = () => timed(() => run(process.execPath, ["-e", "0"]));
   return {
@@ -177,6 +196,7 @@ export function runtimeAlone(
     unit: "ms",
     better: "less",
     rounds,
+    warmups: 1,
     contenders: new Map(
       runtimes.map((runtime) => [
         runtime.name,
