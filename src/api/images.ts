@@ -120,6 +120,19 @@ async function pull(context: Context, image: string): Promise<void> {
   });
 }
 
+async function push(context: Context): Promise<void> {
+  const tag = context.query.text("tag");
+  const progress = new ProgressStream(context);
+  await progress.run(async () => {
+    await context.services.images.push(tag === undefined ? context.name : `${context.name}:${tag}`, {
+      credentials: registryAuth(context.request),
+      allTags: tag === undefined,
+      onProgress: (line) => progress.send(line),
+      signal: context.signal,
+    });
+  });
+}
+
 async function importImage(context: Context, source: string): Promise<void> {
   const { query } = context;
   const progress = new ProgressStream(context);
@@ -160,5 +173,6 @@ export const imageRoutes: Route[] = [
   { method: "GET", path: "/images/{name}/json", handle: inspect },
   { method: "GET", path: "/images/{name}/history", handle: history },
   { method: "POST", path: "/images/{name}/tag", handle: tag },
+  { method: "POST", path: "/images/{name}/push", handle: push },
   { method: "DELETE", path: "/images/{name}", handle: remove },
 ];

@@ -85,6 +85,7 @@ export function fakeServices(
       remove: unexpected,
       prune: unexpected,
       pull: unexpected,
+      push: unexpected,
       save: unexpected,
       login: unexpected,
       ...given.images,

@@ -20,6 +20,7 @@ export interface Services {
     | "remove"
     | "prune"
     | "pull"
+    | "push"
     | "save"
     | "login"
   >;

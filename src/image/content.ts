@@ -12,6 +12,8 @@ export interface BlobWriter {
   write(chunk: Buffer): Promise<void>;
   /** Syncs the blob and names it by its digest. Rejects with INVALID_PARAMETER when it is not `digest`. */
   commit(digest: string): Promise<void>;
+  /** As `commit`, by whatever digest it has; resolves with that. */
+  commitAny(): Promise<string>;
   abort(): Promise<void>;
 }
 
@@ -69,6 +71,11 @@ function blobWriter(handle: FileHandle, file: string, pathOf: (digest: string) =
     await close();
     await rm(file, { force: true });
   };
+  const place = async (digest: string): Promise<void> => {
+    await handle.datasync();
+    await close();
+    await rename(file, pathOf(digest));
+  };
   return {
     async write(chunk) {
       hash.update(chunk);
@@ -83,9 +90,12 @@ function blobWriter(handle: FileHandle, file: string, pathOf: (digest: string) =
         await abort();
         throw invalid(`wrong digest: expected ${digest}, got ${actual}`);
       }
-      await handle.datasync();
-      await close();
-      await rename(file, pathOf(digest));
+      await place(digest);
+    },
+    async commitAny() {
+      const digest = `sha256:${hash.digest("hex")}`;
+      await place(digest);
+      return digest;
     },
     abort,
   };

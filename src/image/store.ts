@@ -33,6 +33,7 @@ import type {
   ImageUser,
   ImportOptions,
   PullOptions,
+  PushOptions,
   ResolvedImage,
 } from "./types.ts";
 import type { UnpackLimits } from "./unpacker.ts";
@@ -162,6 +163,10 @@ export class ImageStore implements Images {
 
   pull(ref: string, options?: PullOptions): Promise<string> {
     return this.#registries.pull(ref, options);
+  }
+
+  push(ref: string, options?: PushOptions): Promise<void> {
+    return this.#registries.push(ref, options);
   }
 
   login(address: string, credentials: Credentials): Promise<void> {

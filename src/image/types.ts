@@ -108,6 +108,14 @@ export interface PullOptions {
   signal?: AbortSignal;
 }
 
+export interface PushOptions {
+  credentials?: Credentials;
+  /** Every tag of the repository that is here. */
+  allTags?: boolean;
+  onProgress?: OnProgress;
+  signal?: AbortSignal;
+}
+
 export interface ImageListOptions {
   /** Docker hides intermediate images; Berth has none, so this changes nothing. */
   all?: boolean;
@@ -145,6 +153,8 @@ export interface Images {
    * with `allTags`). Rejects with NOT_FOUND, UNAUTHORIZED or what else the registry said.
    */
   pull(ref: string, options?: PullOptions): Promise<string>;
+  /** Sends an image to its registry, or what is missing of it there. */
+  push(ref: string, options?: PushOptions): Promise<void>;
   /** Asks a registry whether it knows these credentials. Rejects with UNAUTHORIZED when it does not. */
   login(address: string, credentials: Credentials): Promise<void>;
   /** Makes an image of a root filesystem's tar; resolves with its id. */

@@ -37,6 +37,17 @@ export class ConnectionError extends BerthError {
 
 const goName = (method: string): string => method.charAt(0) + method.slice(1).toLowerCase();
 
+/** The failures that people meet most, in the words of Docker. */
+function reason(
+  error: Error & { code?: string; address?: string; port?: number; hostname?: string },
+): string {
+  if (error instanceof AggregateError && error.errors[0] instanceof Error) return reason(error.errors[0]);
+  if (error.code === "ECONNREFUSED")
+    return `dial tcp ${error.address}:${error.port}: connect: connection refused`;
+  if (error.code === "ENOTFOUND") return `dial tcp: lookup ${error.hostname}: no such host`;
+  return error.message;
+}
+
 /** Sends a request and waits for the head of its answer. Rejects with ConnectionError. */
 export function send(request: HttpRequest): Promise<HttpAnswer> {
   const { method, url, headers, body, agent, signal } = request;
@@ -46,7 +57,7 @@ export function send(request: HttpRequest): Promise<HttpAnswer> {
     reject(
       signal?.aborted
         ? error
-        : new ConnectionError(`${goName(method)} "${url.href}": ${error.message}`, error),
+        : new ConnectionError(`${goName(method)} "${url.href}": ${reason(error)}`, error),
     );
   const sent = start(url, { method, headers: { "User-Agent": "berth", ...headers }, agent, signal });
   sent.setTimeout(silence, () => sent.destroy(new Error("no answer in time")));

@@ -1,10 +1,19 @@
+import { invalid } from "../../lib/errors.ts";
 import type { ImageContext } from "../context.ts";
 import { parsePlatform } from "../platform.ts";
-import { parseReference, type Reference, withDefaultTag } from "../reference.ts";
-import type { Credentials, PullOptions } from "../types.ts";
+import {
+  canonical,
+  parseReference,
+  type Reference,
+  repositoryOf,
+  splitStored,
+  withDefaultTag,
+} from "../reference.ts";
+import type { Credentials, PullOptions, PushOptions } from "../types.ts";
 import { Downloads } from "./downloads.ts";
 import { defaultRegistryConfig, type RegistryConfig, RegistryHosts } from "./hosts.ts";
 import { pullReference } from "./pull.ts";
+import { noLocalImage, otherRepositories, pushReference } from "./push.ts";
 import { Repository } from "./repository.ts";
 import { Session } from "./session.ts";
 
@@ -45,6 +54,44 @@ export class Registries {
       id = (await pullReference(target, reference)).id;
     }
     return id;
+  }
+
+  /** See `Images.push`. */
+  async push(ref: string, options: PushOptions = {}): Promise<void> {
+    const asked = parseReference(ref);
+    const tell = options.onProgress ?? (() => undefined);
+    const references = this.#localReferences(asked, options.allTags ?? false);
+    tell({ status: `The push refers to repository [${repositoryOf(asked)}]` });
+    if (references.length === 0) throw noLocalImage(asked);
+    const repository = new Repository({
+      hosts: this.#hosts,
+      domain: asked.domain,
+      path: asked.path,
+      credentials: options.credentials ?? {},
+      access: "push",
+      mountFrom: this.#mountable(references),
+      signal: options.signal,
+    });
+    for (const reference of references)
+      await pushReference({ context: this.#context, repository, tell }, reference);
+  }
+
+  #localReferences(asked: Reference, all: boolean): (Reference & { tag: string })[] {
+    if (asked.digest !== undefined) throw invalid("cannot push a digest reference");
+    if (!all || asked.tag !== undefined) return [{ ...asked, tag: asked.tag ?? "latest" }];
+    const names = this.#context.records.tagsOf(repositoryOf(asked));
+    return names.map(([name]) => ({ ...asked, tag: splitStored(name).tag }));
+  }
+
+  /** The repositories that layers may be mounted from need to be in the token's scope. */
+  #mountable(references: Reference[]): string[] {
+    const { layers, records } = this.#context;
+    const others = references.flatMap((reference) => {
+      const id = records.byTag(canonical(reference));
+      const own = id === undefined ? [] : layers.of("image", id);
+      return own.flatMap((layer) => otherRepositories(this.#context, reference, layer));
+    });
+    return [...new Set(others)];
   }
 
   /** See `Images.login`. */

@@ -30,8 +30,8 @@ export async function pullReference(
   const { context, tell, repository } = target;
   const name = repositoryOf(reference);
   const wanted = reference.digest ?? reference.tag ?? "latest";
-  tell({ status: `Pulling from ${familiarRepository(name).replace(/^[^/]*[.:][^/]*\//, "")}`, id: wanted });
   const top = await fetchManifest(repository, wanted, reference);
+  tell({ status: `Pulling from ${reference.path}`, id: wanted });
   const before =
     reference.tag === undefined
       ? undefined

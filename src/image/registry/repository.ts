@@ -3,6 +3,7 @@ import { invalid, system } from "../../lib/errors.ts";
 import { sha256 } from "../document.ts";
 import { maxManifest } from "../manifest.ts";
 import { media } from "../media.ts";
+import type { StoredManifest } from "../records.ts";
 import type { Credentials } from "../types.ts";
 import type { RegistryHosts } from "./hosts.ts";
 import { type HttpAnswer, readBody } from "./http.ts";
@@ -69,6 +70,19 @@ export class Repository {
       throw invalid(`manifest verification failed for digest ${claimed}`);
     }
     return { digest, mediaType: (answer.headers["content-type"] ?? "").split(";")[0]?.trim() ?? "", body };
+  }
+
+  /** Names a manifest by a tag; resolves with its digest. */
+  async putManifest(tag: string, manifest: StoredManifest): Promise<string> {
+    const answer = await this.ask({
+      method: "PUT",
+      path: `manifests/${tag}`,
+      headers: { "Content-Type": manifest.mediaType, "Content-Length": String(manifest.body.length) },
+      body: manifest.body,
+      expect: [201],
+    });
+    answer.body.resume();
+    return manifest.digest;
   }
 
   /** A blob from `offset` on. When the registry cannot begin in the middle, the beginning is skipped. */

@@ -30,6 +30,8 @@ export interface Ask {
   body?: Buffer | Readable;
   /** Statuses that are answers rather than failures. */
   expect: number[];
+  /** Not again after a failure: the request may have had its effect. */
+  once?: boolean;
   /** Instead of the session's own. */
   signal?: AbortSignal;
 }
@@ -82,7 +84,8 @@ export class Session {
     { first = false, tries = attempts }: { first?: boolean; tries?: number } = {},
   ): Promise<HttpAnswer> {
     // A stream can be sent only once.
-    const most = ask.body === undefined || Buffer.isBuffer(ask.body) ? tries : 1;
+    const repeatable = !ask.once && (ask.body === undefined || Buffer.isBuffer(ask.body));
+    const most = repeatable ? tries : 1;
     for (let attempt = 1; ; attempt++) {
       let wait = 100 * 4 ** (attempt - 1);
       try {
