@@ -75,7 +75,8 @@ function requestHead({ method, path, headers, body, upgrade }: HttpRequest): str
   } else {
     lines.push("Transfer-Encoding: chunked");
   }
-  lines.push(upgrade ? "Connection: Upgrade\r\nUpgrade: tcp" : "Connection: close");
+  // No `Connection: close`: a server that refuses a body early would close before the answer is read.
+  if (upgrade) lines.push("Connection: Upgrade\r\nUpgrade: tcp");
   return `${lines.join("\r\n")}\r\n\r\n`;
 }
 

@@ -1,9 +1,8 @@
 import { atLeast, defineCommand } from "../command.ts";
 import { checkPull, createContainer } from "../create/create.ts";
-import { startFailure } from "../create/failure.ts";
+import { attempt } from "../create/failure.ts";
 import { containerFlags } from "../create/flags.ts";
 import { createRequest } from "../create/request.ts";
-import { CliError } from "../errors.ts";
 import { out } from "../io/output.ts";
 
 /** Makes a container without starting it. */
@@ -16,14 +15,11 @@ export const command = defineCommand({
   flagsFirst: true,
   completes: "image",
   async run(flags, { args: [image = "", ...cmd], changed, client, path }) {
-    try {
+    const request = attempt(path, () => {
       checkPull(flags.pull);
-      const request = createRequest(flags, changed, image, cmd);
-      out(`${await createContainer(client, flags, request)}\n`);
-    } catch (error) {
-      if (error instanceof CliError && error.name === "CliError") throw startFailure(path, error);
-      throw error;
-    }
+      return createRequest(flags, changed, image, cmd);
+    });
+    out(`${await createContainer(client, flags, request)}\n`);
     return 0;
   },
 });

@@ -1,7 +1,7 @@
 import { text } from "../client/client.ts";
 import { atLeast, defineCommand } from "../command.ts";
 import { checkPull, createContainer } from "../create/create.ts";
-import { startFailure, startStatus } from "../create/failure.ts";
+import { attempt, startFailure, startStatus } from "../create/failure.ts";
 import { containerFlags } from "../create/flags.ts";
 import { createRequest } from "../create/request.ts";
 import { CliError } from "../errors.ts";
@@ -82,11 +82,3 @@ export const command = defineCommand({
     return status;
   },
 });
-
-function attempt<T>(path: string, make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    throw startFailure(path, error);
-  }
-}

@@ -17,3 +17,12 @@ export function startStatus(error: unknown): number {
     return 127;
   return /permission denied|is a directory/.test(message) ? 126 : 125;
 }
+
+/** What `make` returns; its error is one of the command line. */
+export function attempt<T>(path: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw startFailure(path, error);
+  }
+}
