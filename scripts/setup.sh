@@ -154,7 +154,7 @@ warm_cache() {
 	say "compiling"
 	NODE_COMPILE_CACHE=.cache/compile node_modules/.bin/node --max-semi-space-size=2 --input-type=module --eval \
 		'for (const name of ["api/daemon", "engine/engine"]) await import(`${process.cwd()}/src/${name}.ts`)'
-	bin/berth version --help > /dev/null
+	bin/berth daemon --help > /dev/null
 	touch "$stamp"
 }
 
