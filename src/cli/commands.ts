@@ -47,6 +47,7 @@ const wait = entry(
   () => import("./commands/wait.ts"),
 );
 const cp = entry("Copy files between a container and this machine", () => import("./commands/cp.ts"));
+const commit = entry("Make an image of what a container changed", () => import("./commands/commit.ts"));
 const containerInspect = entry(
   "Show everything about containers",
   () => import("./commands/container-inspect.ts"),
@@ -59,6 +60,11 @@ const importImage = entry(
   () => import("./commands/import.ts"),
 );
 const load = entry("Load images from a tar archive", () => import("./commands/load.ts"));
+const pull = entry("Fetch an image from a registry", () => import("./commands/pull.ts"));
+const push = entry("Send an image to a registry", () => import("./commands/push.ts"));
+const save = entry("Write images to a tar archive", () => import("./commands/save.ts"));
+const login = entry("Log in to a registry", () => import("./commands/login.ts"));
+const logout = entry("Log out from a registry", () => import("./commands/logout.ts"));
 const rmi = entry("Remove images", () => import("./commands/rmi.ts"));
 const tag = entry("Give an image another name", () => import("./commands/tag.ts"));
 const imageInspect = entry("Show everything about images", () => import("./commands/image-inspect.ts"));
@@ -101,7 +107,11 @@ export const commands: Record<string, Entry> = {
   run: common(run),
   exec: common(exec),
   ps: common(ps),
+  pull: common(pull),
+  push: common(push),
   images: common(images),
+  login: common(login),
+  logout: common(logout),
   version: common(version),
   info: common(info),
   cgroup: group("Work with control groups", {
@@ -115,6 +125,7 @@ export const commands: Record<string, Entry> = {
   }),
   container: group("Work with containers", {
     attach,
+    commit,
     cp,
     create,
     diff,
@@ -150,8 +161,11 @@ export const commands: Record<string, Entry> = {
     load,
     ls: images,
     prune: imagePrune,
+    pull,
+    push,
     remove: hidden(rmi),
     rm: rmi,
+    save,
     tag,
   }),
   network: group("Work with networks", {
@@ -177,6 +191,7 @@ export const commands: Record<string, Entry> = {
   }),
   __complete: hidden(entry("Answer a shell's completion script", () => import("./commands/complete.ts"))),
   attach,
+  commit,
   completion: entry("Print a shell's completion script", () => import("./commands/completion.ts")),
   cp,
   create,
@@ -197,6 +212,7 @@ export const commands: Record<string, Entry> = {
   restart,
   rm,
   rmi,
+  save,
   start,
   stats,
   stop,

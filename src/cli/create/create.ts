@@ -2,7 +2,7 @@ import type { ContainerCreateRequest, ContainerCreateResponse } from "@docker/no
 import { fs } from "../builtin.ts";
 import { type Client, isOlder } from "../client/client.ts";
 import { ApiError, CliError, errorMessage } from "../errors.ts";
-import { checkReference, parseReference, withDefaultTag } from "../format/reference.ts";
+import { checkReference, withDefaultTag } from "../format/reference.ts";
 import { err } from "../io/output.ts";
 import { checkPlatform } from "../platform.ts";
 import { openError } from "./env.ts";
@@ -64,12 +64,8 @@ async function send(
 }
 
 async function pull(client: Client, image: string, { platform, quiet }: ContainerValues): Promise<void> {
-  const { showProgress } = await import("../io/progress.ts");
-  const { name, tag, digest } = parseReference(image);
-  const response = await client.request("POST", "/images/create", {
-    query: { fromImage: name, tag: digest ?? tag ?? "latest", platform: platform || undefined },
-  });
-  await showProgress(response.body, { fd: quiet ? 0 : 2 });
+  const { pullImage } = await import("../pull.ts");
+  await pullImage(client, image, { platform, fd: quiet ? 0 : 2 });
 }
 
 function openIdFile(path: string): number | undefined {

@@ -51,3 +51,11 @@ export function checkReference(text: string): void {
     (digest === undefined || /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-f]{32,}$/i.test(digest));
   if (!fits) throw new CliError("invalid reference format");
 }
+
+/** The whole of a reference: `docker.io/library/busybox:latest`. */
+export function canonicalReference(text: string): string {
+  const familiar = withDefaultTag(text);
+  const [first = "", ...rest] = familiar.split("/");
+  if (rest.length === 0) return `docker.io/library/${familiar}`;
+  return /[.:]/.test(first) || first === "localhost" ? familiar : `docker.io/${familiar}`;
+}

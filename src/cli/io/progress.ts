@@ -1,5 +1,6 @@
 import { tty } from "../builtin.ts";
 import { CliError } from "../errors.ts";
+import { humanSize } from "../format/units.ts";
 import { err, out } from "./output.ts";
 
 /** One message of a long operation, as the API streams them. */
@@ -43,9 +44,8 @@ export async function showProgress(
   body: AsyncIterable<Buffer>,
   { fd = 1, onAux }: ProgressOptions = {},
 ): Promise<void> {
-  const terminal = fd !== 0 && tty.isatty(fd);
   const print = fd === 0 ? () => undefined : fd === 1 ? out : err;
-  const rows = new Map<string, number>();
+  const show = fd !== 0 && tty.isatty(fd) ? inPlace(print) : lineByLine(print);
   for await (const line of jsonTexts(body)) {
     const message = JSON.parse(line) as ProgressMessage;
     if (message.error || message.errorDetail) {
@@ -55,29 +55,43 @@ export async function showProgress(
     if (message.aux !== undefined) onAux?.(message.aux);
     else if (message.stream !== undefined) print(message.stream);
     else if (message.status !== undefined) {
-      const shown = `${message.id ? `${message.id}: ` : ""}${message.status}`;
-      const detail = message.progressDetail?.total
-        ? ` ${message.progress ?? bar(message.progressDetail)}`
-        : "";
-      if (!terminal) {
-        if (!detail) print(`${shown}\n`);
-      } else if (message.id) {
-        const row = rows.get(message.id);
-        if (row === undefined) {
-          rows.set(message.id, rows.size);
-          print(`${shown}${detail}\n`);
-        } else {
-          const up = rows.size - row;
-          print(`\x1b[${up}A\x1b[2K\r${shown}${detail}\x1b[${up}B\r`);
-        }
-      } else {
-        print(`${shown}${detail}\n`);
-      }
+      const { current = 0, total = 0 } = message.progressDetail ?? {};
+      const text = `${message.id ? `${message.id}: ` : ""}${message.status}`;
+      show(text, current > 0 || total > 0 ? ` ${bar(current, total)}` : "", message.id);
     }
   }
 }
 
-function bar({ current = 0, total = 0 }: { current?: number; total?: number }): string {
+type Show = (text: string, bar: string, id?: string) => void;
+
+function lineByLine(print: (text: string) => void): Show {
+  return (text, bar) => {
+    if (bar === "") print(`${text}\n`);
+  };
+}
+
+/** A row for each id, which changes where it stands. */
+function inPlace(print: (text: string) => void): Show {
+  const rows = new Map<string, number>();
+  return (text, bar, id) => {
+    const row = id === undefined ? undefined : rows.get(id);
+    if (row === undefined) {
+      // A line that stands alone parts the rows above it from those that come.
+      if (id === undefined) rows.clear();
+      else rows.set(id, rows.size);
+      print(`${text}${bar}\n`);
+      return;
+    }
+    const up = rows.size - row;
+    print(`\x1b[${up}A\x1b[2K\r${text}${bar}\x1b[${up}B\r`);
+  };
+}
+
+/** `[=====>    ]  1.2MB/4MB`, or only how much when the whole is not known. */
+function bar(current: number, total: number): string {
+  const size = humanSize(current);
+  if (total <= 0) return size.padStart(8);
   const filled = Math.max(0, Math.min(50, Math.trunc((current / total) * 50)));
-  return `[${"=".repeat(filled)}>${" ".repeat(50 - filled)}]`;
+  const rest = " ".repeat(Math.max(0, 49 - filled));
+  return `[${"=".repeat(filled)}>${rest}] ${size.padStart(8)}/${humanSize(total)}`;
 }
