@@ -44,7 +44,9 @@ export class Router {
   #add(route: Route): void {
     const open = route.path.indexOf("{");
     if (open < 0) {
-      this.#fixed.set(`${route.method} ${route.path}`, route);
+      const key = `${route.method} ${route.path}`;
+      if (this.#fixed.has(key)) throw new Error(`two routes for ${key}`);
+      this.#fixed.set(key, route);
       return;
     }
     const prefix = route.path.slice(0, open);

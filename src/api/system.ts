@@ -1,5 +1,5 @@
 import type { EventMessage } from "@docker/node-sdk";
-import { BerthError, invalid } from "../lib/errors.ts";
+import { invalid } from "../lib/errors.ts";
 import type { Context } from "./context.ts";
 import type { Route } from "./router.ts";
 
@@ -62,10 +62,6 @@ function plugins(context: Context): void {
   context.json(200, []);
 }
 
-function auth(): never {
-  throw new BerthError("NOT_IMPLEMENTED", "logging in to a registry is not supported yet");
-}
-
 /** The engine as a whole. */
 export const systemRoutes: Route[] = [
   { method: "GET", path: "/_ping", handle: ping },
@@ -75,5 +71,4 @@ export const systemRoutes: Route[] = [
   { method: "GET", path: "/system/df", handle: diskUsage },
   { method: "GET", path: "/events", handle: events },
   { method: "GET", path: "/plugins", handle: plugins },
-  { method: "POST", path: "/auth", handle: auth },
 ];
