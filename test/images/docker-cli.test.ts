@@ -69,7 +69,7 @@ describe("images with the docker CLI", () => {
     const image = busyboxImage({ tags: ["layered:1"], layers: [busyboxLayer(), lower, upper] });
     await daemon.ok(["load"], { input: dockerArchive([image]) });
     const files = await daemon.ok(["run", "--rm", "layered:1", "ls", "/etc", "/home"]);
-    assert.equal(files, "/etc:\nhostname\nhosts\npasswd\nresolv.conf\n\n/home:\nnew");
+    assert.equal(files, "/etc:\nhostname\nhosts\nmtab\npasswd\nresolv.conf\n\n/home:\nnew");
     await daemon.ok(["rmi", "layered:1"]);
   });
 
