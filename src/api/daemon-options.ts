@@ -17,6 +17,7 @@ export interface DaemonOptions {
   addresses: Address[];
   dataRoot: string;
   execRoot: string;
+  registries: string;
   pidFile: string | undefined;
   logLevel: LogLevel;
   logFormat: "text" | "json";
@@ -30,6 +31,8 @@ Runs the engine and answers the Docker Engine API. A stop leaves the containers 
                           (default unix:///run/berth/berth.sock)
       --data-root DIR     state that lasts (default /var/lib/berth)
       --exec-root DIR     state of running containers (default /run/berth)
+      --registries FILE   how registries are reached: mirrors, insecure ones, certificates
+                          (default /etc/berth/registries.json)
   -p, --pidfile FILE      where to write the process id
   -l, --log-level LEVEL   debug, info, warn or error (default info)
       --log-format FORMAT text or json (default text)
@@ -57,6 +60,7 @@ export function parseDaemonOptions(argv: string[]): DaemonOptions | null {
     addresses: hosts.map((host) => parseAddress(host, tls)),
     dataRoot: values["data-root"],
     execRoot: values["exec-root"],
+    registries: values.registries,
     pidFile: values.pidfile,
     logLevel,
     logFormat,
@@ -71,6 +75,7 @@ function readFlags(argv: string[]) {
         host: { type: "string", short: "H", multiple: true },
         "data-root": { type: "string", default: "/var/lib/berth" },
         "exec-root": { type: "string", default: "/run/berth" },
+        registries: { type: "string", default: "/etc/berth/registries.json" },
         pidfile: { type: "string", short: "p" },
         "log-level": { type: "string", short: "l", default: "info" },
         "log-format": { type: "string", default: "text" },

@@ -15,6 +15,7 @@ export interface ClosableServices extends Services {
 export type OpenEngine = (options: {
   dataRoot: string;
   execRoot: string;
+  registries: string;
   log: Logger;
 }) => Promise<ClosableServices>;
 
@@ -32,8 +33,8 @@ export async function startDaemon(options: DaemonOptions, open: OpenEngine, log:
   try {
     for (const address of options.addresses) await claimAddress(address);
     if (options.pidFile !== undefined) undo.push(writePidFile(options.pidFile));
-    const { dataRoot, execRoot } = options;
-    const engine = await open({ dataRoot, execRoot, log });
+    const { dataRoot, execRoot, registries } = options;
+    const engine = await open({ dataRoot, execRoot, registries, log });
     undo.push(() => engine.close());
     const servers: ApiServer[] = [];
     undo.push(async () => {

@@ -1,4 +1,4 @@
-import type { Images } from "../image/types.ts";
+import type { ImageStore } from "../image/index.ts";
 import type { Logger } from "../lib/log.ts";
 import type { CgroupHost } from "../runtime/cgroup/support.ts";
 import type { Runtime } from "../runtime/types.ts";
@@ -18,7 +18,7 @@ export interface EngineContext {
   readonly table: ContainerTable;
   readonly events: EventBus;
   readonly execs: ExecTable;
-  readonly images: Images;
+  readonly images: ImageStore;
   readonly volumes: VolumeStore;
   readonly runtime: Runtime;
   readonly cgroups: CgroupHost;

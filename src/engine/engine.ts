@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
-import { ImageStore } from "../image/index.ts";
+import { ImageStore, readRegistryConfig } from "../image/index.ts";
 import type { Images, ImageUser } from "../image/types.ts";
 import { type Logger, silentLogger } from "../lib/log.ts";
 import { nativeFile } from "../lib/own-file.ts";
@@ -27,6 +27,7 @@ import { volumeUsers } from "./volume-use.ts";
 
 const DEFAULT_DATA_ROOT = "/var/lib/berth";
 const DEFAULT_EXEC_ROOT = "/run/berth";
+const DEFAULT_REGISTRIES = "/etc/berth/registries.json";
 
 /**
  * A container engine over a data root, in the caller's own process.
@@ -80,6 +81,7 @@ export class Engine {
         users: () => table.all().map(imageUser),
         onEvent: ({ action, id, attributes }) => events.publish("image", action, id, attributes),
         builtin: { hello: nativeFile("hello.tar") },
+        registries: readRegistryConfig(options.registries ?? DEFAULT_REGISTRIES),
       });
       images.recover();
       const volumes = new VolumeStore(state, {
@@ -121,6 +123,7 @@ export class Engine {
   async close(): Promise<void> {
     for (const container of this.#context.table.all()) container.health?.close();
     await this.#context.runtime.close();
+    this.#context.images.close();
     removeIfUnused(this.#context.cgroups, this.#context.cgroupParent);
     this.#context.state.close();
   }

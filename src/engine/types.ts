@@ -218,4 +218,9 @@ export interface EngineOptions {
   dataRoot?: string;
   /** Default /run/berth. Sockets and shims; need not survive a reboot. */
   execRoot?: string;
+  /**
+   * A JSON file that tells how registries are reached: `mirrors` by registry, `insecure` hosts,
+   * directories of `certificates`. Default /etc/berth/registries.json; need not exist.
+   */
+  registries?: string;
 }

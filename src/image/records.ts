@@ -162,9 +162,10 @@ export class ImageRecords {
     return row ? String(row.image) : undefined;
   }
 
+  /** The manifests of an image, the one it was pulled or pushed by last first. */
   manifestsOf(id: string): StoredManifest[] {
     const rows = this.#state.db
-      .prepare("SELECT digest, media_type, body FROM manifests WHERE image = ?")
+      .prepare("SELECT digest, media_type, body FROM manifests WHERE image = ? ORDER BY rowid DESC")
       .all(id);
     return rows.map(({ digest, media_type, body }) => ({
       digest: String(digest),

@@ -84,7 +84,10 @@ export class ImageStore implements Images {
 
   #inBackground(work: Promise<unknown>): void {
     const done = work
-      .catch((error: unknown) => this.#log.error("leftovers could not be removed", { error }))
+      .catch((error: unknown) => {
+        // After the state was closed the next opening goes on with it.
+        if (this.#context.state.db.isOpen) this.#log.error("leftovers could not be removed", { error });
+      })
       .then(() => void this.#background.delete(done));
     this.#background.add(done);
   }
@@ -94,10 +97,9 @@ export class ImageStore implements Images {
     while (this.#background.size > 0) await Promise.all(this.#background);
   }
 
-  /** Waits for removals and drops the connections to registries. The state stays open. */
-  async close(): Promise<void> {
+  /** Drops the connections to registries. The state stays open. */
+  close(): void {
     this.#registries.close();
-    await this.settled();
   }
 
   async resolve(ref: string): Promise<ResolvedImage> {

@@ -60,7 +60,8 @@ export class Authorizer {
     if (challenge?.scheme === "bearer" && challenge.realm)
       return this.#token(challenge, challenged.url, scope);
     if (!this.#credentials.username) {
-      throw new BerthError("UNAUTHORIZED", `Head "${challenged.url.href}": no basic auth credentials`);
+      // Not UNAUTHORIZED: the docker command line would ask for a password and wait.
+      throw new BerthError("SYSTEM", `Head "${challenged.url.href}": no basic auth credentials`);
     }
     const value = basic(this.#credentials);
     this.#tokens.set(scope, { value, until: Number.POSITIVE_INFINITY });
