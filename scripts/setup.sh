@@ -44,6 +44,8 @@ missing_packages() {
 	{ there /usr/include/openssl/sha.h && there /usr/lib/*/libcrypto.a; } || echo libssl-dev
 	[ -n "$tests" ] || return 0
 	there /bin/busybox || echo busybox-static
+	has docker-registry || echo docker-registry
+	has skopeo || echo skopeo
 	has openssl || echo openssl
 	has python3 || echo python3-minimal
 }
