@@ -23,6 +23,9 @@ export interface DaemonOptions {
   logFormat: "text" | "json";
 }
 
+/** What fits into a socket address, unix(7). */
+const longestSocketPath = 107;
+
 export const usage = `Usage: berth daemon [OPTIONS]
 
 Runs the engine and answers the Docker Engine API. A stop leaves the containers running.
@@ -108,6 +111,9 @@ function parseAddress(host: string, tls: TlsFiles | null): Address {
   if (scheme === "unix") {
     if (!rest.startsWith("/"))
       throw invalid(`invalid bind address (${host}): unix:// needs an absolute path`);
+    if (Buffer.byteLength(rest) > longestSocketPath) {
+      throw invalid(`invalid bind address (${host}): a socket's path has at most ${longestSocketPath} bytes`);
+    }
     return { kind: "unix", path: rest };
   }
   if (scheme !== "tcp" && scheme !== undefined) {

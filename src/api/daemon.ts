@@ -105,7 +105,9 @@ export async function main(argv: string[]): Promise<number> {
     const daemon = await startDaemon(options, Engine.open, log);
     return await stopOnSignal(daemon, log);
   } catch (error) {
-    if (error instanceof BerthError) process.stderr.write(`berth daemon: ${error.message}\n`);
+    // What the system or the engine refused needs no stack.
+    const refusal = error instanceof BerthError || (error instanceof Error && "syscall" in error);
+    if (refusal) process.stderr.write(`berth daemon: ${error.message}\n`);
     else log.error("failed to start", { error });
     return error instanceof BerthError && error.code === "INVALID_PARAMETER" ? 125 : 1;
   }

@@ -1,8 +1,9 @@
 import { once } from "node:events";
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import { conflict, system } from "../lib/errors.ts";
+import { makeDirectories } from "../lib/make-directories.ts";
 import type { Address } from "./daemon-options.ts";
 import { Server } from "./http.ts";
 import { type ApiOptions, ApiServer } from "./server.ts";
@@ -49,7 +50,7 @@ const plainServer = (options: ApiOptions): ApiServer =>
 
 /** The file is made by bind(2) within listen(), with the mode that the umask leaves: never open to others. */
 function listenPrivately(server: ApiServer, path: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o711 });
+  makeDirectories(dirname(path), 0o711);
   const umask = process.umask(0o177);
   try {
     server.http.listen(path);

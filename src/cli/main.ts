@@ -134,5 +134,5 @@ try {
     process.exitCode = 1;
   }
 }
-// Open handles (a terminal being read, an idle connection) must not delay the end. The daemon ends by itself.
-if (process.argv[2] !== "daemon") process.exit();
+// Open handles (a terminal being read, an idle connection) must not delay the end.
+process.exit();

@@ -1,7 +1,8 @@
-import { lstatSync, mkdirSync, readdirSync } from "node:fs";
+import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { BerthError, invalid } from "../lib/errors.ts";
 import { FileWorkError, startFileWork } from "../lib/file-worker.ts";
+import { makeDirectories } from "../lib/make-directories.ts";
 import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { wantedMounts } from "./mounts.ts";
@@ -123,7 +124,7 @@ export async function acquireMounts(context: EngineContext, container: Container
 
 function makeSource(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o755 });
+    makeDirectories(path, 0o755);
   } catch (error) {
     // It may be a file, a socket or a device.
     if (error instanceof Error && "code" in error && error.code === "EEXIST") return;

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statfsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { system } from "../lib/errors.ts";
+import { makeDirectories } from "../lib/make-directories.ts";
 import { errnoName } from "./launch-error.ts";
 import type { Launcher } from "./launcher/launcher.ts";
 import { MNT_DETACH, MS_NODEV, MS_NOEXEC, MS_NOSUID } from "./linux.ts";
@@ -16,7 +17,7 @@ const SOURCE = "berth";
  * is): sockets, pid files and name files come and go with every container, and a disk makes each cost.
  */
 export async function prepareExecRoot(launcher: Launcher, execRoot: string): Promise<void> {
-  mkdirSync(execRoot, { recursive: true, mode: 0o711 });
+  makeDirectories(execRoot, 0o711);
   if (statfsSync(execRoot).type === TMPFS_MAGIC) return;
   // Shims that live there already must stay reachable.
   if (shims(execRoot).length > 0) return;

@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { makeDirectories } from "../lib/make-directories.ts";
 
 /** Where things are below a data root. All absolute. */
 export interface DataPaths {
@@ -39,7 +40,7 @@ export function dataPaths(root: string): DataPaths {
  * root only through an id-mapped mount, where it is the owner.
  */
 export function makeDataDirectories(paths: DataPaths): void {
-  mkdirSync(paths.root, { recursive: true, mode: 0o700 });
+  makeDirectories(paths.root, 0o700);
   chmodSync(paths.root, 0o700);
   for (const directory of [paths.content, paths.temporary])
     mkdirSync(directory, { recursive: true, mode: 0o700 });
