@@ -36,7 +36,8 @@ export async function copyStreams(
     return await Promise.race(ends);
   } finally {
     restore();
-    process.stdin.destroy();
+    // Only where it was read: its getter opens it.
+    if (options.stdin) process.stdin.destroy();
     response.socket.destroy();
   }
 }
