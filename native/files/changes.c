@@ -185,6 +185,10 @@ static bool compare_directory(int upper, const struct lower *lower)
 	static const struct lower nothing;
 	bool opaque = is_opaque(upper), any = false;
 	int readable = openat(upper, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (readable < 0 && errno == ENOENT) { /* removed meanwhile */
+		close(upper);
+		return false;
+	}
 	if (readable < 0)
 		fail_errno("open");
 	struct names names = read_names(readable);

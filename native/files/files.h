@@ -53,8 +53,11 @@ void follow_links(int root, const char *path, char out[MAX_PATH_BYTES]);
 
 /* stat.c */
 void print_stat(int root, const char *path, const char *name);
+/* Of what is open; `path` is where a link's target is looked up from. */
+void print_stat_of(int fd, int root, const char *path, const char *name);
 
-/* pack.c: an archive of what `path` is, named `name` there; "" for the contents of the root alone */
+/* pack.c: tells what `path` is and writes an archive of it, where it is named `name`; "" for the contents
+ * of a directory alone */
 void pack(int root, const char *path, const char *name);
 
 /* write.c: headers of an archive */

@@ -82,14 +82,10 @@ static void work_inside(const char *word)
 		print_stat(enter_root(&root), path, take());
 	} else if (strcmp(word, "pack") == 0) {
 		const char *name = take();
-		int fd = enter_root(&root);
-		print_stat(fd, path, name);
-		pack(fd, path, name);
+		pack(enter_root(&root), path, name);
 		puts("{\"done\":true}");
 	} else if (strcmp(word, "export") == 0) {
-		int fd = enter_root(&root);
-		print_stat(fd, path, path);
-		pack(fd, path, "");
+		pack(enter_root(&root), path, "");
 		puts("{\"done\":true}");
 	} else if (strcmp(word, "put") == 0) {
 		const char *flags = take();

@@ -121,9 +121,11 @@ static void pack_child(int directory, const char *name);
 static void pack_contents(int directory)
 {
 	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
+	if (fd < 0 && !vanished())
 		fail_errno("open");
-	struct names names = read_names(fd);
+	struct names names = { NULL, 0 };
+	if (fd >= 0)
+		names = read_names(fd);
 	size_t length = strlen(path);
 	for (size_t i = 0; i < names.count; i++) {
 		size_t size = strlen(names.list[i]);
@@ -177,34 +179,42 @@ static void pack_child(int directory, const char *name)
 	}
 }
 
-/* Splits before the last component, which the caller's stat has not followed either. */
-static void pack_single(int root, const char *from)
+/* The directory of a path's last component, which is not followed. */
+static int open_parent(int root, const char *from, const char **name)
 {
 	static char parent[MAX_PATH_BYTES];
 	const char *slash = strrchr(from, '/');
 	size_t length = slash ? (size_t)(slash - from) : 0;
 	memcpy(parent, from, length);
 	parent[length] = 0;
-	int directory = open_inside(root, parent, O_RDONLY | O_DIRECTORY);
-	if (directory < 0)
-		fail_errno("open");
-	pack_child(directory, slash ? slash + 1 : from);
-	close(directory);
+	*name = slash ? slash + 1 : from;
+	return open_inside(root, parent, O_RDONLY | O_DIRECTORY);
 }
 
 void pack(int root, const char *from, const char *name)
 {
+	struct stat st;
 	if (strlen(from) >= MAX_PATH_BYTES || strlen(name) + 2 >= MAX_PATH_BYTES)
 		errno = ENAMETOOLONG, fail_errno("path");
 	strcpy(path, name);
-	int fd = open_inside(root, from, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-	if (fd < 0 && errno != ENOTDIR && errno != ELOOP)
+	int fd = open_inside(root, from, O_PATH | O_NOFOLLOW);
+	if (fd < 0 || fstat(fd, &st) != 0)
+		fail_errno("lstat");
+	/* All that may be missing is opened before the answer begins. */
+	const char *last = NULL;
+	bool directory = S_ISDIR(st.st_mode);
+	int opened = directory ? openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : open_parent(root, from, &last);
+	if (opened < 0)
 		fail_errno("open");
-	if (fd < 0)
-		pack_single(root, from);
-	else if (*name)
-		pack_directory(fd);
-	else
-		pack_contents(fd);
+	print_stat_of(fd, root, from, *name ? name : from);
+	close(fd);
+	if (!directory) {
+		pack_child(opened, last);
+		close(opened);
+	} else if (*name) {
+		pack_directory(opened);
+	} else {
+		pack_contents(opened);
+	}
 	write_end();
 }

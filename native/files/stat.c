@@ -6,12 +6,19 @@
 
 void print_stat(int root, const char *path, const char *name)
 {
+	int fd = open_inside(root, path, O_PATH | O_NOFOLLOW);
+	if (fd < 0)
+		fail_errno("lstat");
+	print_stat_of(fd, root, path, name);
+	close(fd);
+}
+
+void print_stat_of(int fd, int root, const char *path, const char *name)
+{
 	static char target[MAX_PATH_BYTES];
 	struct stat st;
-	int fd = open_inside(root, path, O_PATH | O_NOFOLLOW);
-	if (fd < 0 || fstat(fd, &st) != 0)
+	if (fstat(fd, &st) != 0)
 		fail_errno("lstat");
-	close(fd);
 	if (S_ISLNK(st.st_mode))
 		follow_links(root, path, target);
 	printf("{\"name\":");

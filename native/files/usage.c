@@ -11,6 +11,8 @@ static uint64_t tree_size(int directory, dev_t dev)
 {
 	uint64_t total = 0;
 	int readable = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (readable < 0 && errno == ENOENT) /* removed meanwhile */
+		return 0;
 	if (readable < 0)
 		fail_errno("open");
 	struct names names = read_names(readable);
