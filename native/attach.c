@@ -7,7 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shim.h"
+#include "streams.h"
+#include "watch.h"
 
 enum { HEADER = 5 };
 
@@ -50,7 +51,7 @@ static void drop(struct client **slot) {
   free(c->in);
   free(c->out);
   free(c);
-  if (closes) shim_close_input();
+  if (closes) streams_close_input();
 }
 
 static bool flush_client(struct client *c) {
@@ -109,20 +110,20 @@ static bool handle_frame(struct client *c, uint8_t kind, const uint8_t *data, si
       return acknowledge(c, 0);
     case INPUT:
       c->sent_input = true;
-      shim_input(data, size, &c->in_taken, &error);
+      streams_input(data, size, &c->in_taken, &error);
       if (!error && c->in_taken < size) return c->waits = true;
       c->in_taken = 0;
       return acknowledge(c, error);
     case CLOSE_INPUT:
-      shim_close_input();
+      streams_close_input();
       return acknowledge(c, 0);
     case RESIZE:
       rows = read_u16(&in);
-      return acknowledge(c, in.bad ? EINVAL : shim_resize(rows, read_u16(&in)));
+      return acknowledge(c, in.bad ? EINVAL : streams_resize(rows, read_u16(&in)));
     case SIGNAL:
-      return acknowledge(c, shim_signal((int)read_u32(&in)));
+      return acknowledge(c, watch_signal((int)read_u32(&in)));
     case STATUS:
-      put_u32(payload, (uint32_t)shim_pid());
+      put_u32(payload, (uint32_t)watch_pid());
       return put_frame(c, RUNNING, 0, payload, sizeof payload);
     default:
       return false;

@@ -25,6 +25,7 @@
 #include "ops.h"
 #include "shim.h"
 #include "status.h"
+#include "streams.h"
 
 long op_pidfd_open(struct run *run, const union arg *a) {
   int fd = (int)syscall(SYS_pidfd_open, (pid_t)a[1].i, 0);
@@ -154,7 +155,7 @@ long op_open_terminal(struct run *run, const union arg *a) {
 }
 
 long op_stdio(struct run *run, const union arg *a) {
-  return shim_enter_stdio(a[0].fd);
+  return shim_own_descriptors() < 0 ? -1 : streams_enter(a[0].fd);
 }
 
 static char **split(struct bytes list) {

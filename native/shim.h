@@ -11,12 +11,5 @@ noreturn void shim_main(int channel, uint32_t id, const struct shim_options *opt
                         bool timed);
 
 // For operations of the child phase:
-int shim_enter_stdio(int terminal);             // own descriptor table, streams on 0, 1, 2
-void shim_hand_over(pid_t pid, int pidfd);      // the process that goes on is another one
-
-// For attached clients:
-void shim_input(const uint8_t *data, size_t size, size_t *taken, int *error);
-void shim_close_input(void);
-int shim_resize(unsigned rows, unsigned columns);
-int shim_signal(int signal);
-int shim_pid(void);
+int shim_own_descriptors(void);            // leaves the descriptor table that it shares with the shim
+void shim_hand_over(pid_t pid, int pidfd); // the process that goes on is another one

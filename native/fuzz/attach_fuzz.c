@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "../attach.h"
-#include "../shim.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
