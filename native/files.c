@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <linux/bpf.h>
 #include <linux/openat2.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +17,22 @@
 #include "ops.h"
 #include "paths.h"
 
+enum { OPEN_TRIES = 1000 };
+
 long op_openat(struct run *run, const union arg *a) {
   return openat(a[1].fd, a[2].s.data, (int)a[3].i | O_CLOEXEC, (mode_t)a[4].i);
 }
 
 static long openat2(int dir, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
   struct open_how how = {.flags = flags | O_CLOEXEC, .mode = mode, .resolve = resolve};
-  return syscall(SYS_openat2, dir, path, &how, sizeof how);
+  long fd = -1;
+  // EAGAIN: something was renamed or mounted, anywhere, while the kernel made sure that ".." stays inside.
+  for (int tries = 0; tries < OPEN_TRIES; tries++) {
+    fd = syscall(SYS_openat2, dir, path, &how, sizeof how);
+    if (fd >= 0 || errno != EAGAIN) break;
+    if (tries > OPEN_TRIES / 2) sched_yield();
+  }
+  return fd;
 }
 
 long op_openat2(struct run *run, const union arg *a) {

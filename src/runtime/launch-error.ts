@@ -4,7 +4,12 @@ import type { StepFailure } from "./launcher/launcher.ts";
 import type { Argument } from "./plan/ops.ts";
 import { type Plan, phases, type Step } from "./plan/plan.ts";
 
-const names = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+/** EWOULDBLOCK and EOPNOTSUPP are second names; the reverse order lets the usual ones win. */
+const names = new Map(
+  Object.entries(constants.errno)
+    .map(([name, number]) => [number, name] as const)
+    .reverse(),
+);
 
 /** Texts as Go's syscall package words them, which is what Docker's messages have. */
 const texts: Record<string, string> = {
