@@ -339,7 +339,7 @@ describe("the API of volumes", () => {
     const anonymous = await daemon.ok(["volume", "create"]);
     writeFileSync(join(daemon.dataRoot, "volumes", anonymous, "_data/f"), "12345");
     const first = await daemon.ok(["volume", "prune", "-f"]);
-    assert.match(first, new RegExp(`${anonymous}[sS]*5B$`));
+    assert.ok(first.includes(anonymous) && first.endsWith("5B"), first);
     assert.deepEqual(
       (await volumes()).filter((name) => name === "named"),
       ["named"],
