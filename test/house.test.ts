@@ -1,8 +1,8 @@
 // Rules of the house that no linter knows.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { extname, resolve } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, extname, resolve } from "node:path";
 import { test } from "node:test";
 
 const root = resolve(import.meta.dirname, "..");
@@ -81,4 +81,15 @@ test("the version is the same everywhere", () => {
   const written = offenders(/berthVersion\s*=\s*"/, code);
   assert.ok(written.length > 0);
   for (const place of written) assert.match(place, new RegExp(`"${version.replaceAll(".", "\\.")}"`));
+});
+
+test("links in the documents lead somewhere", () => {
+  const broken = sources()
+    .filter(({ path }) => path.endsWith(".md"))
+    .flatMap(({ path, text }) =>
+      [...text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].flatMap(([, target = ""]) =>
+        existsSync(resolve(root, dirname(path), target)) ? [] : [`${path}: ${target}`],
+      ),
+    );
+  assert.deepEqual(broken, []);
 });
