@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import type { ContainerConfig, ContainerCreateRequest } from "@docker/node-sdk";
 import { invalid } from "../lib/errors.ts";
 import { orNull } from "../lib/or-null.ts";
@@ -17,7 +18,7 @@ export function mergeConfig(
   const cleared = ownEntrypoint && entrypoint.length === 1 && entrypoint[0] === "";
   const cmd = hasWords(request.Cmd) ? request.Cmd : ownEntrypoint ? null : (image.Cmd ?? null);
   return {
-    Hostname: request.Hostname || id.slice(0, 12),
+    Hostname: request.Hostname || (request.HostConfig?.NetworkMode === "host" ? hostname() : id.slice(0, 12)),
     Domainname: request.Domainname ?? "",
     User: request.User || image.User || "",
     AttachStdin: request.AttachStdin ?? false,

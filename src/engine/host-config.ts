@@ -132,6 +132,9 @@ function checkModes(given: HostConfig): void {
   if (!["", "host", "private"].includes(given.CgroupnsMode ?? "")) {
     throw invalid(`invalid cgroup namespace mode: ${given.CgroupnsMode}`);
   }
+  if (!["", "default"].includes(given.Isolation ?? "")) {
+    throw invalid(`invalid isolation: ${JSON.stringify(given.Isolation)} - linux only supports 'default'`);
+  }
   if (given.ShmSize !== undefined && given.ShmSize < 0) throw invalid("SHM size can not be less than 0");
   const score = given.OomScoreAdj ?? 0;
   if (score < -1000 || score > 1000) {

@@ -28,7 +28,8 @@ function readPairs(file: string, fromEnv: boolean): string[] {
   try {
     content = fs.readFileSync(file);
   } catch (error) {
-    throw new CliError(openError(file, error));
+    const reason = openError(file, error);
+    throw new CliError(reason.startsWith("read ") ? `invalid env file (${file}): ${reason}` : reason);
   }
   const pairs: string[] = [];
   const lines = content

@@ -29,7 +29,7 @@ export async function saveBody(body: AsyncIterable<Buffer>, path: string): Promi
   if (!fs.existsSync(parent))
     throw new CliError(`invalid output path: stat ${parent}: no such file or directory`);
   const stat = fs.statSync(path, { throwIfNoEntry: false });
-  if (stat?.isDirectory()) throw new CliError(`invalid output path: ${JSON.stringify(path)} is a directory`);
+  if (stat?.isDirectory()) throw new CliError("cannot write to a directory");
   // A pipe or a device is written to, not replaced.
   const whole = stat === undefined || stat.isFile();
   const target = whole ? `${path}.${process.pid}.tmp` : path;

@@ -28,7 +28,10 @@ export function initProcess(record: ContainerRecord, user: ResolvedUser): Proces
 export function environment(config: ContainerConfig, home: string): string[] {
   const variables = new Map<string, string>();
   const put = (variable: string): void => {
-    variables.set(variable.split("=", 1)[0] ?? variable, variable);
+    const name = variable.split("=", 1)[0] ?? variable;
+    // A bare name unsets what the image or the container says.
+    if (name === variable) variables.delete(name);
+    else variables.set(name, variable);
   };
   put(`PATH=${defaultPath}`);
   put(`HOSTNAME=${config.Hostname ?? ""}`);
