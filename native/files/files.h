@@ -59,6 +59,8 @@ void print_stat_of(int fd, int root, const char *path, const char *name);
 /* pack.c: tells what `path` is and writes an archive of it, where it is named `name`; "" for the contents
  * of a directory alone */
 void pack(int root, const char *path, const char *name);
+/* The root, which is a writable layer of overlayfs, as a layer of an image. */
+void pack_layer(int root);
 
 /* write.c: headers of an archive */
 struct out_entry {

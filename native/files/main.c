@@ -9,7 +9,7 @@
  *   map BASE SIZE                      ids 0 to SIZE stand for BASE and following on the file systems
  *   readonly                           nothing may be written
  *
- *   stat PATH NAME | pack PATH NAME | export | put PATH FLAGS UID GID     FLAGS: k keep kind, c chown, d describe
+ *   stat PATH NAME | pack PATH NAME | export | layer | put PATH FLAGS UID GID     FLAGS: k keep kind, c chown, d describe
  *
  * Without a root: usage DIRECTORY... | changes UPPER LOWER...
  *
@@ -77,7 +77,8 @@ static bool root_word(const char *word)
 
 static void work_inside(const char *word)
 {
-	const char *path = strcmp(word, "export") == 0 ? "/" : take();
+	const bool whole = strcmp(word, "export") == 0 || strcmp(word, "layer") == 0;
+	const char *path = whole ? "/" : take();
 	if (strcmp(word, "stat") == 0) {
 		print_stat(enter_root(&root), path, take());
 	} else if (strcmp(word, "pack") == 0) {
@@ -86,6 +87,9 @@ static void work_inside(const char *word)
 		puts("{\"done\":true}");
 	} else if (strcmp(word, "export") == 0) {
 		pack(enter_root(&root), path, "");
+		puts("{\"done\":true}");
+	} else if (strcmp(word, "layer") == 0) {
+		pack_layer(enter_root(&root));
 		puts("{\"done\":true}");
 	} else if (strcmp(word, "put") == 0) {
 		const char *flags = take();

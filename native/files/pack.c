@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 static char path[MAX_PATH_BYTES]; /* in the archive */
+static bool as_layer; /* overlayfs's marks of what is gone become those of image layers */
 
 /* What is removed or replaced while it is read is left out, as in a file system a moment later. */
 static bool vanished(void)
@@ -139,6 +140,37 @@ static void pack_contents(int directory)
 	close(directory);
 }
 
+/* An empty file that tells of something gone. */
+static void pack_mark(const char *mark)
+{
+	const struct out_entry entry = { .path = mark, .link = "", .type = '0' };
+	write_header(&entry);
+}
+
+static void pack_opaque(int fd)
+{
+	char value;
+	if (fgetxattr(fd, "user.overlay.opaque", &value, 1) != 1 || value != 'y')
+		return;
+	size_t length = strlen(path);
+	if (length + sizeof ".wh..wh..opq" > sizeof path)
+		errno = ENAMETOOLONG, fail_errno("path");
+	strcpy(path + length, ".wh..wh..opq");
+	pack_mark(path);
+	path[length] = 0;
+}
+
+static void pack_whiteout(void)
+{
+	static char mark[MAX_PATH_BYTES + 4];
+	const char *slash = strrchr(path, '/');
+	size_t length = slash ? (size_t)(slash - path) + 1 : 0;
+	memcpy(mark, path, length);
+	strcpy(mark + length, ".wh.");
+	strcat(mark, path + length);
+	pack_mark(mark);
+}
+
 /* Takes the descriptor over; `path` gets its slash here. */
 static void pack_directory(int fd)
 {
@@ -150,6 +182,8 @@ static void pack_directory(int fd)
 		strcpy(path + length, "/");
 	struct out_entry entry = describe(&st, '5');
 	write_header(&entry);
+	if (as_layer)
+		pack_opaque(fd);
 	pack_contents(fd);
 	path[length] = 0;
 }
@@ -173,6 +207,8 @@ static void pack_child(int directory, const char *name)
 		pack_file(directory, name);
 	} else if (S_ISLNK(st.st_mode)) {
 		pack_symlink(directory, name, &st);
+	} else if (as_layer && S_ISCHR(st.st_mode) && st.st_rdev == 0) {
+		pack_whiteout();
 	} else if (!S_ISSOCK(st.st_mode)) {
 		/* Archives have no sockets. */
 		pack_special(&st);
@@ -189,6 +225,12 @@ static int open_parent(int root, const char *from, const char **name)
 	parent[length] = 0;
 	*name = slash ? slash + 1 : from;
 	return open_inside(root, parent, O_RDONLY | O_DIRECTORY);
+}
+
+void pack_layer(int root)
+{
+	as_layer = true;
+	pack(root, "/", "");
 }
 
 void pack(int root, const char *from, const char *name)

@@ -120,6 +120,22 @@ async function top(context: Context): Promise<void> {
   context.json(200, await context.services.containers.top(context.name, context.query.text("ps_args")));
 }
 
+async function commit(context: Context): Promise<void> {
+  const { query } = context;
+  const body = await context.body();
+  const config = body === undefined || body === null ? {} : decode(createRequest, body);
+  const { Id } = await context.services.containers.commit(query.text("container") ?? "", {
+    repo: query.text("repo"),
+    tag: query.text("tag"),
+    comment: query.text("comment"),
+    author: query.text("author"),
+    pause: query.flag("pause", true),
+    changes: query.all("changes"),
+    config,
+  });
+  context.json(201, { Id });
+}
+
 async function changes(context: Context): Promise<void> {
   context.json(200, await context.services.containers.changes(context.name));
 }
@@ -140,6 +156,7 @@ export const containerRoutes: Route[] = [
   { method: "POST", path: "/containers/{name}/update", handle: update },
   { method: "POST", path: "/containers/{name}/resize", handle: resize },
   { method: "GET", path: "/containers/{name}/top", handle: top },
+  { method: "POST", path: "/commit", handle: commit },
   { method: "GET", path: "/containers/{name}/changes", handle: changes },
   { method: "DELETE", path: "/containers/{name}", handle: remove },
 ];

@@ -43,6 +43,7 @@ export function fakeServices(
       top: unexpected,
       stats: unexpected,
       changes: unexpected,
+      commit: unexpected,
       export: unexpected,
       statPath: unexpected,
       getArchive: unexpected,

@@ -44,6 +44,15 @@ export async function exportContainer(context: EngineContext, container: Contain
   return tar;
 }
 
+/** What the container's writable layer changes, as the archive of an image's layer. */
+export async function changesArchive(context: EngineContext, container: Container): Promise<Readable> {
+  const upper = join(containerDirectory(context, container.id), "rw", "upper");
+  const job = startFileWork(["directory", upper, "layer"], { archive: true });
+  const lines = job.lines[Symbol.asyncIterator]();
+  await lines.next();
+  return untilDone(job, lines);
+}
+
 async function packed(
   context: EngineContext,
   container: Container,

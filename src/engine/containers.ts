@@ -16,6 +16,7 @@ import { BerthError, conflict, invalid } from "../lib/errors.ts";
 import { exportContainer, getArchive, putArchive, statPath } from "./archive.ts";
 import { attachContainer } from "./attach.ts";
 import { changes } from "./changes.ts";
+import { commitContainer } from "./commit.ts";
 import type { Container, Outcome } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
@@ -35,6 +36,7 @@ import { top } from "./top.ts";
 import type {
   Attachment,
   AttachOptions,
+  CommitOptions,
   Containers,
   Filters,
   ListOptions,
@@ -182,6 +184,10 @@ export class ContainerVerbs implements Containers {
 
   async changes(ref: string): Promise<FilesystemChange[]> {
     return changes(this.#context, this.#get(ref));
+  }
+
+  async commit(ref: string, options: CommitOptions = {}): Promise<{ Id: string }> {
+    return commitContainer(this.#context, this.#get(ref), options);
   }
 
   async export(ref: string): Promise<Readable> {

@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import type {
+  ContainerConfig,
   ContainerCreateRequest,
   ContainerCreateResponse,
   ContainerInspectResponse,
@@ -114,6 +115,19 @@ export interface PathStat {
   linkTarget: string;
 }
 
+export interface CommitOptions {
+  repo?: string;
+  tag?: string;
+  comment?: string;
+  author?: string;
+  /** Freeze a running container meanwhile; true by default. */
+  pause?: boolean;
+  /** Dockerfile instructions that change the image's configuration. */
+  changes?: string[];
+  /** What is set here goes before what the container has. */
+  config?: ContainerConfig;
+}
+
 export interface PutArchiveOptions {
   noOverwriteDirNonDir?: boolean;
   copyUidGid?: boolean;
@@ -167,6 +181,8 @@ export interface Containers {
     signal?: AbortSignal,
   ): Promise<AsyncIterable<ContainerStatsResponse>>;
   changes(ref: string): Promise<FilesystemChange[]>;
+  /** Makes an image of the container's own layer above those of its image. */
+  commit(ref: string, options?: CommitOptions): Promise<{ Id: string }>;
   /** The root filesystem as a tar stream. */
   export(ref: string): Promise<Readable>;
   statPath(ref: string, path: string): Promise<PathStat>;

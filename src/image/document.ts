@@ -92,3 +92,9 @@ export function createdSeconds(document: ImageDocument): number {
   const milliseconds = Date.parse(document.created ?? "");
   return Number.isNaN(milliseconds) ? 0 : Math.floor(milliseconds / 1000);
 }
+
+/** Whether a value of a configuration says anything. */
+export function hasEntries(value: unknown): boolean {
+  if (value === null || value === undefined || value === "" || value === false) return false;
+  return typeof value !== "object" || Object.keys(value).length > 0;
+}

@@ -41,15 +41,20 @@ export async function importImage(
   }
 }
 
-function importName({ repo, tag }: ImportOptions) {
+/** The name that a new image is to have, with `latest` for a tag; undefined for none. */
+export function importName({ repo, tag }: Pick<ImportOptions, "repo" | "tag">) {
   if (!repo) return undefined;
   const reference = parseReference(tag ? `${repo}:${tag}` : repo);
   if (reference.digest !== undefined) throw invalid("cannot import digest reference");
   return withDefaultTag(reference);
 }
 
-/** The layer is held. */
-async function importLayer(context: ImageContext, tar: AsyncIterable<Buffer>): Promise<Layer> {
+/** Unpacks an archive as a layer above others, lowest first. The layer is held. */
+export async function importLayer(
+  context: ImageContext,
+  tar: AsyncIterable<Buffer>,
+  below: readonly Layer[] = [],
+): Promise<Layer> {
   const writer = await context.layers.begin();
   try {
     for await (const chunk of tar) if (!(await writer.write(chunk))) break;
@@ -57,5 +62,5 @@ async function importLayer(context: ImageContext, tar: AsyncIterable<Buffer>): P
     await writer.abort();
     throw error;
   }
-  return context.layers.adopt(await writer.finish(), []);
+  return context.layers.adopt(await writer.finish(), below);
 }

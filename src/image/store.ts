@@ -10,6 +10,7 @@ import type {
 import { BerthError } from "../lib/errors.ts";
 import { type Logger, silentLogger } from "../lib/log.ts";
 import type { State } from "../state/index.ts";
+import { commitImage } from "./commit.ts";
 import { ContentStore } from "./content.ts";
 import type { ImageContext } from "./context.ts";
 import { platformOf } from "./document.ts";
@@ -25,6 +26,7 @@ import { Registries } from "./registry/index.ts";
 import { pruneImages, removeImage, tagImage } from "./remove.ts";
 import { saveImages } from "./save.ts";
 import type {
+  CommitRequest,
   Credentials,
   ImageEvent,
   ImageFilters,
@@ -153,6 +155,10 @@ export class ImageStore implements Images {
 
   load(tar: Readable, options?: LoadOptions): Promise<string[]> {
     return load(this.#context, tar, options);
+  }
+
+  commit(request: CommitRequest): Promise<string> {
+    return commitImage(this.#context, request);
   }
 
   async save(refs: readonly string[]): Promise<Readable> {

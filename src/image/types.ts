@@ -116,6 +116,23 @@ export interface PushOptions {
   signal?: AbortSignal;
 }
 
+/** An image that is made of a container. */
+export interface CommitRequest {
+  containerId: string;
+  /** The image that the container was made of. */
+  imageId: string;
+  /** What the container's own layer changes. */
+  changed: AsyncIterable<Buffer>;
+  config: ImageConfig;
+  repo?: string;
+  tag?: string;
+  comment?: string;
+  author?: string;
+  changes?: string[];
+  /** The command that brought the changes about, for the history. */
+  createdBy: string;
+}
+
 export interface ImageListOptions {
   /** Docker hides intermediate images; Berth has none, so this changes nothing. */
   all?: boolean;
@@ -157,6 +174,8 @@ export interface Images {
   push(ref: string, options?: PushOptions): Promise<void>;
   /** Asks a registry whether it knows these credentials. Rejects with UNAUTHORIZED when it does not. */
   login(address: string, credentials: Credentials): Promise<void>;
+  /** Makes an image of a container that `use` recorded; resolves with its id. */
+  commit(request: CommitRequest): Promise<string>;
   /** Makes an image of a root filesystem's tar; resolves with its id. */
   import(tar: AsyncIterable<Buffer>, options?: ImportOptions): Promise<string>;
   /**

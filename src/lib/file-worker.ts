@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import type { Readable, Writable } from "node:stream";
+import { PassThrough, Readable, type Writable } from "node:stream";
 import { system } from "./errors.ts";
 import { nativeFile } from "./own-file.ts";
 
@@ -42,7 +42,8 @@ export function startFileWork(
   return {
     lines: readLines(child, stdout as Readable, stderr as Readable),
     stdin: stdin as Writable,
-    archive: archive as Readable,
+    // Node throws away what a program that has ended wrote to a pipe that nobody reads yet.
+    archive: stdio.archive ? (archive as Readable).pipe(new PassThrough()) : Readable.from([]),
     kill: () => void child.kill("SIGKILL"),
   };
 }

@@ -1,0 +1,76 @@
+import type { ContainerConfig, ImageConfig } from "@docker/node-sdk";
+import { changesArchive } from "./archive.ts";
+import type { Container } from "./container.ts";
+import { containerEvent } from "./container-events.ts";
+import type { EngineContext } from "./context.ts";
+import { pauseContainer, unpauseContainer } from "./pause.ts";
+import type { CommitOptions } from "./types.ts";
+
+/** `docker commit`: the container's own layer becomes the topmost of a new image. */
+export async function commitContainer(
+  context: EngineContext,
+  container: Container,
+  options: CommitOptions,
+): Promise<{ Id: string }> {
+  const freeze = options.pause !== false && container.status === "running";
+  if (freeze) await pauseContainer(context, container);
+  try {
+    const { record } = container;
+    const { repo, tag, comment, author, changes } = options;
+    const Id = await context.images.commit({
+      containerId: container.id,
+      imageId: record.imageId,
+      changed: await changesArchive(context, container),
+      config: imageConfig(options.config ?? {}, record.config),
+      createdBy: [record.path, ...record.args].filter(Boolean).join(" "),
+      repo,
+      tag,
+      comment,
+      author,
+      changes,
+    });
+    containerEvent(context, container, "commit", {
+      comment: comment ?? "",
+      imageID: Id,
+      imageRef: repo ?? "",
+    });
+    return { Id };
+  } finally {
+    if (freeze) await unpauseContainer(context, container);
+  }
+}
+
+/** What of a container's configuration an image has; `given` goes before what the container has. */
+function imageConfig(given: ContainerConfig, own: ContainerConfig): ImageConfig {
+  const of = ({
+    User,
+    ExposedPorts,
+    Env,
+    Entrypoint,
+    Cmd,
+    Volumes,
+    WorkingDir,
+    Labels,
+    StopSignal,
+    Healthcheck,
+    OnBuild,
+    Shell,
+  }: ContainerConfig): ImageConfig => ({
+    User,
+    ExposedPorts,
+    Env,
+    Entrypoint,
+    Cmd,
+    Volumes,
+    WorkingDir,
+    Labels,
+    StopSignal,
+    Healthcheck,
+    OnBuild,
+    Shell,
+  });
+  const set = Object.entries(of(given)).filter(
+    ([, value]) => value !== undefined && value !== null && value !== "",
+  );
+  return { ...of(own), ...Object.fromEntries(set) };
+}

@@ -1,0 +1,106 @@
+// docker commit, export and import: what a container changed becomes an image.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { TestDaemon, until } from "../support/daemon.ts";
+
+describe("commit", () => {
+  let daemon: TestDaemon;
+  before(async () => {
+    daemon = await TestDaemon.start("commit");
+  });
+  after(() => daemon.end());
+
+  test("what was added, changed and removed is in the image, and its owners and modes", async () => {
+    const script = [
+      "echo new > /new",
+      "rm /etc/group",
+      "rm -r /home && mkdir /home && cd /home && echo x > x && cd /",
+      "chown 7:8 /new && chmod 4711 /new",
+      "ln /new /hard && ln -s new /soft",
+      "mkfifo /pipe",
+    ].join(" && ");
+    await daemon.ok(["run", "--name", "made", "busybox", "sh", "-c", script]);
+    const id = await daemon.ok(["commit", "-m", "by hand", "-a", "me", "made", "made:1"]);
+    assert.match(id, /^sha256:[0-9a-f]{64}$/);
+    const look = "stat -c '%n %u:%g %a %h %F' /new /hard /pipe; readlink /soft; ls /home; ls /etc/group";
+    const seen = await daemon.docker(["run", "--rm", "made:1", "sh", "-c", look]);
+    assert.deepEqual(seen.stdout.trim().split("\n"), [
+      "/new 7:8 4711 2 regular file",
+      "/hard 7:8 4711 2 regular file",
+      "/pipe 0:0 644 1 fifo",
+      "new",
+      "x",
+    ]);
+    assert.match(seen.stderr, /No such file/);
+    const [image] = JSON.parse(await daemon.ok(["image", "inspect", "made:1"]));
+    assert.equal(image.Author, "me");
+    assert.equal(image.Comment, "by hand");
+    assert.equal(image.RootFS.Layers.length, 2);
+    const history = await daemon.ok([
+      "history",
+      "--no-trunc",
+      "--format",
+      "{{.CreatedBy}}|{{.Comment}}",
+      "made:1",
+    ]);
+    assert.deepEqual(history.split("\n"), [`sh -c ${script}|by hand`, "layer 0|"]);
+  });
+
+  test("the container's configuration goes on, with changes", async () => {
+    await daemon.ok([
+      "create",
+      "--name",
+      "configured",
+      "-e",
+      "A=1",
+      "-w",
+      "/tmp",
+      "--label",
+      "l=1",
+      "busybox",
+      "pwd",
+    ]);
+    await daemon.ok(["commit", "-c", "ENV B=2", "-c", 'CMD ["env"]', "configured", "configured:1"]);
+    const out = await daemon.ok(["run", "--rm", "configured:1"]);
+    assert.match(out, /^A=1$/m);
+    assert.match(out, /^B=2$/m);
+    const [image] = JSON.parse(await daemon.ok(["image", "inspect", "configured:1"]));
+    assert.deepEqual(image.Config.Labels, { l: "1" });
+    assert.equal(image.Config.WorkingDir, "/tmp");
+    // Nothing was changed, so nothing is added.
+    assert.equal(image.RootFS.Layers.length, 1);
+    const bad = await daemon.docker(["commit", "-c", "RUN x", "configured"]);
+    assert.deepEqual(
+      [bad.code, bad.stderr.trim()],
+      [1, "Error response from daemon: run is not a valid change command"],
+    );
+  });
+
+  test("a running container is frozen meanwhile and goes on after", async () => {
+    const id = await daemon.ok(["run", "-d", "busybox", "sh", "-c", "echo now > /now; while :; do :; done"]);
+    await until(
+      "the file is there",
+      async () => (await daemon.docker(["exec", id, "cat", "/now"])).stdout === "now\n",
+    );
+    await daemon.ok(["commit", id, "running:1"]);
+    assert.equal(await daemon.ok(["inspect", "-f", "{{.State.Status}}", id]), "running");
+    await daemon.ok(["commit", "--pause=false", id, "running:2"]);
+    await daemon.ok(["rm", "-f", id]);
+    assert.equal(await daemon.ok(["run", "--rm", "running:1", "cat", "/now"]), "now");
+  });
+
+  test("a commit of a commit is saved and loaded bit for bit", async () => {
+    await daemon.ok(["run", "--name", "second", "made:1", "sh", "-c", "rm /new && echo 2 > /second"]);
+    const id = await daemon.ok(["commit", "second", "second:1"]);
+    const saved = `${daemon.directory}/saved.tar`;
+    await daemon.ok(["save", "-o", saved, "second:1"]);
+    await daemon.ok(["rm", "-f", "second", "made"]);
+    await daemon.ok(["rmi", "second:1", "made:1"]);
+    assert.equal(await daemon.ok(["load", "-i", saved]), "Loaded image: second:1");
+    assert.equal(await daemon.ok(["image", "inspect", "-f", "{{.Id}}", "second:1"]), id);
+    assert.equal(
+      await daemon.ok(["run", "--rm", "second:1", "sh", "-c", "cat /second; ls /new || true"]),
+      "2",
+    );
+  });
+});
