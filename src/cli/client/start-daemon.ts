@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { ownFile } from "../../lib/own-file.ts";
-import { CliError } from "../errors.ts";
+import { CliError, errorMessage } from "../errors.ts";
 
 const dataRoot = "/var/lib/berth";
 const patience = 15_000;
@@ -17,9 +17,8 @@ export async function startDaemon(host: string): Promise<boolean> {
     throw new CliError(
       `Cannot connect to the daemon at ${host}: it is not running, and only root can start it. Try: sudo berth daemon`,
     );
-  mkdirSync(dataRoot, { recursive: true, mode: 0o711 });
   const logPath = join(dataRoot, "daemon.log");
-  const log = openSync(logPath, "a", 0o600);
+  const log = openLog(logPath);
   const program = ownFile("bin/berth");
   const child = spawn(program, ["daemon", "-H", host], {
     detached: true,
@@ -47,6 +46,15 @@ export async function startDaemon(host: string): Promise<boolean> {
   throw new CliError(
     `Cannot start the daemon: ${ended ?? `it does not listen on ${host} after ${patience / 1000} s`}. The end of ${logPath}:\n${lastLines(logPath, 10)}`,
   );
+}
+
+function openLog(path: string): number {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o711 });
+    return openSync(path, "a", 0o600);
+  } catch (error) {
+    throw new CliError(`Cannot start the daemon: its log cannot be written: ${errorMessage(error)}`);
+  }
 }
 
 function listens(path: string): Promise<boolean> {
