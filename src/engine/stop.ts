@@ -54,9 +54,12 @@ export async function killContainer(
     throw conflict(`container ${container.id} is not running`);
   }
   if (number === SIGKILL || number === stopSignal(container)) markStopped(context, container);
+  const gone = container.wait("not-running");
   await shim.signal(number);
   if (number === SIGKILL && container.status === "paused") thaw(context, container);
   containerEvent(context, container, "kill", { signal: String(number) });
+  // As dockerd: whoever kills may remove the image or start again right after.
+  if (number === SIGKILL) await within(gone, DEFAULT_TIMEOUT_S);
 }
 
 /** For forced removal. */
