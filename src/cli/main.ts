@@ -25,7 +25,8 @@ async function main(argv: string[]): Promise<number> {
   if (command === undefined) throw new CliError(`berth: '${path}' has no command`);
   // The daemon reads its own flags, and completion those of a line that is not finished.
   if (path === "daemon" || path === "__complete") {
-    const client = makeClient(hostList(hosts), globals.values);
+    const values = path === "__complete" ? hostOf(rest) : globals.values;
+    const client = makeClient(hostList(values.host), values);
     return (await command.run({}, { args: rest, changed: new Set(), path, client })) ?? 0;
   }
   const parsed = await parseOrExplain(path, command, help ? ["--help"] : rest);
@@ -117,6 +118,16 @@ function makeClient(hosts: string[], values: Record<string, unknown>): Client {
     fixedVersion: env.DOCKER_API_VERSION || undefined,
     startDaemon,
   });
+}
+
+/** The flags before the command of a line that is being completed. */
+function hostOf(words: readonly string[]): Record<string, unknown> {
+  try {
+    return parseFlags(globalFlags, words, true).values;
+  } catch {
+    // What is typed so far is no whole line.
+    return {};
+  }
 }
 
 function hostList(hosts: unknown): string[] {

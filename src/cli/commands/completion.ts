@@ -5,15 +5,18 @@ import { out } from "../io/output.ts";
 const scripts: Record<string, string> = {
   bash: `# berth completion bash > /etc/bash_completion.d/berth
 _berth() {
-  local IFS=$'\\n'
-  local words=("\${COMP_WORDS[@]:1:COMP_CWORD}")
-  COMPREPLY=($(berth __complete "\${words[@]}" 2>/dev/null))
+  # Bash parts words at = and :, berth does not.
+  local line=\${COMP_LINE:0:COMP_POINT} words
+  read -ra words <<< "$line"
+  [[ $line == *' ' ]] && words+=('')
+  local current=\${words[-1]} IFS=$'\\n'
+  COMPREPLY=($(berth __complete "\${words[@]:1}" 2>/dev/null))
   if [[ \${COMPREPLY[0]} == :files ]]; then
     COMPREPLY=()
     compopt -o default
-  elif [[ \${COMPREPLY[0]} == *= ]]; then
-    compopt -o nospace
+    return
   fi
+  COMPREPLY=("\${COMPREPLY[@]#"\${current%"\${current##*[=:]}"}"}")
 }
 complete -F _berth berth
 `,
