@@ -197,7 +197,7 @@ static void put_directory(int parent, const char *name, const struct entry *entr
 
 static void put_file(int parent, const char *name, struct entry *entry)
 {
-	int fd = open_child(parent, name, O_WRONLY | O_CREAT | O_EXCL);
+	int fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, entry->mode & 0700);
 	if (fd < 0)
 		fail_errno("open");
 	entry_data(fd, entry);

@@ -45,6 +45,7 @@ void free_names(struct names *names)
 
 int open_child(int directory, const char *name, int flags)
 {
+	/* Nothing is made here: O_CREAT would need a mode. */
 	return openat(directory, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
