@@ -332,6 +332,7 @@ void put(int root_fd, const char *path, const struct put_options *put_options)
 		fail_errno("read-only");
 	}
 	close(fd);
+	input_without_digests();
 	input_start(ARCHIVE_IN, UINT64_MAX);
 	while (header_next(&entry)) {
 		uint64_t size = entry.size;

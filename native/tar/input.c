@@ -32,6 +32,19 @@ void (*input_seen)(const unsigned char *data, size_t size);
 static bool holding;  /* ring[taken % CHUNKS] is being read */
 static size_t offset; /* within it */
 
+static bool digesting = true;
+
+void input_without_digests(void)
+{
+	digesting = false;
+}
+
+static void digest(SHA256_CTX *hash, const void *data, size_t size)
+{
+	if (digesting)
+		SHA256_Update(hash, data, size);
+}
+
 static size_t read_some(unsigned char *buffer, size_t size)
 {
 	for (;;) {
@@ -95,9 +108,12 @@ static void *produce(void *unused)
 			break;
 		have += n;
 	}
-	struct decompressor *d = decompressor_new(detect(packed, have));
+	enum packing packing = detect(packed, have);
+	struct decompressor *d = decompressor_new(packing);
+	/* Of an archive that comes uncompressed both digests are the same. */
+	bool twice = packing != PLAIN;
 	const unsigned char *in = packed;
-	SHA256_Update(&packed_hash, packed, have);
+	digest(&packed_hash, packed, have);
 	packed_size = have;
 	bool more = have > 0;
 	struct chunk *chunk = NULL;
@@ -106,7 +122,7 @@ static void *produce(void *unused)
 			have = read_some(packed, CHUNK);
 			in = packed;
 			more = have > 0;
-			SHA256_Update(&packed_hash, packed, have);
+			digest(&packed_hash, packed, have);
 			packed_size += have;
 		}
 		for (;;) {
@@ -120,7 +136,8 @@ static void *produce(void *unused)
 				plain_size += CHUNK;
 				if (plain_size > limit)
 					fail("the archive is larger than %llu bytes", (unsigned long long)limit);
-				SHA256_Update(&plain_hash, chunk->data, CHUNK);
+				if (twice)
+					digest(&plain_hash, chunk->data, CHUNK);
 				publish(false);
 				chunk = NULL;
 			} else if (n == 0 || have == 0) {
@@ -132,13 +149,17 @@ static void *produce(void *unused)
 		plain_size += chunk->size;
 		if (plain_size > limit)
 			fail("the archive is larger than %llu bytes", (unsigned long long)limit);
-		SHA256_Update(&plain_hash, chunk->data, chunk->size);
+		if (twice)
+			digest(&plain_hash, chunk->data, chunk->size);
 		publish(false);
 	}
 	if (!decompressor_done(d))
 		fail("unexpected EOF");
 	SHA256_Final(packed_digest, &packed_hash);
-	SHA256_Final(plain_digest, &plain_hash);
+	if (twice)
+		SHA256_Final(plain_digest, &plain_hash);
+	else
+		memcpy(plain_digest, packed_digest, sizeof plain_digest);
 	publish(true);
 	return unused;
 }

@@ -29,6 +29,8 @@ void put_hex(const char *key, const unsigned char *digest);
 
 /* input.c: the archive as plain bytes, decompressed and digested in a second thread */
 void input_start(int fd, uint64_t max_bytes);
+/* Before the start, by those who do not need to know what the archive was. */
+void input_without_digests(void);
 /* At most `want` bytes at *data, which stay valid until the next call; 0 at the end. */
 size_t input_next(const unsigned char **data, size_t want);
 /* Exactly `size` bytes; false when the archive ends right here, fails when it ends within. */
