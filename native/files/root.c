@@ -77,12 +77,18 @@ static int clone_namespace(struct root *root, int *trees)
 	int tree = clone_tree(AT_FDCWD, "/", 0);
 	if (tree < 0)
 		fail_errno("open_tree");
+	int inside = must_open("/", O_PATH | O_DIRECTORY);
 	for (size_t i = 0; i < root->mount_count; i++) {
+		/* A link in /proc may lead out of the namespace, where it shows processes of the host. */
+		int target = open_inside(inside, root->mounts[i].target, O_PATH);
+		trees[i] = target < 0 ? -1 : clone_tree(target, "", AT_EMPTY_PATH | RECURSIVE);
 		/* What was unmounted or moved away inside is not there for us either. */
-		trees[i] = clone_tree(AT_FDCWD, root->mounts[i].target, RECURSIVE);
-		if (trees[i] < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP && errno != EINVAL)
+		if (trees[i] < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP && errno != EINVAL && errno != EXDEV)
 			fail_errno(root->mounts[i].target);
+		if (target >= 0)
+			close(target);
 	}
+	close(inside);
 	if (setns(own, CLONE_NEWNS) != 0)
 		fail_errno("setns");
 	close(own);

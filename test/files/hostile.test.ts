@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { TestDaemon } from "../support/daemon.ts";
+import { TestDaemon, until } from "../support/daemon.ts";
 import { escapes } from "../support/hostile.ts";
 import { dockerArchive, tarOf } from "../support/images.ts";
 import { archiveUrl, call, layers, listing, message } from "./support.ts";
@@ -153,6 +153,39 @@ test("mounts made inside are not followed out of the container's files", async (
   ]);
   const answer = await call(daemon.socket, "GET", archiveUrl("mounts", "/data/sub"));
   assert.deepEqual(await listing(answer.body), ["directory 755 0:0 sub/", "file 644 0:0 2 sub/x"]);
+});
+
+test("links to the host's processes lead nowhere", async () => {
+  const script =
+    `mv /etc /was; ln -s /proc/1/root${outside} /etc; ln -s /proc/1/root${outside} /l; ` +
+    "echo ready; sleep 1000";
+  for (const more of [[], ["--userns", "host"]]) {
+    await daemon.ok([
+      "run",
+      "-d",
+      "--name",
+      "proc",
+      "--pid",
+      "host",
+      ...more,
+      "-v",
+      "/etc/secret",
+      "data",
+      "sh",
+      "-c",
+      script,
+    ]);
+    await until("it is ready", async () => (await daemon.ok(["logs", "proc"])) === "ready");
+    for (const path of ["/etc/secret", "/l/secret", "/l/", "/etc/"]) {
+      const { body } = await call(daemon.socket, "GET", archiveUrl("proc", path));
+      assert.ok(!body.includes(secret), path);
+    }
+    for (const path of ["/l", "/etc"]) {
+      await call(daemon.socket, "PUT", archiveUrl("proc", path), tarOf([{ name: "planted", data: "" }]));
+    }
+    assertUntouched("through /proc");
+    await daemon.ok(["rm", "-f", "proc"]);
+  }
 });
 
 test("no process inside sees the one that works on its files", async () => {

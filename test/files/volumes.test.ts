@@ -14,7 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { TestDaemon } from "../support/daemon.ts";
+import { run, TestDaemon, until } from "../support/daemon.ts";
 import { dockerArchive } from "../support/images.ts";
 import { call, layers, message } from "./support.ts";
 
@@ -81,6 +81,51 @@ describe("binds", () => {
       /invalid mount config for type "bind": bind source path does not exist: .*\/missing/,
     );
     assert.ok(!existsSync(join(host, "missing")));
+  });
+
+  test("mounts below a source, and those that come later", async () => {
+    const tree = join(host, "tree");
+    for (const name of ["before", "after"]) mkdirSync(join(tree, name), { recursive: true });
+    const mount = async (...args: string[]): Promise<void> => {
+      const { code, stderr } = await run("mount", args);
+      assert.equal(code, 0, stderr);
+    };
+    await mount("--bind", tree, tree);
+    try {
+      await mount("--make-shared", tree);
+      await mount("-t", "tmpfs", "t1", join(tree, "before"));
+      writeFileSync(join(tree, "before/f"), "");
+      const seen = "ls /m/before; touch /m/before/w; touch /m/w";
+      const bind = (options: string) => sh(["--mount", `type=bind,src=${tree},dst=/m${options}`], seen);
+      const refusals = async (options: string): Promise<number> =>
+        (await bind(options)).stderr.match(/Read-only/g)?.length ?? 0;
+      assert.equal((await bind("")).stdout, "f\n");
+      assert.equal((await bind(",bind-recursive=disabled")).stdout, "");
+      assert.equal(await refusals(",ro"), 2);
+      assert.equal(await refusals(",ro,bind-recursive=writable"), 1);
+      for (const [propagation, arrives] of [
+        ["rprivate", false],
+        ["rslave", true],
+      ] as const) {
+        await daemon.ok([
+          "run",
+          "-d",
+          "--name",
+          propagation,
+          "-v",
+          `${tree}:/m:${propagation}`,
+          "busybox",
+          "sleep",
+          "1000",
+        ]);
+        await mount("-t", "tmpfs", "t2", join(tree, "after"));
+        const inside = await daemon.ok(["exec", propagation, "mount"]);
+        assert.equal(inside.includes("/m/after"), arrives, propagation);
+        await run("umount", [join(tree, "after")]);
+      }
+    } finally {
+      await run("umount", ["-R", tree]);
+    }
   });
 
   test("inspect tells what was asked", async () => {
@@ -232,6 +277,14 @@ describe("volumes", () => {
     await daemon.down();
     await daemon.up();
     assert.equal(await daemon.ok(["exec", "holder", "ls", "/t"]), "shared");
+    // One that is killed leaves the mount to its successor, who ends it with the container.
+    const pid = Number(await daemon.ok(["inspect", "-f", "{{.State.Pid}}", "holder"]));
+    await daemon.down("SIGKILL");
+    process.kill(pid, "SIGKILL");
+    await daemon.up();
+    await until("the volume is unmounted", () => !mounted());
+    await daemon.ok(["start", "holder"]);
+    assert.ok(mounted());
     await daemon.ok(["rm", "-f", "holder"]);
     assert.ok(!mounted());
     await daemon.ok(["volume", "rm", "memory"]);
