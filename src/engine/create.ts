@@ -7,6 +7,7 @@ import { newId } from "../lib/ids.ts";
 import { signalNumber } from "../lib/signals.ts";
 import { timestamp } from "../lib/time.ts";
 import { commandLine, mergeConfig } from "./config.ts";
+import { checkConflicts, vainOptions } from "./conflicts.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
@@ -68,8 +69,9 @@ export function newRecord(
   request: ContainerCreateRequest,
   image: ResolvedImage,
 ): { record: ContainerRecord; warnings: string[] } {
+  checkConflicts(request);
   const hostConfig = normalizeHostConfig(request.HostConfig);
-  const warnings = checkPolicy(hostConfig, context.cgroups.support);
+  const warnings = [...vainOptions(hostConfig), ...checkPolicy(hostConfig, context.cgroups.support)];
   const id = newId();
   const config = mergeConfig(request, image.document.config ?? {}, id);
   const { path, args } = commandLine(config);

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { conflict, notFound } from "../lib/errors.ts";
+import type { HostConfig } from "@docker/node-sdk";
+import { conflict, notFound, system } from "../lib/errors.ts";
 import { LOOPBACK, setLinkUp } from "../network/netlink/route.ts";
 import { resourcesOf } from "../runtime/cgroup/resources.ts";
 import { defaultSysctls } from "../runtime/defaults.ts";
@@ -7,6 +8,7 @@ import { kernelFeatures } from "../runtime/machine.ts";
 import type { Spec } from "../runtime/oci.ts";
 import { containerSeccomp } from "../runtime/seccomp/container.ts";
 import type { ContainerLaunch } from "../runtime/types.ts";
+import { checkDeviceRequests } from "./conflicts.ts";
 import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { containerDirectory } from "./create.ts";
@@ -19,6 +21,7 @@ import { devices } from "./spec/devices.ts";
 import { mounts } from "./spec/mounts.ts";
 import { namespaces, sharedWith } from "./spec/namespaces.ts";
 import { initProcess } from "./spec/process.ts";
+import { sysctls } from "./spec/sysctls.ts";
 import { resolveUser } from "./spec/user.ts";
 
 /** Everything the runtime needs to run a container now. Takes an id range, recorded in the container's state. */
@@ -48,6 +51,7 @@ function assemble(
 ): ContainerLaunch {
   const { config, hostConfig } = container.record;
   checkNetwork(hostConfig.NetworkMode);
+  checkDeviceRequests(hostConfig);
   const directory = containerDirectory(context, container.id);
   const spec = buildSpec(context, container, layers, userNamespace);
   return {
@@ -112,7 +116,12 @@ function buildSpec(
     root: { path: join(directory, "rootfs"), readonly: hostConfig.ReadonlyRootfs ?? false },
     ...(hostConfig.UTSMode === "host" ? {} : { hostname: config.Hostname, domainname: config.Domainname }),
     process,
-    mounts: mounts(hostConfig, record.mounts, networkFiles(context, container.id)),
+    mounts: mounts(
+      hostConfig,
+      record.mounts,
+      networkFiles(context, container.id),
+      ipcPeer(context, hostConfig),
+    ),
     linux: {
       namespaces: namespaces(hostConfig, (ref) => runningPid(context, ref), userNamespace),
       uidMappings: mapping,
@@ -122,7 +131,7 @@ function buildSpec(
       resources: resourcesOf(hostConfig, grant.rules),
       sysctl: {
         ...(ownNetwork ? defaultSysctls(idRange === null ? undefined : RANGE_SIZE) : {}),
-        ...hostConfig.Sysctls,
+        ...sysctls(hostConfig),
       },
       maskedPaths: hostConfig.MaskedPaths ?? [],
       readonlyPaths: hostConfig.ReadonlyPaths ?? [],
@@ -165,6 +174,21 @@ function chooseUserNamespace(
   if (!kernelFeatures().idmappedOverlay) return false;
   state.idRange = ranges.take();
   return true;
+}
+
+/** A process of the container whose IPC namespace is shared; throws with dockerd's text when it shares none. */
+function ipcPeer(context: EngineContext, { IpcMode }: HostConfig): number | null {
+  const ref = sharedWith(IpcMode);
+  if (ref === null) return null;
+  const pid = runningPid(context, ref);
+  const { id, record } = context.table.get(ref);
+  const mode = record.hostConfig.IpcMode ?? "";
+  if (mode === "private" || mode === "none") {
+    throw system(
+      `can't join IPC of container ${id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
+    );
+  }
+  return pid;
 }
 
 function runningPid(context: EngineContext, ref: string): number {

@@ -78,6 +78,39 @@ interface Described {
   code: ErrorCode;
   text: string;
   exitCode: number;
+  /** dockerd finds this out itself, before it comes to its runtime: no preamble. */
+  whole?: boolean;
+  /** What dockerd adds to what its runtime says. */
+  hint?: string;
+}
+
+/** A mount point that could not be made or mounted on; `next` follows the step in the plan. */
+function describeMount(step: Step, errno: number, next: Step | undefined): Described | null {
+  const move = step.op === "move_mount" ? step : next?.op === "move_mount" ? next : null;
+  const [source, , target] = move?.args ?? [];
+  if (typeof source !== "object" || typeof target !== "object") return null;
+  if (source === null || target === null || !("name" in source && "name" in target)) return null;
+  if (!target.name.startsWith("at ")) return null;
+  // The kernel answers EINVAL where mount(2) answered ENOTDIR: one of the two is a directory, the other not.
+  const mismatch = errnoName(errno) === "ENOTDIR" || (step === move && errnoName(errno) === "EINVAL");
+  const why = mismatch ? "not a directory" : errnoText(errno);
+  return {
+    code: "SYSTEM",
+    text: `error mounting ${JSON.stringify(source.name)} to rootfs at ${JSON.stringify(target.name.slice(3))}: ${why}`,
+    exitCode: 128,
+    ...(mismatch
+      ? {
+          hint: ": Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type",
+        }
+      : {}),
+  };
+}
+
+function describeTarget(step: Step, errno: number, next: Step | undefined): Described | null {
+  const mount = describeMount(step, errno, next);
+  if (mount || step.op !== "make_target" || errnoName(errno) !== "ENOTDIR") return mount;
+  const text = `Cannot mkdir: ${String(step.args[2])} is not a directory`;
+  return { code: "SYSTEM", text, exitCode: 128, whole: true };
 }
 
 function describeExec(step: Step, errno: number): Described {
@@ -101,7 +134,7 @@ function describeExec(step: Step, errno: number): Described {
   return { code: "INVALID_PARAMETER", text: `${prefix}: ${errnoText(errno)}`, exitCode: 126 };
 }
 
-function describeStep(step: Step, errno: number): Described {
+function describeStep(step: Step, errno: number, next: Step | undefined): Described {
   if (step.op === "execve" || step.op === "exec_init") return describeExec(step, errno);
   if (step.op === "chdir") {
     const outside =
@@ -120,8 +153,19 @@ function describeStep(step: Step, errno: number): Described {
       text: `invalid mount config for type "bind": bind source path does not exist: ${String(step.args[2])}`,
       exitCode: 125,
     };
+  if (step.op === "make_target" || step.op === "move_mount") {
+    const described = describeTarget(step, errno, next);
+    if (described) return described;
+  }
   if (step.op === "write_file") {
     const [directory, path, value] = step.args;
+    if (path === "oom_score_adj")
+      return {
+        code: "SYSTEM",
+        // Not the kernel's "permission denied": docker run takes that for a command that may not run.
+        text: `failed to set oom_score_adj to ${String(value)}: lowering it needs CAP_SYS_RESOURCE`,
+        exitCode: 128,
+      };
     const file = directory === null ? String(path) : `${argument(directory ?? null)}/${path}`;
     const text = `failed to write ${JSON.stringify(String(value))}: write ${file}: ${errnoText(errno)}`;
     return { code: "SYSTEM", text, exitCode: 128 };
@@ -135,15 +179,15 @@ export function launchError(plan: Plan, failure: StepFailure, verb: "create" | "
   const phase = phases[failure.phase] ?? "host";
   const step = failure.step >= 0 ? plan.steps[phase][failure.step] : undefined;
   const described = step
-    ? describeStep(step, failure.errno)
+    ? describeStep(step, failure.errno, plan.steps[phase][failure.step + 1])
     : { code: "SYSTEM" as const, text: `${failure.text}: ${errnoText(failure.errno)}`, exitCode: 128 };
   const unable = "unable to start container process";
   const message =
-    verb === "run"
+    verb === "run" || described.whole
       ? described.text
       : verb === "exec"
         ? `OCI runtime exec failed: exec failed: ${unable}: ${described.text}: unknown`
-        : `failed to create task for container: failed to create shim task: OCI runtime create failed: ${unable}: ${described.text}: unknown`;
+        : `failed to create task for container: failed to create shim task: OCI runtime create failed: ${unable}: ${described.text}: unknown${described.hint ?? ""}`;
   return new LaunchError(described.code, message, {
     phase,
     step,

@@ -49,6 +49,8 @@ export interface Mount {
   subpath?: string;
   /** What a bind mount's source is, when it is known without looking, or not there yet. */
   sourceType?: "file" | "directory";
+  /** The mount namespace that a bind mount's source is looked up in, when not the daemon's. */
+  sourceNamespace?: string;
   /** Set when this mount needs ids mapped otherwise than the container's own mapping. */
   uidMappings?: IdMapping[];
   gidMappings?: IdMapping[];

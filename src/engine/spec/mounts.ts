@@ -4,6 +4,7 @@ import { defaultMounts } from "../../runtime/defaults.ts";
 import type { Mount } from "../../runtime/oci.ts";
 import type { MountRecord } from "../record.ts";
 import { parseSecurityOptions } from "../security-options.ts";
+import { checkProcMount } from "./proc-mounts.ts";
 
 /** Host files that become the container's name and resolver configuration. */
 export interface NetworkFiles {
@@ -12,11 +13,15 @@ export interface NetworkFiles {
   resolvConf: string;
 }
 
-/** Every mount below the root, in the order they are made: Docker's own first, then by depth. */
+/**
+ * Every mount below the root, in the order they are made: Docker's own first, then by depth. `ipcPeer` is
+ * a process of the container whose IPC namespace, and so whose /dev/shm, is shared.
+ */
 export function mounts(
   hostConfig: HostConfig,
   records: readonly MountRecord[],
   files: NetworkFiles,
+  ipcPeer: number | null,
 ): Mount[] {
   const base = defaultMounts({
     privileged: hostConfig.Privileged,
@@ -24,13 +29,16 @@ export function mounts(
     shmSize: hostConfig.ShmSize,
   })
     .filter((mount) => mount.destination !== "/dev/shm" || hostConfig.IpcMode !== "none")
-    .map((mount) => (hostConfig.IpcMode === "host" ? hostIpc(mount) : mount));
+    .flatMap((mount) => (hostConfig.IpcMode === "host" ? hostIpc(mount) : [mount]))
+    .map((mount) => (ipcPeer !== null && mount.destination === "/dev/shm" ? sharedMemory(ipcPeer) : mount));
   const own: Mount[] = [
     ...Object.entries(hostConfig.Tmpfs ?? {}).map(([destination, options]) => tmpfs(destination, options)),
     ...records.map(recorded),
   ];
+  for (const mount of own) checkProcMount(mount);
   for (const [source, path] of etcFiles(files)) {
-    if (!own.some((mount) => mount.destination === path)) own.push(fileBind(source, path));
+    if (!own.some((mount) => mount.destination === path))
+      own.push(fileBind(source, path, hostConfig.ReadonlyRootfs));
   }
   // A user's mount takes the place of the default one at the same path, such as -v /dev/shm:/dev/shm.
   const taken = new Set(own.map((mount) => mount.destination));
@@ -46,12 +54,12 @@ const etcFiles = (files: NetworkFiles): [source: string, path: string][] => [
 
 const depth = (path: string): number => path.split("/").length;
 
-const fileBind = (source: string, destination: string): Mount => ({
+const fileBind = (source: string, destination: string, readonly = false): Mount => ({
   destination,
   type: "bind",
   source,
   sourceType: "file",
-  options: ["bind", "rprivate"],
+  options: ["bind", "rprivate", ...(readonly ? ["ro"] : [])],
 });
 
 function tmpfs(destination: string, options: string): Mount {
@@ -86,8 +94,20 @@ function isKnownDirectory({ Type, Source = "", subpath, createSource }: MountRec
   return createSource === true && !existsSync(Source);
 }
 
-/** The host's own queues and shared memory come with the host's IPC namespace. */
-function hostIpc(mount: Mount): Mount {
-  if (mount.destination !== "/dev/shm" && mount.destination !== "/dev/mqueue") return mount;
-  return { destination: mount.destination, type: "bind", source: mount.destination, options: ["rbind"] };
+/** The host's own queues and shared memory, where it shows them, come with the host's IPC namespace. */
+function hostIpc(mount: Mount): Mount[] {
+  const { destination } = mount;
+  if (destination !== "/dev/shm" && destination !== "/dev/mqueue") return [mount];
+  return existsSync(destination)
+    ? [{ destination, type: "bind", source: destination, options: ["rbind"] }]
+    : [];
 }
+
+const sharedMemory = (pid: number): Mount => ({
+  destination: "/dev/shm",
+  type: "bind",
+  source: "/dev/shm",
+  sourceType: "directory",
+  sourceNamespace: `/proc/${pid}/ns/mnt`,
+  options: ["rbind"],
+});

@@ -54,7 +54,8 @@ export function makeDev(context: Context, mount: Mount, options: MountOptions): 
     own(name, ...owner);
   }
   for (const directory of ["pts", "shm", "mqueue"]) {
-    if (made.has(directory)) continue;
+    if (made.has(directory) || !spec.mounts.some((mount) => mount.destination === `/dev/${directory}`))
+      continue;
     plan.add("host", "mkdirat", [dev, directory, 0o755], "a mount point");
     own(directory, ...owner);
   }
