@@ -5,7 +5,8 @@
  *
  * berth-tar assemble DIRECTORY < recipe > archive: see recipe.c
  * berth-tar inherit LAYER LOWER... < paths: see inherit.c
- * berth-tar remove PATH...: see remove.c */
+ * berth-tar remove PATH...: see remove.c
+ * berth-tar sync DIRECTORY: all that was written to its file system reaches the disk */
 #include "tar.h"
 
 #include <fcntl.h>
@@ -74,6 +75,13 @@ int main(int argc, char **argv)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (argc >= 3 && strcmp(argv[1], "inherit") == 0) {
 		inherit(argv[2], argv + 3, argc - 3);
+		return 0;
+	}
+	if (argc == 3 && strcmp(argv[1], "sync") == 0) {
+		int fd = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0 || syncfs(fd) != 0)
+			fail_errno(argv[2]);
+		puts("{}");
 		return 0;
 	}
 	if (argc >= 3 && strcmp(argv[1], "remove") == 0) {

@@ -10,7 +10,7 @@ import { isDigest } from "./reference.ts";
 /** A blob on its way in. It has no name until `commit`. */
 export interface BlobWriter {
   write(chunk: Buffer): Promise<void>;
-  /** Syncs the blob and names it by its digest. Rejects with INVALID_PARAMETER when it is not `digest`. */
+  /** Names the blob by its digest. Rejects with INVALID_PARAMETER when it is not `digest`. */
   commit(digest: string): Promise<void>;
   /** As `commit`, by whatever digest it has; resolves with that. */
   commitAny(): Promise<string>;
@@ -72,7 +72,6 @@ function blobWriter(handle: FileHandle, file: string, pathOf: (digest: string) =
     await rm(file, { force: true });
   };
   const place = async (digest: string): Promise<void> => {
-    await handle.datasync();
     await close();
     await rename(file, pathOf(digest));
   };

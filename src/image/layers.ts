@@ -148,7 +148,7 @@ export class LayerStore {
     const id = this.#state.transaction(() => {
       const row = db
         .prepare(
-          "INSERT INTO layers(key, diff_id, size, entries, plain_size) VALUES (?, ?, ?, ?, ?) RETURNING id",
+          "INSERT INTO layers(key, diff_id, size, entries, plain_size, synced) VALUES (?, ?, ?, ?, ?, 0) RETURNING id",
         )
         .get(key, unpacked.diffId, unpacked.size, unpacked.entries, unpacked.plainSize);
       const layer = Number(row?.id);

@@ -362,6 +362,30 @@ test("what is kept is there after the root is opened again, and orphans are remo
   assert.ok(existsSync(join(layers[0] ?? "", "bin/sh")));
 });
 
+test("what had not reached the disk when the power went is not trusted", async () => {
+  const root = join(base, "power");
+  const first = openState(root);
+  const store = new ImageStore({ state: first });
+  store.recover();
+  await store.load(stream(dockerArchive([small("kept")])));
+  await store.settled();
+  assert.equal(first.db.prepare("SELECT min(synced) AS synced FROM layers").get()?.synced, 1);
+  await store.load(stream(dockerArchive([small("lost")])));
+  await store.settled();
+  first.db.exec("UPDATE layers SET synced = 0 WHERE id = 2; UPDATE last_boot SET id = 'another'");
+  first.close();
+  const second = openState(root);
+  opened.push(second);
+  const again = new ImageStore({ state: second });
+  again.recover();
+  await again.settled();
+  assert.deepEqual(
+    (await again.list()).map(({ RepoTags }) => RepoTags),
+    [["kept:latest"]],
+  );
+  assert.equal(layerCount(second), 1);
+});
+
 test("a built-in image is loaded when it is first asked for", async () => {
   const file = join(base, "hello.tar");
   writeFileSync(file, dockerArchive([small("hello")]));

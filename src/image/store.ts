@@ -14,6 +14,7 @@ import { commitImage } from "./commit.ts";
 import { ContentStore } from "./content.ts";
 import type { ImageContext } from "./context.ts";
 import { platformOf } from "./document.ts";
+import { Durability } from "./durability.ts";
 import { findImage } from "./find.ts";
 import { importImage } from "./import.ts";
 import { imageHistory, inspectImage, layerDirectories } from "./inspect.ts";
@@ -59,6 +60,7 @@ export class ImageStore implements Images {
   readonly #context: ImageContext;
   readonly #builtin: Map<string, string>;
   readonly #log: Logger;
+  readonly #durability: Durability;
   readonly #registries: Registries;
   readonly #background = new Set<Promise<void>>();
 
@@ -74,6 +76,7 @@ export class ImageStore implements Images {
       users: options.users ?? (() => []),
       emit: options.onEvent ?? (() => undefined),
     };
+    this.#durability = new Durability(state);
     this.#registries = new Registries(this.#context, options.registries);
     this.#builtin = new Map(Object.entries(options.builtin ?? {}));
   }
@@ -81,6 +84,9 @@ export class ImageStore implements Images {
   /** Begins to remove what a crash left behind. To be called once, before anything else is under way. */
   recover(): void {
     const { layers } = this.#context;
+    const lost = this.#durability.afterBoot();
+    for (const id of lost)
+      this.#log.warn("an image was lost with the machine's power; load it again", { id });
     this.#inBackground(layers.sweep().then(() => layers.collect()));
   }
 
@@ -88,13 +94,13 @@ export class ImageStore implements Images {
     const done = work
       .catch((error: unknown) => {
         // After the state was closed the next opening goes on with it.
-        if (this.#context.state.db.isOpen) this.#log.error("leftovers could not be removed", { error });
+        if (this.#context.state.db.isOpen) this.#log.error("work in the background failed", { error });
       })
       .then(() => void this.#background.delete(done));
     this.#background.add(done);
   }
 
-  /** Resolves when nothing is being removed in the background any more. */
+  /** Resolves when nothing is done in the background any more. */
   async settled(): Promise<void> {
     while (this.#background.size > 0) await Promise.all(this.#background);
   }
@@ -154,11 +160,18 @@ export class ImageStore implements Images {
   }
 
   load(tar: Readable, options?: LoadOptions): Promise<string[]> {
-    return load(this.#context, tar, options);
+    return this.#thenSync(load(this.#context, tar, options));
+  }
+
+  /** What was made is there for everybody at once; that it reaches the disk nobody waits for. */
+  async #thenSync<T>(work: Promise<T>): Promise<T> {
+    const result = await work;
+    this.#inBackground(this.#durability.sync());
+    return result;
   }
 
   commit(request: CommitRequest): Promise<string> {
-    return commitImage(this.#context, request);
+    return this.#thenSync(commitImage(this.#context, request));
   }
 
   async save(refs: readonly string[]): Promise<Readable> {
@@ -166,11 +179,11 @@ export class ImageStore implements Images {
   }
 
   import(tar: AsyncIterable<Buffer>, options?: ImportOptions): Promise<string> {
-    return importImage(this.#context, tar, options);
+    return this.#thenSync(importImage(this.#context, tar, options));
   }
 
   pull(ref: string, options?: PullOptions): Promise<string> {
-    return this.#registries.pull(ref, options);
+    return this.#thenSync(this.#registries.pull(ref, options));
   }
 
   push(ref: string, options?: PushOptions): Promise<void> {

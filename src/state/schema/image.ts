@@ -73,5 +73,8 @@ export const imageSchema: Schema = {
      CREATE INDEX manifests_image ON manifests(image);`,
     // Bytes of the uncompressed archive; 0 in layers from before this was kept.
     "ALTER TABLE layers ADD COLUMN plain_size INTEGER NOT NULL DEFAULT 0",
+    // Whether a layer's files are known to have reached the disk, and the boot in which layers were made last.
+    `ALTER TABLE layers ADD COLUMN synced INTEGER NOT NULL DEFAULT 1;
+     CREATE TABLE last_boot(id TEXT NOT NULL) STRICT;`,
   ],
 };
