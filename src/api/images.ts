@@ -162,12 +162,17 @@ async function* buffers(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffe
   for await (const chunk of source) yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
 
+async function check(context: Context): Promise<void> {
+  context.json(200, await context.services.images.check({ repair: context.query.flag("repair") }));
+}
+
 /** Images: what is kept, and archives in and out. */
 export const imageRoutes: Route[] = [
   { method: "GET", path: "/images/json", handle: list },
   { method: "POST", path: "/images/create", handle: create },
   { method: "POST", path: "/images/load", handle: load },
   { method: "POST", path: "/images/prune", handle: prune },
+  { method: "POST", path: "/berth/images/check", handle: check },
   { method: "GET", path: "/images/get", handle: save },
   { method: "GET", path: "/images/{name}/get", handle: save },
   { method: "GET", path: "/images/{name}/json", handle: inspect },

@@ -86,6 +86,7 @@ export function fakeServices(
       remove: unexpected,
       prune: unexpected,
       pull: unexpected,
+      check: unexpected,
       push: unexpected,
       save: unexpected,
       login: unexpected,

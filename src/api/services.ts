@@ -20,6 +20,7 @@ export interface Services {
     | "remove"
     | "prune"
     | "pull"
+    | "check"
     | "push"
     | "save"
     | "login"

@@ -77,6 +77,10 @@ const inspect = entry(
   () => import("./commands/inspect.ts"),
 );
 const version = entry("Show the versions of client and server", () => import("./commands/version.ts"));
+const systemCheck = entry(
+  "Compare all that is kept of images with its digests",
+  () => import("./commands/system-check.ts"),
+);
 const systemPrune = entry("Remove everything that is not used", () => import("./commands/system-prune.ts"));
 const networkConnect = entry(
   "Connect a container to a network",
@@ -179,7 +183,13 @@ export const commands: Record<string, Entry> = {
     remove: hidden(networkRm),
     rm: networkRm,
   }),
-  system: group("Look after the engine", { df: diskUsage, events, info, prune: systemPrune }),
+  system: group("Look after the engine", {
+    check: systemCheck,
+    df: diskUsage,
+    events,
+    info,
+    prune: systemPrune,
+  }),
   volume: group("Work with volumes", {
     create: volumeCreate,
     inspect: volumeInspect,

@@ -13,23 +13,23 @@ export interface Candidate {
   packed: BlobWriter | null;
 }
 
-/** The file beside `fs` by which an uncompressed archive is made again. */
+/** The file beside `fs` by which the uncompressed archive is made again. */
 export const recipeName = "recipe";
 
 /**
  * Takes a layer's archive. Compressed ones are kept beside the files that come out of them, to be sent
- * on bit for bit; for others a recipe is.
+ * on bit for bit; of all a recipe is, by which the uncompressed archive can be made again.
  */
 export class LayerWriter {
   readonly #directory: string;
-  readonly #start: (recipe: string | undefined) => Unpacking;
+  readonly #start: (recipe: string) => Unpacking;
   readonly #content: ContentStore;
   #unpacking: Unpacking | null = null;
   #packed: BlobWriter | null = null;
   #head: Buffer = Buffer.alloc(0);
 
   /** `directory` has an empty `fs`; `start` begins to unpack into that. */
-  constructor(directory: string, content: ContentStore, start: (recipe: string | undefined) => Unpacking) {
+  constructor(directory: string, content: ContentStore, start: (recipe: string) => Unpacking) {
     this.#directory = directory;
     this.#content = content;
     this.#start = start;
@@ -46,7 +46,7 @@ export class LayerWriter {
   async #begin(): Promise<Unpacking> {
     const isPlain = sniffPacking(this.#head) === "plain";
     if (!isPlain) this.#packed = await this.#content.writer();
-    this.#unpacking = this.#start(isPlain ? join(this.#directory, recipeName) : undefined);
+    this.#unpacking = this.#start(join(this.#directory, recipeName));
     return this.#unpacking;
   }
 

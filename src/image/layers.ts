@@ -218,6 +218,8 @@ export class LayerStore {
 
   /** A layer's uncompressed archive, whose digest is its diff id, as it came. */
   archive(layer: Layer): Readable {
+    const recipe = join(dirname(this.directory(layer.id)), recipeName);
+    if (existsSync(recipe)) return assemble(this.directory(layer.id), recipe);
     const [packed] = this.packedForms(layer);
     if (packed) {
       const unpack =
@@ -225,9 +227,24 @@ export class LayerStore {
       // Errors reach the reader through the last stream.
       return pipeline(this.#content.read(packed.digest), unpack, () => undefined);
     }
-    const recipe = join(dirname(this.directory(layer.id)), recipeName);
-    if (!existsSync(recipe)) throw system(`layer ${layer.diffId} cannot be made into an archive again`);
-    return assemble(this.directory(layer.id), recipe);
+    throw system(`layer ${layer.diffId} cannot be made into an archive again`);
+  }
+
+  /**
+   * Puts the files of a candidate in the place of a layer's own, which are moved away. Containers that run
+   * keep the old ones until they end.
+   */
+  async replace(layer: Layer, candidate: Candidate): Promise<void> {
+    await candidate.packed?.abort();
+    const place = dirname(this.directory(layer.id));
+    const doomed = existsSync(place) ? await moveAway(place, this.#state.paths.temporary) : null;
+    renameSync(candidate.directory, place);
+    if (doomed !== null) await removeLargeTree(doomed);
+  }
+
+  /** All layers. */
+  all(): Layer[] {
+    return this.#state.db.prepare("SELECT id, diff_id, size FROM layers ORDER BY id").all().map(toLayer);
   }
 
   /** Bytes of a layer's uncompressed archive. */

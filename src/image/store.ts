@@ -10,6 +10,7 @@ import type {
 import { BerthError } from "../lib/errors.ts";
 import { type Logger, silentLogger } from "../lib/log.ts";
 import type { State } from "../state/index.ts";
+import { checkStore } from "./check.ts";
 import { commitImage } from "./commit.ts";
 import { ContentStore } from "./content.ts";
 import type { ImageContext } from "./context.ts";
@@ -27,6 +28,7 @@ import { Registries } from "./registry/index.ts";
 import { pruneImages, removeImage, tagImage } from "./remove.ts";
 import { saveImages } from "./save.ts";
 import type {
+  CheckReport,
   CommitRequest,
   Credentials,
   ImageEvent,
@@ -216,6 +218,10 @@ export class ImageStore implements Images {
 
   prune(filters?: ImageFilters): Promise<ImagePruneResponse> {
     return pruneImages(this.#context, filters);
+  }
+
+  check(options?: { repair?: boolean }): Promise<CheckReport> {
+    return checkStore(this.#context, options);
   }
 
   async diskUsage(): Promise<{ layersSize: number; images: ImageSummary[] }> {

@@ -133,6 +133,22 @@ export interface CommitRequest {
   createdBy: string;
 }
 
+/** What `check` found. */
+export interface CheckReport {
+  images: number;
+  layers: number;
+  blobs: number;
+  problems: CheckProblem[];
+}
+
+export interface CheckProblem {
+  kind: "image" | "layer" | "blob";
+  /** The image's id, the layer's diff id, the blob's digest. */
+  id: string;
+  message: string;
+  repaired: boolean;
+}
+
 export interface ImageListOptions {
   /** Docker hides intermediate images; Berth has none, so this changes nothing. */
   all?: boolean;
@@ -191,6 +207,11 @@ export interface Images {
   /** Throws CONFLICT with dockerd's words when the image is in use or has several names. */
   remove(ref: string, options?: { force?: boolean; noprune?: boolean }): Promise<ImageDeleteResponseItem[]>;
   prune(filters?: ImageFilters): Promise<ImagePruneResponse>;
+  /**
+   * Reads everything that is kept and compares it with its digests. With `repair` a layer is unpacked anew
+   * from its archive where that is kept and sound, and what is useless is removed.
+   */
+  check(options?: { repair?: boolean }): Promise<CheckReport>;
   /** `layersSize`: bytes of all layers, each counted once. */
   diskUsage(): Promise<{ layersSize: number; images: ImageSummary[] }>;
 }

@@ -121,4 +121,10 @@ describe("images with the docker CLI", () => {
     assert.match(pruned, /^Deleted Images:\ndeleted: sha256:/);
     assert.match(await daemon.ok(["image", "prune", "-f"]), /Total reclaimed space: 0B/);
   });
+
+  test("berth system check", async () => {
+    const sound = await daemon.berth(["system", "check"]);
+    assert.equal(sound.code, 0, sound.stderr);
+    assert.match(sound.stdout, /images, .* layers, .* all sound/);
+  });
 });
