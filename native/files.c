@@ -119,19 +119,20 @@ long op_eventfd_oom(struct run *run, const union arg *a) {
   return rc < 0 ? close_keep(-1, event) : event;
 }
 
-long op_bpf_cgroup_device(struct run *run, const union arg *a) {
+long op_bpf_cgroup(struct run *run, const union arg *a) {
   union bpf_attr load = {
-      .prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
+      .prog_type = (uint32_t)a[2].i,
       .insns = (uint64_t)(uintptr_t)a[1].s.data,
       .insn_cnt = a[1].s.size / (uint32_t)sizeof(struct bpf_insn),
       .license = (uint64_t)(uintptr_t) "MIT",
+      .expected_attach_type = (uint32_t)a[3].i,
   };
   int program = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof load);
   if (program < 0) return -1;
   union bpf_attr attach = {
       .target_fd = (uint32_t)a[0].fd,
       .attach_bpf_fd = (uint32_t)program,
-      .attach_type = BPF_CGROUP_DEVICE,
+      .attach_type = (uint32_t)a[3].i,
       .attach_flags = BPF_F_ALLOW_MULTI,
   };
   return close_keep(syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof attach), program);

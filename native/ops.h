@@ -55,7 +55,7 @@ void run_output(struct run *run, const void *data, uint32_t size);
   X(fchmodat, "dsi")                                                                                 \
   X(unlinkat, "dsi")                                                                                 \
   X(eventfd_oom, "od")       /* an eventfd told of OOMs in a v1 memory cgroup directory */           \
-  X(bpf_cgroup_device, "db") /* loads a program and attaches it to a v2 cgroup directory */          \
+  X(bpf_cgroup, "dbii") /* loads a program of a type, attaches it to a v2 cgroup directory */          \
   X(make_target, "odsii")    /* slot, root, path, directory?, mode: a mount target inside root */    \
   X(write_sysctl, "dsb")     /* root, path below /proc/sys, value; on a true procfs only */          \
   /* mounts.c */                                                                                     \

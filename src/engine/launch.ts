@@ -5,7 +5,7 @@ import { LOOPBACK, setLinkUp } from "../network/netlink/route.ts";
 import { resourcesOf } from "../runtime/cgroup/resources.ts";
 import { defaultSysctls } from "../runtime/defaults.ts";
 import { kernelFeatures } from "../runtime/machine.ts";
-import type { Spec } from "../runtime/oci.ts";
+import type { Process, Spec } from "../runtime/oci.ts";
 import { containerSeccomp } from "../runtime/seccomp/container.ts";
 import type { ContainerLaunch } from "../runtime/types.ts";
 import { checkDeviceRequests } from "./conflicts.ts";
@@ -128,7 +128,10 @@ function buildSpec(
       gidMappings: mapping,
       devices: grant.devices,
       cgroupsPath: record.cgroupPath,
-      resources: resourcesOf(hostConfig, grant.rules),
+      resources: {
+        ...resourcesOf(hostConfig, grant.rules),
+        lowPorts: hostConfig.NetworkMode === "host" && idRange !== null && mayBind(process),
+      },
       sysctl: {
         ...(ownNetwork ? defaultSysctls(idRange === null ? undefined : RANGE_SIZE) : {}),
         ...sysctls(hostConfig),
@@ -139,6 +142,9 @@ function buildSpec(
     },
   };
 }
+
+const mayBind = ({ capabilities }: Process): boolean =>
+  capabilities?.bounding.includes("CAP_NET_BIND_SERVICE") ?? false;
 
 /**
  * A new user namespace with a range of its own; that of the container whose namespaces are shared,

@@ -137,6 +137,8 @@ export interface Resources {
     throttleWriteIOPSDevice?: ThrottleDevice[];
   };
   unified?: Record<string, string>;
+  /** Ports below 1024 of a network that belongs to another user namespace. Not in the specification. */
+  lowPorts?: boolean;
 }
 
 export interface Seccomp {

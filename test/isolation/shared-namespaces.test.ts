@@ -105,3 +105,15 @@ test("sysctls of the host are out of reach", async () => {
     assert.ok(stderr.includes(`sysctl ${message} namespace`), stderr);
   }
 });
+
+test("--network host: low ports may be bound, unless that capability is dropped", async () => {
+  const options = ["--network", "host"];
+  // busybox's httpd reports a failed bind; with nothing to serve it ends when its input does.
+  const listen = "httpd -f -p 127.0.0.1:77 & sleep 0.3; kill $! && echo bound";
+  assert.equal((await run(options, listen)).stdout, "bound\n");
+  const refused = await run([...options, "--cap-drop", "NET_BIND_SERVICE"], listen);
+  assert.match(refused.stderr, /bind: Permission denied/);
+  await daemon.ok(["run", "-d", "--name", "host-net", ...options, "busybox", "sleep", "600"]);
+  assert.equal(await daemon.ok(["exec", "host-net", "sh", "-c", listen]), "bound");
+  await daemon.ok(["rm", "-f", "host-net"]);
+});

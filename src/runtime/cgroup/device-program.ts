@@ -90,6 +90,13 @@ function encode(instructions: readonly Instruction[]): Buffer {
 }
 
 /**
+ * A BPF_PROG_TYPE_CGROUP_SOCK_ADDR program for bind(2) that allows everything (bit 0 of its result) without
+ * CAP_NET_BIND_SERVICE (bit 1).
+ */
+export const bindProgram = (): Buffer =>
+  encode([{ code: opcode.move, destination: result, immediate: 3 }, { code: opcode.exit }]);
+
+/**
  * The BPF_PROG_TYPE_CGROUP_DEVICE program for device rules, of which the last that matches decides;
  * what no rule matches is refused. Undefined when everything is allowed: no program is needed.
  */

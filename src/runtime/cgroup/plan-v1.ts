@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { invalid } from "../../lib/errors.ts";
 import type { Resources } from "../oci.ts";
+import { bindProgram } from "./device-program.ts";
 import { deviceWrites } from "./device-rules.ts";
 import type { CgroupPlan, FileWrite } from "./plan.ts";
 import type { CgroupHost } from "./support.ts";
@@ -103,6 +104,11 @@ export function unifiedWrites(host: CgroupHost, directory: string, resources: Re
   });
 }
 
+/** Whether a group in the v2 tree of a hybrid machine is needed too. Without such a tree low ports stay shut. */
+export const usesUnified = (host: CgroupHost, resources: Resources): boolean =>
+  Object.keys(resources.unified ?? {}).length > 0 ||
+  (resources.lowPorts === true && host.layout.unified !== undefined);
+
 export function planV1(
   host: CgroupHost,
   path: string,
@@ -121,8 +127,9 @@ export function planV1(
     plan.writes.push(...writes);
     plan.joins.push(join(directory, "tasks"));
   }
-  if (Object.keys(resources.unified ?? {}).length > 0) {
+  if (usesUnified(host, resources)) {
     const directory = join(host.layout.unified?.mountpoint ?? "/", path);
+    if (resources.lowPorts) plan.lowPorts = { dir: directory, program: bindProgram() };
     plan.writes.push(...unifiedWrites(host, directory, resources));
     plan.dirs.push(directory);
     plan.cloneInto = directory;

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { invalid } from "../../lib/errors.ts";
 import type { Resources } from "../oci.ts";
-import { deviceProgram } from "./device-program.ts";
+import { bindProgram, deviceProgram } from "./device-program.ts";
 import type { CgroupPlan, FileWrite } from "./plan.ts";
 import { unifiedWrites } from "./plan-v1.ts";
 import type { CgroupHost } from "./support.ts";
@@ -101,5 +101,6 @@ export function planV2(host: CgroupHost, path: string, resources: Resources): Cg
     joins: [],
     cloneInto: directory,
     ...(program ? { deviceFilter: { dir: directory, program } } : {}),
+    ...(resources.lowPorts ? { lowPorts: { dir: directory, program: bindProgram() } } : {}),
   };
 }

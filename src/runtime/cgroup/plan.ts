@@ -26,6 +26,8 @@ export interface CgroupPlan {
   cloneInto?: string;
   /** v2: a BPF_PROG_TYPE_CGROUP_DEVICE program to load and attach to the directory (BPF_CGROUP_DEVICE). */
   deviceFilter?: { dir: string; program: Buffer };
+  /** A v2 directory and a program that lets its processes bind any port (BPF_CGROUP_INET4_BIND and 6). */
+  lowPorts?: { dir: string; program: Buffer };
 }
 
 /**

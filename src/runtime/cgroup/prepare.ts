@@ -4,7 +4,7 @@ import { system } from "../../lib/errors.ts";
 import type { Resources } from "../oci.ts";
 import { describe, errnoOf, makeDirectory, writeValues } from "./files.ts";
 import { hierarchyOf, type UnifiedTree } from "./layout.ts";
-import { accountingControllers, type ParentLists } from "./plan-v1.ts";
+import { accountingControllers, type ParentLists, usesUnified } from "./plan-v1.ts";
 import type { CgroupHost } from "./support.ts";
 
 const prepared = new WeakMap<CgroupHost, Set<string>>();
@@ -91,8 +91,7 @@ export function prepareParent(
     resources.cpu?.realtimeRuntime
   )
     prepareHierarchy(host, "cpu", parent);
-  if (Object.keys(resources.unified ?? {}).length > 0 && layout.unified)
-    delegateControllers(layout.unified, parent);
+  if (layout.unified && usesUnified(host, resources)) delegateControllers(layout.unified, parent);
   return resources.cpu?.cpus || resources.cpu?.mems ? prepareCpuset(host, parent) : undefined;
 }
 

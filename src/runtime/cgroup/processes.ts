@@ -67,7 +67,8 @@ export function joinsOf(host: CgroupHost, path: string): { joins: string[]; clon
   const joins = layout.hierarchies
     .map((hierarchy) => join(hierarchy.mountpoint, path, "tasks"))
     .filter((tasks) => existsSync(tasks));
-  return { joins };
+  const unified = layout.unified && join(layout.unified.mountpoint, path);
+  return { joins, ...(unified && existsSync(unified) ? { cloneInto: unified } : {}) };
 }
 
 /** Moves a process, with all its threads, into a group of every hierarchy that has it. */

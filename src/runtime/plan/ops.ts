@@ -20,7 +20,7 @@ export const operations = {
   fchmodat: "dsi",
   unlinkat: "dsi",
   eventfd_oom: "od",
-  bpf_cgroup_device: "db",
+  bpf_cgroup: "dbii",
   make_target: "odsii",
   write_sysctl: "dsb",
   open_tree: "odsi",

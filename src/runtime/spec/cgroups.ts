@@ -1,5 +1,10 @@
 import {
   AT_EMPTY_PATH,
+  BPF_CGROUP_DEVICE,
+  BPF_CGROUP_INET4_BIND,
+  BPF_CGROUP_INET6_BIND,
+  BPF_PROG_TYPE_CGROUP_DEVICE,
+  BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
   CLONE_NEWCGROUP,
   MOUNT_ATTR_RDONLY,
   O_DIRECTORY,
@@ -15,6 +20,8 @@ import type { MountOptions } from "./options.ts";
 
 const ENOENT = 2;
 const EEXIST = 17;
+const EINVAL = 22;
+const deviceFilterType = [BPF_PROG_TYPE_CGROUP_DEVICE, BPF_CGROUP_DEVICE] as const;
 
 /** The group's directories, limits and files to join it by; what is needed of them later. */
 export function makeCgroups(context: Context): {
@@ -34,8 +41,9 @@ export function makeCgroups(context: Context): {
     const { dir, program } = cgroups.plan.deviceFilter;
     const slot = plan.slot(dir);
     plan.add("host", "openat", [slot, null, dir, O_RDONLY | O_DIRECTORY, 0], "");
-    plan.add("host", "bpf_cgroup_device", [slot, program], "which devices may be opened");
+    plan.add("host", "bpf_cgroup", [slot, program, ...deviceFilterType], "which devices may be opened");
   }
+  if (cgroups.plan.lowPorts) allowLowPorts(context, cgroups.plan.lowPorts);
   if (mayDivide(context)) giveToContainer(context, cgroups.plan.dirs);
   const joins = cgroups.plan.joins.map((path) => {
     const slot = plan.slot(path);
@@ -52,9 +60,31 @@ export function makeCgroups(context: Context): {
       "the process is born in it",
     );
     if (cgroups.plan.deviceFilter)
-      plan.add("host", "bpf_cgroup_device", [born, cgroups.plan.deviceFilter.program], "devices it may use");
+      plan.add(
+        "host",
+        "bpf_cgroup",
+        [born, cgroups.plan.deviceFilter.program, ...deviceFilterType],
+        "devices it may use",
+      );
   }
   return { joins, born, oom: watchOom(context) };
+}
+
+/**
+ * On the host's network CAP_NET_BIND_SERVICE of a user namespace counts for nothing, but a program of the
+ * group may vouch for a bind(2). A kernel built without such programs keeps its low ports to itself.
+ */
+function allowLowPorts({ plan }: Context, { dir, program }: { dir: string; program: Uint8Array }): void {
+  const slot = plan.slot(`group ${dir}`);
+  plan.add("host", "openat", [slot, null, dir, O_RDONLY | O_DIRECTORY, 0], "");
+  for (const type of [BPF_CGROUP_INET4_BIND, BPF_CGROUP_INET6_BIND])
+    plan.add(
+      "host",
+      "bpf_cgroup",
+      [slot, program, BPF_PROG_TYPE_CGROUP_SOCK_ADDR, type],
+      "ports below 1024 of the host's network may be bound",
+      EINVAL,
+    );
 }
 
 /** Whether the container has its groups mounted writable, in ids other than the host's. */

@@ -26,6 +26,7 @@ export interface CgroupSteps {
   joins: string[];
   cloneInto?: string;
   deviceFilter?: { dir: string; program: Buffer };
+  lowPorts?: { dir: string; program: Buffer };
 }
 
 export interface Cgroups {
