@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { BerthError, errorStatus } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 
 /** How long the rest of a refused request's body is read and thrown away. Milliseconds. */
-const draining = 5000;
+const draining = 30_000;
 
 /** Answers with Docker's form of an error. */
 export function sendMessage(response: ServerResponse, status: number, message: string): void {
@@ -22,7 +23,9 @@ export function sendFailure(
   error: unknown,
   log: Logger,
 ): void {
-  const gone = request.socket.destroyed;
+  // A connection that was taken over or is gone leaves no socket, whatever the type says.
+  const socket: Socket | null = request.socket;
+  const gone = socket?.destroyed ?? true;
   const status = error instanceof BerthError ? error.status : errorStatus.SYSTEM;
   const message = error instanceof Error ? error.message : String(error);
   const fields = { method: request.method, url: request.url, status, error };
@@ -32,7 +35,7 @@ export function sendFailure(
   if (gone) return;
   if (response.headersSent || !response.socket) {
     // Too late for a status: an answer cut short is all that tells the client.
-    request.socket.destroy();
+    socket?.destroy();
     return;
   }
   if (status === errorStatus.NOT_MODIFIED) {
@@ -42,5 +45,5 @@ export function sendFailure(
   }
   sendMessage(response, status, message);
   // Closing at once would keep the client, which still sends, from reading why.
-  if (!request.complete) setTimeout(() => request.complete || request.socket.destroy(), draining).unref();
+  if (!request.complete) setTimeout(() => request.complete || socket?.destroy(), draining).unref();
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { DockerClient, Filter } from "@docker/node-sdk";
-import { idle, Sink, type TestEngine, testEngine } from "./support.ts";
+import { idle, idles, Sink, type TestEngine, testEngine } from "./support.ts";
 
 let engine: TestEngine;
 let docker: DockerClient;
@@ -90,6 +90,8 @@ test("a running container: exec, stats, top, changes, export, signals", async ()
   assert.equal((await docker.containerInspect(Id)).State?.Paused, true);
   await docker.containerUnpause(Id);
   await docker.containerRestart(Id, { timeout: 5 });
+  const ready = await docker.containerExec(Id, { Cmd: idles, AttachStdout: true });
+  await docker.execStart(ready.Id ?? "", new Sink(), new Sink());
   await docker.containerStop(Id, { timeout: 5 });
   assert.equal((await docker.containerInspect(Id)).State?.ExitCode, 0);
   await docker.containerDelete(Id);

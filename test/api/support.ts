@@ -36,4 +36,7 @@ export class Sink extends PassThrough {
 export const talk = 'echo out; echo err >&2; read line; echo "got $line"; exit 3';
 
 /** Runs until it is told to end. */
-export const idle = "trap 'exit 0' TERM; while :; do sleep 0.05; done";
+export const idle = "trap 'exit 0' TERM; touch /dev/shm/ready; while :; do sleep 0.05; done";
+
+/** For an exec: ends when `idle` can be told to end, at this start of the container. */
+export const idles = ["sh", "-c", "until [ -e /dev/shm/ready ]; do sleep 0.01; done"];

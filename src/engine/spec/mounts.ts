@@ -97,7 +97,8 @@ function isKnownDirectory({ Type, Source = "", subpath, createSource }: MountRec
 /** The host's own queues and shared memory, where it shows them, come with the host's IPC namespace. */
 function hostIpc(mount: Mount): Mount[] {
   const { destination } = mount;
-  if (destination !== "/dev/shm" && destination !== "/dev/mqueue") return [mount];
+  // A mqueue mount shows the queues of the namespace it is made in, so the host's need no bind.
+  if (destination !== "/dev/shm") return [mount];
   return existsSync(destination)
     ? [{ destination, type: "bind", source: destination, options: ["rbind"] }]
     : [];
