@@ -36,6 +36,8 @@ missing_packages() {
 	has make || echo make
 	# For `docker top` with columns of one's choice.
 	has ps || echo procps
+	# The rules of networks and published ports.
+	has nft || echo nftables
 	there /usr/include/stdio.h || echo libc6-dev
 	there /usr/include/linux/seccomp.h || echo linux-libc-dev
 	{ there /usr/include/seccomp.h && there /usr/lib/*/libseccomp.a; } || echo libseccomp-dev

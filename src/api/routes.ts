@@ -4,6 +4,7 @@ import { containerRoutes } from "./containers.ts";
 import { execRoutes } from "./exec.ts";
 import { explainRoutes } from "./explain.ts";
 import { imageRoutes } from "./images.ts";
+import { networkRoutes } from "./networks.ts";
 import { registryRoutes } from "./registry.ts";
 import type { Route } from "./router.ts";
 import { streamRoutes } from "./streams.ts";
@@ -22,6 +23,7 @@ export const routes: Route[][] = [
   execRoutes,
   explainRoutes,
   imageRoutes,
+  networkRoutes,
   registryRoutes,
   volumeRoutes,
   swarmRoutes,

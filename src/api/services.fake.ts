@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { type IncomingHttpHeaders, request, Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Attachment, Cgroups, Containers, Execs, Explains, System } from "../engine/types.ts";
+import type { Attachment, Cgroups, Containers, Execs, Explains, Networks, System } from "../engine/types.ts";
 import { silentLogger } from "../lib/log.ts";
 import { ApiServer } from "./server.ts";
 import type { Services } from "./services.ts";
@@ -14,6 +14,7 @@ export function fakeServices(
   given: {
     containers?: Partial<Containers>;
     execs?: Partial<Execs>;
+    networks?: Partial<Networks>;
     system?: Partial<System>;
     explain?: Partial<Explains>;
     cgroups?: Partial<Cgroups>;
@@ -51,6 +52,17 @@ export function fakeServices(
       ...given.containers,
     },
     execs: { create: unexpected, start: unexpected, inspect: unexpected, resize: unexpected, ...given.execs },
+    networks: {
+      list: unexpected,
+      inspect: unexpected,
+      create: unexpected,
+      connect: unexpected,
+      disconnect: unexpected,
+      remove: unexpected,
+      prune: unexpected,
+      repair: unexpected,
+      ...given.networks,
+    },
     system: {
       info: unexpected,
       version: unexpected,

@@ -1,10 +1,11 @@
-import type { Cgroups, Containers, Execs, Explains, System, Volumes } from "../engine/types.ts";
+import type { Cgroups, Containers, Execs, Explains, Networks, System, Volumes } from "../engine/types.ts";
 import type { Images } from "../image/index.ts";
 
 /** What the API needs of an engine; the engine's fields of the same names. */
 export interface Services {
   containers: Containers;
   execs: Execs;
+  networks: Networks;
   system: System;
   explain: Explains;
   cgroups: Cgroups;

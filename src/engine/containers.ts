@@ -69,7 +69,7 @@ export class ContainerVerbs implements Containers {
     const selected = await selectContainers(this.#context, options);
     return Promise.all(
       selected.map(async (container) => ({
-        ...summarize(container),
+        ...summarize(this.#context, container),
         ...(options.size ? await containerSizes(this.#context, container) : {}),
       })),
     );

@@ -1,5 +1,7 @@
 import type { ImageStore } from "../image/index.ts";
 import type { Logger } from "../lib/log.ts";
+import type { PortAllocator } from "../network/ports/allocator.ts";
+import type { NetworkStore } from "../network/store.ts";
 import type { CgroupHost } from "../runtime/cgroup/support.ts";
 import type { Runtime } from "../runtime/types.ts";
 import type { State } from "../state/index.ts";
@@ -7,6 +9,8 @@ import type { VolumeStore } from "../volume/store.ts";
 import type { EventBus } from "./events.ts";
 import type { ExecTable } from "./exec.ts";
 import type { IdRanges } from "./id-ranges.ts";
+import type { NetworkHost } from "./network-host.ts";
+import type { NameDirectory } from "./network-names.ts";
 import type { ContainerTable } from "./table.ts";
 
 /** What the engine's parts share. */
@@ -20,6 +24,11 @@ export interface EngineContext {
   readonly execs: ExecTable;
   readonly images: ImageStore;
   readonly volumes: VolumeStore;
+  readonly networks: NetworkStore;
+  readonly networkHost: NetworkHost;
+  readonly names: NameDirectory;
+  /** The host's ports that containers have. */
+  readonly ports: PortAllocator;
   readonly runtime: Runtime;
   readonly cgroups: CgroupHost;
   readonly idRanges: IdRanges;

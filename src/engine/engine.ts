@@ -4,6 +4,8 @@ import { ImageStore, readRegistryConfig } from "../image/index.ts";
 import type { Images, ImageUser } from "../image/types.ts";
 import { type Logger, silentLogger } from "../lib/log.ts";
 import { nativeFile } from "../lib/own-file.ts";
+import { PortAllocator } from "../network/ports/allocator.ts";
+import { NetworkStore } from "../network/store.ts";
 import { removeIfUnused } from "../runtime/cgroup/remove.ts";
 import { detectCgroups } from "../runtime/cgroup/support.ts";
 import { requireFitHost } from "../runtime/host.ts";
@@ -19,10 +21,15 @@ import { EventBus } from "./events.ts";
 import { ExecTable } from "./exec.ts";
 import { ExplainVerbs } from "./explain.ts";
 import { IdRanges } from "./id-ranges.ts";
+import { networkElements } from "./network-attach.ts";
+import { NetworkHost } from "./network-host.ts";
+import { NameDirectory } from "./network-names.ts";
+import { closeNetworks } from "./network-reconcile.ts";
+import { NetworkVerbs } from "./networks.ts";
 import { reconcile } from "./reconcile.ts";
 import { SystemVerbs } from "./system.ts";
 import { ContainerTable } from "./table.ts";
-import type { Cgroups, Containers, EngineOptions, Execs, Explains, System } from "./types.ts";
+import type { Cgroups, Containers, EngineOptions, Execs, Explains, Networks, System } from "./types.ts";
 import { volumeUsers } from "./volume-use.ts";
 
 const DEFAULT_DATA_ROOT = "/var/lib/berth";
@@ -45,6 +52,7 @@ export class Engine {
   readonly execs: Execs;
   readonly images: Images;
   readonly volumes: Volumes;
+  readonly networks: Networks;
   readonly system: System;
   readonly explain: Explains;
   readonly cgroups: Cgroups;
@@ -56,6 +64,7 @@ export class Engine {
     this.execs = context.execs;
     this.images = context.images;
     this.volumes = context.volumes;
+    this.networks = new NetworkVerbs(context);
     this.system = new SystemVerbs(context);
     this.explain = new ExplainVerbs(context);
     this.cgroups = new CgroupVerbs(context);
@@ -89,6 +98,21 @@ export class Engine {
         onEvent: (action, name, attributes) => events.publish("volume", action, name, attributes),
       });
       const cgroups = detectCgroups();
+      const runtime = await LinuxRuntime.open({
+        execRoot,
+        cgroups,
+        seccompCache: join(state.paths.root, "seccomp"),
+      });
+      const networks = new NetworkStore(state.db, { tag: rootTag(dataRoot).slice(0, 4) });
+      const names = new NameDirectory({ store: networks, table, log });
+      const networkHost = new NetworkHost({
+        store: networks,
+        runtime,
+        execRoot,
+        log,
+        names,
+        elements: () => table.all().flatMap(({ record }) => networkElements(record.state.network)),
+      });
       const context: EngineContext = {
         state,
         execRoot,
@@ -101,11 +125,11 @@ export class Engine {
         },
         images,
         volumes,
-        runtime: await LinuxRuntime.open({
-          execRoot,
-          cgroups,
-          seccompCache: join(state.paths.root, "seccomp"),
-        }),
+        networks,
+        networkHost,
+        names,
+        ports: new PortAllocator(),
+        runtime,
         cgroups,
         idRanges: new IdRanges(dataRoot),
         log,
@@ -122,6 +146,7 @@ export class Engine {
   /** Lets go of the data root. Containers run on; the next `open` finds them. */
   async close(): Promise<void> {
     for (const container of this.#context.table.all()) container.health?.close();
+    await closeNetworks(this.#context);
     await this.#context.runtime.close();
     this.#context.images.close();
     removeIfUnused(this.#context.cgroups, this.#context.cgroupParent);
@@ -137,6 +162,12 @@ const imageUser = (container: Container): ImageUser => ({
 
 /** Each data root has a parent cgroup of its own, so that what is found below it is known to be ours. */
 function cgroupParent(dataRoot: string): string {
-  if (dataRoot === DEFAULT_DATA_ROOT) return "/berth";
-  return `/berth-${createHash("sha256").update(dataRoot).digest("hex").slice(0, 8)}`;
+  const tag = rootTag(dataRoot);
+  return tag === "" ? "/berth" : `/berth-${tag}`;
+}
+
+/** What sets one data root's things on the machine apart from another's; nothing for the default one. */
+function rootTag(dataRoot: string): string {
+  if (dataRoot === DEFAULT_DATA_ROOT) return "";
+  return createHash("sha256").update(dataRoot).digest("hex").slice(0, 8);
 }

@@ -1,18 +1,12 @@
 import { join } from "node:path";
-import type {
-  ContainerInspectResponse,
-  ContainerState,
-  EndpointSettings,
-  MountPoint,
-  NetworkSettings,
-} from "@docker/node-sdk";
-import { orNull } from "../lib/or-null.ts";
+import type { ContainerInspectResponse, ContainerState, MountPoint } from "@docker/node-sdk";
 import { ZERO_TIME } from "../lib/time.ts";
 import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { containerDirectory } from "./create.ts";
 import { logPath } from "./log-options.ts";
 import { networkFiles } from "./network-files.ts";
+import { networkSettings } from "./network-settings.ts";
 import { isActive, type MountRecord, type StateRecord } from "./record.ts";
 
 /** A container as `docker inspect` shows it. */
@@ -59,7 +53,7 @@ export function inspectContainer(
     ...sizes,
     Mounts: record.mounts.map(mountPoint),
     Config: record.config,
-    NetworkSettings: networkSettings(container),
+    NetworkSettings: networkSettings(context, container),
   };
 }
 
@@ -92,48 +86,3 @@ export function inspectState(state: StateRecord): ContainerState {
     ...(state.health ? { Health: state.health } : {}),
   };
 }
-
-/** What the API says of a container's networks. */
-export function networkSettings(container: Container): NetworkSettings {
-  const { hostConfig } = container.record;
-  const mode = hostConfig.NetworkMode ?? "bridge";
-  const named = mode.startsWith("container:") ? {} : { [mode]: {} };
-  return {
-    Bridge: "",
-    SandboxID: "",
-    SandboxKey: "",
-    Ports: {},
-    HairpinMode: false,
-    LinkLocalIPv6Address: "",
-    LinkLocalIPv6PrefixLen: 0,
-    SecondaryIPAddresses: null,
-    SecondaryIPv6Addresses: null,
-    EndpointID: "",
-    Gateway: "",
-    GlobalIPv6Address: "",
-    GlobalIPv6PrefixLen: 0,
-    IPAddress: "",
-    IPPrefixLen: 0,
-    IPv6Gateway: "",
-    MacAddress: "",
-    Networks: Object.fromEntries(Object.keys(named).map((name) => [name, emptyEndpoint])),
-  };
-}
-
-const emptyEndpoint: EndpointSettings = {
-  IPAMConfig: null,
-  Links: orNull<string[]>(null),
-  Aliases: orNull<string[]>(null),
-  MacAddress: "",
-  DriverOpts: orNull<Record<string, string>>(null),
-  GwPriority: 0,
-  NetworkID: "",
-  EndpointID: "",
-  Gateway: "",
-  IPAddress: "",
-  IPPrefixLen: 0,
-  IPv6Gateway: "",
-  GlobalIPv6Address: "",
-  GlobalIPv6PrefixLen: 0,
-  DNSNames: orNull<string[]>(null),
-};

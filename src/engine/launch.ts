@@ -1,13 +1,12 @@
 import { join } from "node:path";
 import type { HostConfig } from "@docker/node-sdk";
 import { conflict, notFound, system } from "../lib/errors.ts";
-import { LOOPBACK, setLinkUp } from "../network/netlink/route.ts";
 import { resourcesOf } from "../runtime/cgroup/resources.ts";
 import { defaultSysctls } from "../runtime/defaults.ts";
 import { kernelFeatures } from "../runtime/machine.ts";
 import type { Process, Spec } from "../runtime/oci.ts";
 import { containerSeccomp } from "../runtime/seccomp/container.ts";
-import type { ContainerLaunch } from "../runtime/types.ts";
+import type { ContainerLaunch, NetworkSetup } from "../runtime/types.ts";
 import { checkDeviceRequests } from "./conflicts.ts";
 import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
@@ -15,6 +14,7 @@ import { containerDirectory } from "./create.ts";
 import { type IdRanges, idMapping, RANGE_SIZE } from "./id-ranges.ts";
 import { rootLayers } from "./init-layer.ts";
 import { shimLog } from "./log-options.ts";
+import { endpointSysctls, previewNetworks } from "./network-attach.ts";
 import { networkFiles, writeNetworkFiles } from "./network-files.ts";
 import { parseSecurityOptions } from "./security-options.ts";
 import { devices } from "./spec/devices.ts";
@@ -25,10 +25,14 @@ import { sysctls } from "./spec/sysctls.ts";
 import { resolveUser } from "./spec/user.ts";
 
 /** Everything the runtime needs to run a container now. Takes an id range, recorded in the container's state. */
-export function buildLaunch(context: EngineContext, container: Container): ContainerLaunch {
-  writeNetworkFiles(container, networkFiles(context, container.id));
+export function buildLaunch(
+  context: EngineContext,
+  container: Container,
+  network: NetworkSetup,
+): ContainerLaunch {
+  writeNetworkFiles(context, container);
   const userNamespace = chooseUserNamespace(context, container);
-  const launch = assemble(context, container, rootLayers(context, container), userNamespace);
+  const launch = assemble(context, container, rootLayers(context, container), userNamespace, network);
   container.spec = launch.spec;
   return launch;
 }
@@ -39,8 +43,9 @@ export function previewLaunch(
   container: Container,
   layers: readonly string[],
 ): ContainerLaunch {
+  const network = previewNetworks(context, container);
   const ranges = { take: () => context.idRanges.peek(), claim: () => undefined };
-  return assemble(context, container, layers, chooseUserNamespace(context, container, ranges));
+  return assemble(context, container, layers, chooseUserNamespace(context, container, ranges), network);
 }
 
 function assemble(
@@ -48,9 +53,9 @@ function assemble(
   container: Container,
   layers: readonly string[],
   userNamespace: boolean | string,
+  network: NetworkSetup,
 ): ContainerLaunch {
   const { config, hostConfig } = container.record;
-  checkNetwork(hostConfig.NetworkMode);
   checkDeviceRequests(hostConfig);
   const directory = containerDirectory(context, container.id);
   const spec = buildSpec(context, container, layers, userNamespace);
@@ -67,14 +72,8 @@ function assemble(
     },
     log: shimLog(container.record, directory),
     init: hostConfig.Init ?? false,
-    network: { host: [], inside: [{ message: setLinkUp(LOOPBACK), why: "the loopback link" }] },
+    network,
   };
-}
-
-const NETWORKS = ["", "default", "none", "host", "bridge"];
-
-function checkNetwork(mode = ""): void {
-  if (!NETWORKS.includes(mode) && !mode.startsWith("container:")) throw notFound(`network ${mode} not found`);
 }
 
 /** The spec of a running container, for processes that join it. */
@@ -134,6 +133,7 @@ function buildSpec(
       },
       sysctl: {
         ...(ownNetwork ? defaultSysctls(idRange === null ? undefined : RANGE_SIZE) : {}),
+        ...endpointSysctls(record.state.network),
         ...sysctls(hostConfig),
       },
       maskedPaths: hostConfig.MaskedPaths ?? [],

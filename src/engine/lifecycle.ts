@@ -10,6 +10,7 @@ import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
 import { resetHealth, watchHealth } from "./health.ts";
 import { buildLaunch } from "./launch.ts";
+import { acquireNetworks, announceNetworks, releaseNetworks } from "./network-attach.ts";
 import { removeContainer } from "./remove.ts";
 import { scheduleRestart, shouldRestart } from "./restart.ts";
 import { acquireMounts, releaseMounts } from "./volume-use.ts";
@@ -38,7 +39,8 @@ export async function startLocked(context: EngineContext, container: Container):
   let shim: Shim;
   try {
     if (container.record.mounts.length > 0) await acquireMounts(context, container);
-    shim = await context.runtime.start(buildLaunch(context, container));
+    const network = await acquireNetworks(context, container);
+    shim = await context.runtime.start(buildLaunch(context, container, network));
   } catch (error) {
     await startFailed(context, container, error);
     throw error;
@@ -54,6 +56,7 @@ export async function startLocked(context: EngineContext, container: Container):
   resetHealth(container);
   follow(context, container, shim);
   context.table.save(container);
+  announceNetworks(context, container, "connect");
   containerEvent(context, container, "start");
 }
 
@@ -141,6 +144,7 @@ function exited(context: EngineContext, container: Container, shim: Shim, status
     });
     // Decided before anybody hears of the exit: a restart then lets its hold go.
     const removes = !restart && container.record.hostConfig.AutoRemove && !container.held;
+    announceNetworks(context, container, "disconnect");
     container.notifyExit();
     // Nobody needs to wait for the clearing up but the next start or removal, which wait for the lock.
     await cleanUp(context, container);
@@ -163,6 +167,7 @@ async function autoRemove(context: EngineContext, container: Container): Promise
 export async function cleanUp(context: EngineContext, container: Container): Promise<void> {
   const { state, cgroupPath } = container.record;
   await removeCgroup(context.cgroups, cgroupPath);
+  await releaseNetworks(context, container);
   if (container.record.mounts.length > 0) await releaseMounts(context, container);
   if (state.idRange !== null) context.idRanges.release(state.idRange);
   state.idRange = null;

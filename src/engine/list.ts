@@ -4,7 +4,8 @@ import { humanDuration } from "../lib/human.ts";
 import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { matchesLabel } from "./events.ts";
-import { mountPoint, networkSettings } from "./inspect.ts";
+import { mountPoint } from "./inspect.ts";
+import { networkNames, networkSettings, summaryPorts } from "./network-settings.ts";
 import type { Filters, ListOptions } from "./types.ts";
 
 const STATUSES = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
@@ -109,7 +110,7 @@ async function compileOne(context: EngineContext, name: string, values: string[]
           record.mounts.some((mount) => mount.Name === value || mount.Destination === value),
         );
     case "network":
-      return (container) => values.some((value) => value in (networkSettings(container).Networks ?? {}));
+      return compileNetwork(context, values);
     case "expose":
       return ({ record }) =>
         values.some((value) => matchesPort(Object.keys(record.config.ExposedPorts ?? {}), value));
@@ -121,6 +122,11 @@ async function compileOne(context: EngineContext, name: string, values: string[]
     default:
       return () => true;
   }
+}
+
+function compileNetwork(context: EngineContext, values: string[]): Test {
+  const wanted = new Set(values.map((value) => context.networks.find(value)?.name ?? value));
+  return (container) => networkNames(context, container).some((name) => wanted.has(name));
 }
 
 function compileOrder(context: EngineContext, name: string, values: string[]): Test {
@@ -174,7 +180,7 @@ function matchesPort(ports: string[], wanted: string): boolean {
 }
 
 /** A row of `docker ps`. */
-export function summarize(container: Container): ContainerSummary {
+export function summarize(context: EngineContext, container: Container): ContainerSummary {
   const { record } = container;
   return {
     Id: record.id,
@@ -183,12 +189,12 @@ export function summarize(container: Container): ContainerSummary {
     ImageID: record.imageId,
     Command: commandText([record.path, ...record.args]),
     Created: Math.floor(Date.parse(record.created) / 1000),
-    Ports: [],
+    Ports: summaryPorts(container),
     Labels: record.config.Labels ?? {},
     State: record.state.status,
     Status: statusText(container),
     HostConfig: { NetworkMode: record.hostConfig.NetworkMode },
-    NetworkSettings: { Networks: networkSettings(container).Networks },
+    NetworkSettings: { Networks: networkSettings(context, container).Networks },
     Mounts: record.mounts.map(mountPoint),
   };
 }

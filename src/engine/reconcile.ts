@@ -8,7 +8,9 @@ import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { discardTree } from "./discard-tree.ts";
 import { cleanUp, follow, startContainer } from "./lifecycle.ts";
+import { adoptNetworks, releaseNetworks } from "./network-attach.ts";
 import { networkDirectory } from "./network-files.ts";
+import { reconcileNetworks } from "./network-reconcile.ts";
 import { isActive } from "./record.ts";
 import { removeContainer } from "./remove.ts";
 import { adoptMounts } from "./volume-use.ts";
@@ -31,6 +33,7 @@ export async function reconcile(context: EngineContext): Promise<void> {
   }
   await removeOrphans(context);
   await context.volumes.unmountIdle();
+  await reconcileNetworks(context);
   for (const container of context.table.all()) await resume(context, container);
 }
 
@@ -53,6 +56,7 @@ function adopt(context: EngineContext, container: Container, shim: Shim): void {
   }
   state.pid = shim.pid;
   adoptMounts(context, container);
+  adoptNetworks(context, container);
   if (state.idRange !== null) context.idRanges.claim(state.idRange);
   context.table.save(container);
   follow(context, container, shim);
@@ -61,7 +65,11 @@ function adopt(context: EngineContext, container: Container, shim: Shim): void {
 /** No shim: what was running is gone, with everything of the host (reboot) or by force. */
 async function settle(context: EngineContext, container: Container): Promise<void> {
   const { state, cgroupPath } = container.record;
-  if (!isActive(state.status)) return;
+  if (!isActive(state.status)) {
+    // Its start may have been cut off.
+    await releaseNetworks(context, container);
+    return;
+  }
   await killAll(context.cgroups, cgroupPath);
   state.status = "exited";
   state.exitCode = 137;

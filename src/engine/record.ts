@@ -1,7 +1,19 @@
 import type { ContainerConfig, Health, HostConfig, MountPoint, NetworkingConfig } from "@docker/node-sdk";
 import { ZERO_TIME } from "../lib/time.ts";
+import type { Endpoint, PublishedPorts } from "../network/types.ts";
 
 export type Status = "created" | "running" | "paused" | "restarting" | "removing" | "exited" | "dead";
+
+/** What a container has in its networks while it runs. */
+export interface NetworkState {
+  /** In the order of its links: eth0, eth1… */
+  endpoints: Endpoint[];
+  /** Id of the endpoint that leads out; empty without one. Published ports lead to its address. */
+  gateway: string;
+  ports: PublishedPorts[];
+}
+
+export const noNetwork = (): NetworkState => ({ endpoints: [], gateway: "", ports: [] });
 
 /** Where a container is in its life. Persisted with every transition. */
 export interface StateRecord {
@@ -18,6 +30,8 @@ export interface StateRecord {
   /** Which block of host ids its user namespace uses while it runs; null on the host's own ids. */
   idRange: number | null;
   health: Health | null;
+  /** Null without networks, and while it does not run. */
+  network?: NetworkState | null;
 }
 
 /** A volume or bind as it will be mounted, resolved when the container was created. */
@@ -63,6 +77,7 @@ export const initialState = (): StateRecord => ({
   stoppedByUser: false,
   idRange: null,
   health: null,
+  network: null,
 });
 
 /** Whether a process exists: running, paused, or between two runs under a restart policy. */

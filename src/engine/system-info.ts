@@ -38,7 +38,7 @@ export async function systemInfo(context: EngineContext): Promise<SystemInfo> {
     ],
     Plugins: {
       Volume: ["local"],
-      Network: ["host", "null"],
+      Network: ["bridge", "host", "ipvlan", "macvlan", "null"],
       Authorization: orNull<[]>(null),
       Log: ["json-file", "local"],
     },

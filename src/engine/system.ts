@@ -63,7 +63,7 @@ export class SystemVerbs implements System {
           .all()
           .reverse()
           .map(async (container) => ({
-            ...summarize(container),
+            ...summarize(this.#context, container),
             ...(await containerSizes(this.#context, container)),
           })),
       );

@@ -11,10 +11,14 @@ import type {
   ContainerUpdateRequest,
   ContainerUpdateResponse,
   ContainerWaitResponse,
+  EndpointSettings,
   EventMessage,
   ExecConfig,
   ExecInspectResponse,
   FilesystemChange,
+  NetworkCreateRequest,
+  NetworkInspect,
+  NetworkPruneResponse,
   SystemDataUsageResponse,
   SystemInfo,
   SystemVersion,
@@ -219,6 +223,23 @@ export interface Cgroups {
   put(path: string, pids: readonly number[]): Promise<void>;
   /** `force` kills what is in it and below. */
   remove(path: string, options?: { force?: boolean }): Promise<void>;
+}
+
+/** Networks: everything under /networks of the Docker Engine API. `ref` is a name, an id or the beginning of one. */
+export interface Networks {
+  /** Without the containers in them. */
+  list(filters?: Filters): Promise<NetworkInspect[]>;
+  inspect(ref: string): Promise<NetworkInspect>;
+  create(request: NetworkCreateRequest): Promise<{ Id: string; Warning: string }>;
+  /** A running container gets a link more; others get it at their next start. */
+  connect(ref: string, container: string, wish?: EndpointSettings): Promise<void>;
+  disconnect(ref: string, container: string, options?: { force?: boolean }): Promise<void>;
+  /** Throws FORBIDDEN while running containers are in it. */
+  remove(ref: string): Promise<void>;
+  /** Removes those that no running container is in. */
+  prune(filters?: Filters): Promise<NetworkPruneResponse>;
+  /** Loads the packet filter's rules anew, after somebody flushed them. */
+  repair(): Promise<void>;
 }
 
 /** The engine as a whole: /info, /version, /events, /system/df. */

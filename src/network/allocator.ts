@@ -1,4 +1,4 @@
-import { conflict, invalid } from "../lib/errors.ts";
+import { BerthError, conflict, invalid } from "../lib/errors.ts";
 import { type Address, contains, formatAddress, parseAddress, parseCidr, type Range } from "./subnet.ts";
 import type { Subnet } from "./types.ts";
 
@@ -31,14 +31,19 @@ export class AddressAllocator {
       this.#used.add(value);
       return formatAddress({ version: this.subnet.version, value });
     }
-    throw conflict("no available IPv4 addresses on this network's address pools");
+    throw conflict(`no available IPv${this.subnet.version} addresses on this network's address pools`);
   }
 
   /** One address that was asked for. */
   claim(text: string): void {
     const address = this.check(text);
-    if (this.#used.has(address.value)) throw conflict("Address already in use");
+    if (this.#used.has(address.value)) throw new BerthError("FORBIDDEN", "Address already in use");
     this.#used.add(address.value);
+  }
+
+  /** One that somebody has already. */
+  adopt(text: string): void {
+    this.#used.add(parseAddress(text).value);
   }
 
   release(text: string): void {

@@ -18,7 +18,10 @@ const bitsOf = (version: 4 | 6): number => (version === 4 ? 32 : 128);
 
 /** Throws INVALID_PARAMETER for what is not an IP address. */
 export function parseAddress(text: string): Address {
-  if (!ipaddr.isValid(text) || (text.includes(".") && !ipaddr.IPv4.isValidFourPartDecimal(text) && !text.includes(":"))) {
+  if (
+    !ipaddr.isValid(text) ||
+    (text.includes(".") && !ipaddr.IPv4.isValidFourPartDecimal(text) && !text.includes(":"))
+  ) {
     throw invalid(`invalid IP address: ${text}`);
   }
   const parsed = ipaddr.parse(text);

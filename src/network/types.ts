@@ -1,9 +1,8 @@
-import type { Network, NetworkCreateRequest } from "@docker/node-sdk";
-
 /** One address range of a network. */
 export interface Subnet {
   /** CIDR, e.g. 172.18.0.0/16. */
   subnet: string;
+  /** Empty without one. */
   gateway: string;
   /** Addresses are handed out from this part only. */
   ipRange?: string;
@@ -11,7 +10,7 @@ export interface Subnet {
   auxAddresses?: Record<string, string>;
 }
 
-export type DriverName = "bridge" | "host" | "null";
+export type DriverName = "bridge" | "host" | "null" | "macvlan" | "ipvlan";
 
 /** A network as it is kept; one JSON document in the database. */
 export interface NetworkRecord {
@@ -23,27 +22,31 @@ export interface NetworkRecord {
   attachable: boolean;
   ipv4: boolean;
   ipv6: boolean;
+  /** Empty for the default bridge until its first use. */
   subnets: Subnet[];
   /** As the user gave them, e.g. com.docker.network.driver.mtu. */
   options: Record<string, string>;
   ipamOptions: Record<string, string>;
   labels: Record<string, string>;
-  /** The bridge's link name on the host; empty without one. */
+  /** The bridge's link name on the host; empty for other drivers. */
   bridge: string;
+  /** It was there before the network, so it stays after it. */
+  foreignBridge?: boolean;
 }
 
 /** A container's place in a network while it runs. */
 export interface Endpoint {
   id: string;
   networkId: string;
-  /** aa:bb:cc:dd:ee:ff */
+  /** aa:bb:cc:dd:ee:ff; empty where the link has its parent's. */
   mac: string;
+  /** Without a prefix; empty when the network has no such addresses. */
   ipv4: string;
-  ipv4Prefix: number;
   ipv6: string;
-  ipv6Prefix: number;
-  /** The link's name on the host; inside it is eth0, eth1… */
+  /** The link's name on the host; empty when it has none there. */
   link: string;
+  /** Inside it is `eth<position>`. */
+  position: number;
 }
 
 /** What a container asks of an endpoint. */
@@ -53,4 +56,14 @@ export interface EndpointWish {
   mac?: string;
 }
 
-export type { Network, NetworkCreateRequest };
+export type Protocol = "tcp" | "udp" | "sctp";
+
+/** Neighbouring ports of the host that lead to as many neighbouring ports of a container. */
+export interface PublishedPorts {
+  protocol: Protocol;
+  /** 0.0.0.0 or :: for every address. */
+  hostIp: string;
+  hostPort: number;
+  containerPort: number;
+  count: number;
+}

@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { IdMapping, Process, Spec } from "./oci.ts";
+import type { Plan } from "./plan/plan.ts";
 
 /** How a process's standard streams are wired. */
 export interface Stdio {
@@ -40,9 +41,14 @@ export interface RootfsSource {
   volatile?: boolean;
 }
 
-/** rtnetlink messages that furnish a new network namespace; src/network builds them. */
+/** Netlink messages that furnish a new network namespace; src/network builds them. */
 export interface NetworkSetup {
-  /** Sent on the host, with the namespace's descriptor written into the message at `descriptorAt`. */
+  /** For nf_tables, sent on the host before the links are made. */
+  rules: { message: Buffer; why: string }[];
+  /**
+   * Sent on the host, with the namespace's descriptor written into the message at `descriptorAt`; -1 for
+   * a message that has none.
+   */
   host: { message: Buffer; descriptorAt: number; why: string }[];
   /** Sent inside the namespace. */
   inside: { message: Buffer; why: string }[];
@@ -120,6 +126,8 @@ export interface Runtime {
   adopt(): Promise<Shim[]>;
   /** The steps as text, for `berth explain`; touches nothing. */
   explain(launch: ContainerLaunch): Promise<PlanView>;
+  /** Runs the host steps of a plan in a process of its own. Resolves with what its steps read. */
+  run(plan: Plan): Promise<Buffer[]>;
   close(): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 // A Berth daemon of a test's own, with the real docker CLI pointed at it.
-import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
+import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
@@ -160,7 +160,19 @@ export class TestDaemon {
         .split("\n")
         // A running daemon may have its exec root on a file system in memory.
         .filter((line) => line.includes(this.directory) && !line.includes(` ${this.execRoot} `)),
+      ...(expected.length === 0 && !this.#child ? this.#networks() : []),
     ];
+  }
+
+  /** Bridges, containers' links and the rules of this daemon; an ended one leaves none without containers. */
+  #networks(): string[] {
+    const tag = this.cgroupParent.slice("berth-".length, "berth-".length + 4);
+    const begins = [`berth-${tag}`, `br-${tag}`, `bv${tag}`, `bn${tag}`];
+    const links = readdirSync("/sys/class/net").filter((name) =>
+      begins.some((begin) => name.startsWith(begin)),
+    );
+    const tables = spawnSync("nft", ["list", "tables"]).stdout?.toString() ?? "";
+    return [...links, ...tables.split("\n").filter((line) => line.endsWith(` berth_${tag}`))];
   }
 
   #cgroups(): string[] {

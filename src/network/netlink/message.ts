@@ -110,6 +110,13 @@ export function hostU32(value: number): Buffer {
   return bytes;
 }
 
+export function hostU16(value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  if (LITTLE) bytes.writeUInt16LE(value);
+  else bytes.writeUInt16BE(value);
+  return bytes;
+}
+
 export function readU32(bytes: Buffer, at: number): number {
   return LITTLE ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at);
 }

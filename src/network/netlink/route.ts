@@ -1,4 +1,4 @@
-import { flags, hostU32, NetlinkMessage, parseAttributes, readU32 } from "./message.ts";
+import { flags, hostU16, hostU32, NetlinkMessage, parseAttributes, readU32 } from "./message.ts";
 
 /** Message types and attributes of rtnetlink(7). */
 const RTM = { NEWLINK: 16, DELLINK: 17, GETLINK: 18, NEWADDR: 20, NEWROUTE: 24, GETROUTE: 26 } as const;
@@ -6,12 +6,16 @@ const IFLA = {
   ADDRESS: 1,
   IFNAME: 3,
   MTU: 4,
+  LINK: 5,
   MASTER: 10,
   LINKINFO: 18,
   NET_NS_FD: 28,
 } as const;
-const INFO = { KIND: 1, DATA: 2 } as const;
+const INFO = { KIND: 1, DATA: 2, SLAVE_KIND: 4, SLAVE_DATA: 5 } as const;
 const VETH_PEER = 1;
+const BRPORT_ISOLATED = 33;
+/** The one attribute of macvlan and ipvlan links that is used. */
+const VLAN_MODE = 1;
 const IFA = { ADDRESS: 1, LOCAL: 2, BROADCAST: 4, FLAGS: 8 } as const;
 const IFA_F_NODAD = 0x02;
 const RTA = { DST: 1, OIF: 4, GATEWAY: 5 } as const;
@@ -49,6 +53,8 @@ export function addBridge(name: string, options: { mtu?: number; mac?: Uint8Arra
 
 export interface VethPair {
   name: string;
+  /** Has to be given: without it the kernel does not heed the peer's. */
+  index: number;
   /** The host's side becomes a port of this bridge. */
   master: number;
   mtu?: number;
@@ -56,19 +62,19 @@ export interface VethPair {
 }
 
 /**
- * A pair of links, both up: one on a bridge of the host, its peer born inside the container's network
- * namespace. `descriptorAt` is where the sender writes the descriptor of that namespace.
+ * A pair of links: one on a bridge of the host, up; its peer born inside the container's network
+ * namespace, down, since it cannot go up before the pair is complete. `descriptorAt` is where the sender writes the descriptor of that namespace.
  */
 export function addVeth(pair: VethPair): { message: Buffer; descriptorAt: number } {
   let descriptorAt = 0;
-  const message = new NetlinkMessage(RTM.NEWLINK, NEW, 1, link(0, true))
+  const message = new NetlinkMessage(RTM.NEWLINK, NEW, 1, link(pair.index, true))
     .text(IFLA.IFNAME, pair.name)
     .u32(IFLA.MASTER, pair.master);
   if (pair.mtu) message.u32(IFLA.MTU, pair.mtu);
   message.nest(IFLA.LINKINFO, (info) =>
     info.text(INFO.KIND, "veth").nest(INFO.DATA, (data) =>
       data.nest(VETH_PEER, (peer) => {
-        peer.raw(link(pair.peer.index, true)).text(IFLA.IFNAME, pair.peer.name);
+        peer.raw(link(pair.peer.index, false)).text(IFLA.IFNAME, pair.peer.name);
         peer.attribute(IFLA.ADDRESS, pair.peer.mac);
         if (pair.mtu) peer.u32(IFLA.MTU, pair.mtu);
         descriptorAt = peer.size + 4;
@@ -82,8 +88,47 @@ export function addVeth(pair: VethPair): { message: Buffer; descriptorAt: number
 export const setLinkUp = (index: number): Buffer =>
   new NetlinkMessage(RTM.NEWLINK, flags.REQUEST | flags.ACK, 1, link(index, true)).finish();
 
-export const deleteLink = (index: number): Buffer =>
-  new NetlinkMessage(RTM.DELLINK, flags.REQUEST | flags.ACK, 1, link(index, false)).finish();
+export const deleteLink = (name: string): Buffer =>
+  new NetlinkMessage(RTM.DELLINK, flags.REQUEST | flags.ACK, 1, link(0, false))
+    .text(IFLA.IFNAME, name)
+    .finish();
+
+/** Keeps a bridge's port from those of its other ports that are kept so too. */
+export const isolatePort = (name: string): Buffer =>
+  new NetlinkMessage(RTM.NEWLINK, flags.REQUEST | flags.ACK, 1, link(0, true))
+    .text(IFLA.IFNAME, name)
+    .nest(IFLA.LINKINFO, (info) =>
+      info.text(INFO.SLAVE_KIND, "bridge").nest(INFO.SLAVE_DATA, (data) => data.u8(BRPORT_ISOLATED, 1)),
+    )
+    .finish();
+
+export interface VirtualLan {
+  kind: "macvlan" | "ipvlan";
+  /** macvlan: 1 private, 2 vepa, 4 bridge, 8 passthru. ipvlan: 0 l2, 1 l3, 2 l3s. */
+  mode: number;
+  /** Index of the host's link that it shares. */
+  parent: number;
+  name: string;
+  index: number;
+  mac?: Uint8Array;
+  mtu?: number;
+}
+
+/** A link of a container's network namespace on top of one of the host's; `descriptorAt` as in `addVeth`. */
+export function addVirtualLan(lan: VirtualLan): { message: Buffer; descriptorAt: number } {
+  const message = new NetlinkMessage(RTM.NEWLINK, NEW, 1, link(lan.index, true))
+    .text(IFLA.IFNAME, lan.name)
+    .u32(IFLA.LINK, lan.parent);
+  if (lan.mac) message.attribute(IFLA.ADDRESS, lan.mac);
+  if (lan.mtu) message.u32(IFLA.MTU, lan.mtu);
+  const mode = lan.kind === "macvlan" ? hostU32(lan.mode) : hostU16(lan.mode);
+  message.nest(IFLA.LINKINFO, (info) =>
+    info.text(INFO.KIND, lan.kind).nest(INFO.DATA, (data) => data.attribute(VLAN_MODE, mode)),
+  );
+  const descriptorAt = message.size + 4;
+  message.u32(IFLA.NET_NS_FD, 0);
+  return { message: message.finish(), descriptorAt };
+}
 
 /** Asks for one link by name; the answer is read by `parseLink`. */
 export const getLink = (name: string): Buffer =>

@@ -3,12 +3,15 @@ import type { NetworkSetup } from "../types.ts";
 import type { Context } from "./context.ts";
 
 const NETLINK_ROUTE = 0;
+const NETLINK_NETFILTER = 12;
 
 /** The links, addresses and routes of a network namespace that the container does not share. */
 export function planNetwork({ plan, spec }: Context, setup: NetworkSetup | undefined): void {
   const own = spec.linux.namespaces.some(({ type, path }) => type === "network" && path === undefined);
   if (!own || !setup) return;
   plan.group("network");
+  for (const { message, why } of setup.rules)
+    plan.add("host", "netlink", [NETLINK_NETFILTER, null, -1, message], why);
   if (setup.host.length > 0) {
     const namespace = plan.slot("network-namespace");
     plan.add(
@@ -18,7 +21,12 @@ export function planNetwork({ plan, spec }: Context, setup: NetworkSetup | undef
       "where the container's links are born",
     );
     for (const { message, descriptorAt, why } of setup.host)
-      plan.add("parent", "netlink", [NETLINK_ROUTE, namespace, descriptorAt, message], why);
+      plan.add(
+        "parent",
+        "netlink",
+        [NETLINK_ROUTE, descriptorAt < 0 ? null : namespace, descriptorAt, message],
+        why,
+      );
   }
   for (const { message, why } of setup.inside)
     plan.add("child", "netlink", [NETLINK_ROUTE, null, -1, message], why);

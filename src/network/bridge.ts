@@ -1,0 +1,56 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { macBytes, macFor } from "./mac.ts";
+import { addAddress, addBridge } from "./netlink/route.ts";
+import { networkOptions } from "./options.ts";
+import { addressBytes, parseAddress, parseCidr } from "./subnet.ts";
+import type { NetworkRecord } from "./types.ts";
+
+/** The number of a link of the host; undefined when there is none of the name. */
+export function linkIndex(name: string): number | undefined {
+  try {
+    return Number(readFileSync(`/sys/class/net/${name}/ifindex`, "latin1"));
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+export const isBridge = (name: string): boolean => existsSync(`/sys/class/net/${name}/bridge`);
+
+/** The message that makes a network's bridge. */
+export function newBridge(network: NetworkRecord): Buffer {
+  const { mtu } = networkOptions(network);
+  const [first] = network.subnets;
+  return addBridge(network.bridge, {
+    ...(mtu ? { mtu } : {}),
+    // Its own, or it would change with the lowest of its ports'.
+    ...(first ? { mac: macBytes(macFor(first.gateway)) } : {}),
+  });
+}
+
+/** The messages that give a bridge its gateway addresses. */
+export function bridgeAddresses({ subnets }: NetworkRecord, index: number): Buffer[] {
+  return subnets.map(({ subnet, gateway }) => {
+    const address = parseAddress(gateway);
+    return addAddress(
+      index,
+      { version: address.version, bytes: addressBytes(address) },
+      parseCidr(subnet).prefix,
+    );
+  });
+}
+
+/** Has the kernel forward packets for a bridge, and lead those of the host's loopback to it. */
+export function allowForwarding({ bridge, ipv6 }: NetworkRecord): void {
+  setSwitch("net/ipv4/ip_forward", "1");
+  setSwitch(`net/ipv4/conf/${bridge}/route_localnet`, "1");
+  if (!existsSync("/proc/sys/net/ipv6")) return;
+  setSwitch(`net/ipv6/conf/${bridge}/disable_ipv6`, ipv6 ? "0" : "1");
+  setSwitch(`net/ipv6/conf/${bridge}/accept_ra`, "0");
+  if (ipv6) setSwitch("net/ipv6/conf/all/forwarding", "1");
+}
+
+function setSwitch(name: string, value: string): void {
+  const path = `/proc/sys/${name}`;
+  if (readFileSync(path, "latin1").trim() !== value) writeFileSync(path, value);
+}

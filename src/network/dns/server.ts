@@ -1,0 +1,126 @@
+import { createSocket, type Socket as UdpSocket } from "node:dgram";
+import { once } from "node:events";
+import { createServer, type Server, type Socket } from "node:net";
+import { decode, encode, type Packet } from "dns-packet";
+import { answer, type Names, nameError } from "./answer.ts";
+import { forward, framed } from "./forward.ts";
+
+const PORT = 53;
+/** What a client without EDNS takes (RFC 1035, 4.2.1); it asks again by TCP for more. */
+const UDP_MOST = 512;
+const TRUNCATED = 0x0200;
+const SERVFAIL = 2;
+/** Questions that wait for servers outside; more are refused. */
+const MOST_FORWARDED = 256;
+const IDLE_MS = 10_000;
+
+/** A name server on one address, by UDP and TCP. */
+export class NameServer {
+  readonly #names: Names;
+  readonly #udp: UdpSocket;
+  readonly #tcp: Server;
+  readonly #clients = new Set<Socket>();
+  #forwarded = 0;
+
+  private constructor(names: Names, address: string) {
+    this.#names = names;
+    this.#udp = createSocket(address.includes(":") ? "udp6" : "udp4");
+    this.#udp.on("message", (query, from) => {
+      void this.#serve(query, from.address, false).then((reply) => {
+        if (reply) this.#udp.send(limited(reply, query), from.port, from.address);
+      });
+    });
+    this.#tcp = createServer((client) => this.#serveStream(client));
+  }
+
+  /** Listens on port 53 of an address of the host. Throws what bind(2) says. */
+  static async listen(names: Names, address: string): Promise<NameServer> {
+    const server = new NameServer(names, address);
+    try {
+      const bound = Promise.all([once(server.#udp, "listening"), once(server.#tcp, "listening")]);
+      server.#udp.bind(PORT, address);
+      server.#tcp.listen(PORT, address);
+      await bound;
+    } catch (error) {
+      server.close();
+      throw error;
+    }
+    // The engine decides how long the process lives.
+    server.#udp.unref();
+    server.#tcp.unref();
+    return server;
+  }
+
+  close(): void {
+    this.#udp.removeAllListeners("message");
+    this.#udp.on("error", () => undefined);
+    this.#tcp.on("error", () => undefined);
+    this.#udp.close();
+    this.#tcp.close();
+    for (const client of this.#clients) client.destroy();
+  }
+
+  #serveStream(client: Socket): void {
+    this.#clients.add(client);
+    client.on("close", () => this.#clients.delete(client));
+    client.on("error", () => client.destroy());
+    client.setTimeout(IDLE_MS, () => client.destroy());
+    let received = Buffer.alloc(0);
+    client.on("data", (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk]);
+      while (received.length >= 2 && received.length >= received.readUInt16BE(0) + 2) {
+        const end = received.readUInt16BE(0) + 2;
+        const query = Buffer.from(received.subarray(2, end));
+        received = received.subarray(end);
+        void this.#serve(query, client.remoteAddress ?? "", true).then((reply) => {
+          if (reply && !client.destroyed) client.write(framed(reply));
+        });
+      }
+    });
+  }
+
+  /** The reply to a query; null for what is none. */
+  async #serve(bytes: Buffer, client: string, overTcp: boolean): Promise<Buffer | null> {
+    let query: Packet;
+    try {
+      query = decode(bytes);
+    } catch {
+      return null;
+    }
+    if (query.type !== "query") return null;
+    const own = answer(this.#names, client, query);
+    if (own) return encode(own);
+    const servers = this.#names.upstream(client);
+    if (servers.length === 0) return encode(nameError(query));
+    if (this.#forwarded >= MOST_FORWARDED) return failure(bytes);
+    this.#forwarded++;
+    try {
+      return (await forward(bytes, servers, overTcp)) ?? failure(bytes);
+    } finally {
+      this.#forwarded--;
+    }
+  }
+}
+
+/** The query again, as a reply that says that the servers failed. */
+function failure(query: Buffer): Buffer {
+  const reply = Buffer.from(query);
+  reply.writeUInt16BE(((reply.readUInt16BE(2) | 0x8080) & 0xfff0) | SERVFAIL, 2);
+  return reply;
+}
+
+/** The head of a reply that is too long for UDP, marked so; what the client said of larger ones counts. */
+function limited(reply: Buffer, query: Buffer): Buffer {
+  if (reply.length <= UDP_MOST) return reply;
+  const extra = decode(query).additionals?.find(({ type }) => type === "OPT");
+  const most = extra && "udpPayloadSize" in extra ? Math.max(UDP_MOST, extra.udpPayloadSize) : UDP_MOST;
+  if (reply.length <= most) return reply;
+  const head = decode(reply);
+  return encode({
+    ...head,
+    flags: (head.flags ?? 0) | TRUNCATED,
+    answers: [],
+    additionals: [],
+    authorities: [],
+  });
+}

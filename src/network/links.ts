@@ -1,0 +1,119 @@
+import { macBytes } from "./mac.ts";
+import {
+  addAddress,
+  addRoute,
+  addVeth,
+  addVirtualLan,
+  type Ip,
+  isolatePort,
+  LOOPBACK,
+  setLinkUp,
+} from "./netlink/route.ts";
+import { networkOptions } from "./options.ts";
+import { addressBytes, parseAddress, parseCidr } from "./subnet.ts";
+import type { Endpoint, NetworkRecord } from "./types.ts";
+
+/** rtnetlink messages: sent on the host, with a descriptor of the container's namespace written in; and inside. */
+export interface LinkMessages {
+  host: { message: Buffer; descriptorAt: number; why: string }[];
+  inside: { message: Buffer; why: string }[];
+}
+
+/** The kernel gives low numbers to links of its own, such as tunnels, where it is so configured. */
+const FIRST_INDEX = 20;
+
+/** What the links inside are numbered: eth0 is 20. Messages then need no look-up. */
+export const linkIndexInside = ({ position }: Endpoint): number => FIRST_INDEX + position;
+export const linkNameInside = ({ position }: Endpoint): string => `eth${position}`;
+
+export const loopback = { message: setLinkUp(LOOPBACK), why: "the loopback link" };
+
+/** How long an address's network part is in a network. */
+export function prefixOf(network: NetworkRecord, address: string): number {
+  const six = address.includes(":");
+  const subnet = network.subnets.find((candidate) => candidate.subnet.includes(":") === six);
+  return subnet ? parseCidr(subnet.subnet).prefix : 0;
+}
+
+/** The way out of a network; empty where there is none. */
+export function gatewayOf(network: NetworkRecord, version: 4 | 6): string {
+  if (network.internal) return "";
+  return network.subnets.find(({ subnet }) => subnet.includes(":") === (version === 6))?.gateway ?? "";
+}
+
+const toIp = (text: string): Ip => {
+  const address = parseAddress(text);
+  return { version: address.version, bytes: addressBytes(address) };
+};
+
+/**
+ * Makes an endpoint's link with its addresses, and default routes through it when it `isGateway`.
+ * `onto` is the index of the bridge, or of the host's link that a macvlan or ipvlan is on.
+ */
+export function endpointLinks(
+  network: NetworkRecord,
+  endpoint: Endpoint,
+  onto: number,
+  isGateway: boolean,
+): LinkMessages {
+  const index = linkIndexInside(endpoint);
+  const name = linkNameInside(endpoint);
+  const inside: LinkMessages["inside"] = [{ message: setLinkUp(index), why: name }];
+  for (const address of [endpoint.ipv4, endpoint.ipv6].filter(Boolean)) {
+    const message = addAddress(index, toIp(address), prefixOf(network, address));
+    inside.push({ message, why: `${name} has ${address}` });
+  }
+  if (isGateway) inside.push(...defaultRoutes(network, endpoint));
+  return { host: hostMessages(network, endpoint, onto), inside };
+}
+
+/** The messages, sent inside, that lead out through an endpoint. */
+export function defaultRoutes(network: NetworkRecord, endpoint: Endpoint): LinkMessages["inside"] {
+  const index = linkIndexInside(endpoint);
+  return ([4, 6] as const).flatMap((version) => {
+    const gateway = gatewayOf(network, version);
+    if (gateway === "" || !(version === 4 ? endpoint.ipv4 : endpoint.ipv6)) return [];
+    const layer3 = network.driver === "ipvlan" && ipvlanMode(network) !== 0;
+    const way = layer3 ? { index } : { gateway: toIp(gateway).bytes, index };
+    const by = layer3 ? linkNameInside(endpoint) : gateway;
+    return [{ message: addRoute(version, way), why: `out of ${network.name} by ${by}` }];
+  });
+}
+
+function hostMessages(network: NetworkRecord, endpoint: Endpoint, onto: number): LinkMessages["host"] {
+  const { mtu, icc } = networkOptions(network);
+  const [name, index] = [linkNameInside(endpoint), linkIndexInside(endpoint)];
+  const mac = endpoint.mac ? macBytes(endpoint.mac) : undefined;
+  if (network.driver === "macvlan" || network.driver === "ipvlan") {
+    const mode = network.driver === "macvlan" ? macvlanMode(network) : ipvlanMode(network);
+    const made = addVirtualLan({ kind: network.driver, mode, parent: onto, name, index, mac, mtu });
+    return [
+      { ...made, why: `${name}, a ${network.driver} of ${network.options.parent ?? "a link of its own"}` },
+    ];
+  }
+  const pair = addVeth({
+    name: endpoint.link,
+    index: hostIndex(endpoint),
+    master: onto,
+    ...(mtu ? { mtu } : {}),
+    peer: { name, index, mac: mac ?? Buffer.alloc(6) },
+  });
+  const messages = [{ ...pair, why: `${name} inside, ${endpoint.link} on bridge ${network.bridge}` }];
+  if (!icc)
+    messages.push({
+      message: isolatePort(endpoint.link),
+      descriptorAt: -1,
+      why: "containers do not reach each other",
+    });
+  return messages;
+}
+
+/** A number for the link on the host that is hardly taken: the kernel's own are small. */
+const hostIndex = ({ id }: Endpoint): number => 0x10_0000 + Number.parseInt(id.slice(0, 7), 16);
+
+const MACVLAN_MODES: Record<string, number> = { private: 1, vepa: 2, bridge: 4, passthru: 8 };
+const IPVLAN_MODES: Record<string, number> = { l2: 0, l3: 1, l3s: 2 };
+
+const macvlanMode = ({ options }: NetworkRecord): number =>
+  MACVLAN_MODES[options.macvlan_mode ?? "bridge"] ?? 4;
+const ipvlanMode = ({ options }: NetworkRecord): number => IPVLAN_MODES[options.ipvlan_mode ?? "l2"] ?? 0;

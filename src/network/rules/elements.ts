@@ -1,0 +1,130 @@
+import { macBytes } from "../mac.ts";
+import type { SetElement } from "../netlink/nftables.ts";
+import { addressBytes, parseAddress } from "../subnet.ts";
+import type { Endpoint, Protocol, PublishedPorts } from "../types.ts";
+
+const PROTOCOLS: Record<Protocol, number> = { tcp: 6, udp: 17, sctp: 132 };
+
+/** A field of an element: as the kernel has it, and as nft writes it. */
+interface Field {
+  bytes: Buffer;
+  text: string;
+}
+
+/** An element of the rules' sets and maps. */
+export interface RuleElement extends SetElement {
+  /** As nft(8) has it: "key : data". */
+  text: string;
+}
+
+const padded = (bytes: Uint8Array): Buffer => Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]);
+
+function linkField(name: string): Field {
+  const bytes = Buffer.alloc(16);
+  bytes.write(name);
+  return { bytes, text: `"${name}"` };
+}
+
+function portField(port: number): Field {
+  return { bytes: Buffer.from([port >> 8, port & 0xff, 0, 0]), text: String(port) };
+}
+
+const macField = (mac: string): Field => ({ bytes: padded(macBytes(mac)), text: mac });
+const addressField = (text: string): Field => ({ bytes: padded(addressBytes(parseAddress(text))), text });
+const protocolField = (protocol: Protocol): Field => ({
+  bytes: Buffer.from([PROTOCOLS[protocol], 0, 0, 0]),
+  text: protocol,
+});
+
+const bytesOf = (fields: Field[]): Buffer => Buffer.concat(fields.map(({ bytes }) => bytes));
+const textOf = (fields: Field[]): string => fields.map(({ text }) => text).join(" . ");
+
+function element(
+  place: { family: SetElement["family"]; set: string },
+  key: Field[],
+  data?: Field[],
+): RuleElement {
+  return {
+    ...place,
+    key: bytesOf(key),
+    ...(data ? { data: bytesOf(data) } : {}),
+    text: data ? `${textOf(key)} : ${textOf(data)}` : textOf(key),
+  };
+}
+
+/** What a bridge is to the rules. */
+export interface BridgeRules {
+  link: string;
+  internal: boolean;
+  /** Packets that leave get the host's address. */
+  masquerade: boolean;
+  /** Containers are reached by their own addresses from outside. */
+  routed: boolean;
+}
+
+/** The elements that make a bridge known. */
+export function bridgeElements({ link, internal, masquerade, routed }: BridgeRules): RuleElement[] {
+  const one = (set: string) => element({ family: "inet", set }, [linkField(link)]);
+  return [
+    one("bridges"),
+    element({ family: "inet", set: "hairpin" }, [linkField(link), linkField(link)]),
+    ...(internal ? [one("internal")] : []),
+    ...(masquerade && !internal ? [one("outward")] : []),
+    ...(routed && !internal ? [one("routed")] : []),
+  ];
+}
+
+/** Which addresses may come from an endpoint's link. */
+export function endpointElements({ link, mac, ipv4, ipv6 }: Endpoint): RuleElement[] {
+  if (link === "") return [];
+  const bound = (set: string, address: string) =>
+    element({ family: "bridge", set }, [linkField(link), macField(mac), addressField(address)]);
+  return [
+    ...(ipv4 ? [bound("bound4", ipv4)] : []),
+    ...(ipv6 ? [bound("bound6", ipv6), bound("bound6", linkLocal(mac))] : []),
+  ];
+}
+
+/** The address that the kernel makes of a hardware address (RFC 4291, appendix A). */
+function linkLocal(mac: string): string {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = macBytes(mac);
+  const group = (high: number, low: number): string => ((high << 8) | low).toString(16);
+  return `fe80::${group(a ^ 2, b)}:${group(c, 0xff)}:${group(0xfe, d)}:${group(e, f)}`;
+}
+
+/** The map elements that lead published ports to the container's address of the same family. */
+export function portElements(ports: PublishedPorts, address: string): RuleElement[] {
+  const version = address.includes(":") ? 6 : 4;
+  const any = ports.hostIp === (version === 4 ? "0.0.0.0" : "::");
+  if (ports.count > 1 && ports.hostPort === ports.containerPort)
+    return [rangeElement(ports, address, version)];
+  return Array.from({ length: ports.count }, (_, at) => {
+    const key = [protocolField(ports.protocol), portField(ports.hostPort + at)];
+    const data = [addressField(address), portField(ports.containerPort + at)];
+    return any
+      ? element({ family: "inet", set: `port${version}` }, key, data)
+      : element({ family: "inet", set: `port${version}_at` }, [addressField(ports.hostIp), ...key], data);
+  });
+}
+
+/** One interval for a whole range that keeps its numbers. */
+function rangeElement(
+  { hostIp, hostPort, protocol, count }: PublishedPorts,
+  address: string,
+  version: 4 | 6,
+): RuleElement {
+  const [any, last] = version === 4 ? ["0.0.0.0", "255.255.255.255"] : ["::", `${"ffff:".repeat(7)}ffff`];
+  const upper = addressField(hostIp === any ? last : hostIp);
+  const from = [addressField(hostIp), protocolField(protocol), portField(hostPort)];
+  const to = [upper, protocolField(protocol), portField(hostPort + count - 1)];
+  const data = addressField(address);
+  const shownAddress = hostIp === any ? `${any}/0` : hostIp;
+  return {
+    family: "inet",
+    set: `range${version}`,
+    key: bytesOf(from),
+    keyEnd: bytesOf(to),
+    data: data.bytes,
+    text: `${shownAddress} . ${protocol} . ${hostPort}-${hostPort + count - 1} : ${address}`,
+  };
+}

@@ -1,0 +1,116 @@
+import type { RuleElement } from "./elements.ts";
+
+const SETS = ["bridges", "internal", "outward", "routed"];
+
+/**
+ * The whole of the rules as one transaction for nft(8): what was there under the table's name is
+ * replaced, but for the administrator's own chain `user`, whose rules are given.
+ *
+ * `ports` is how the names of containers' links begin.
+ */
+export function renderRules(
+  table: string,
+  ports: string,
+  elements: readonly RuleElement[],
+  userRules: readonly string[],
+): string {
+  const contents = (set: string): string => {
+    const own = elements.filter((element) => element.set === set).map(({ text }) => text);
+    return own.length > 0 ? `elements = { ${own.join(",\n")} }` : "";
+  };
+  const set = (name: string, type: string): string =>
+    `  set ${name} {\n    type ${type}\n    ${contents(name)}\n  }`;
+  const map = (name: string, type: string, interval = false): string =>
+    `  map ${name} {\n    type ${type}\n    ${interval ? "flags interval" : ""}\n    ${contents(name)}\n  }`;
+  return `
+add table inet ${table}
+delete table inet ${table}
+add table bridge ${table}
+delete table bridge ${table}
+table inet ${table} {
+${SETS.map((name) => set(name, "ifname")).join("\n")}
+${set("hairpin", "ifname . ifname")}
+${[4, 6].map((version) => portMaps(version, map)).join("\n")}
+  chain user {
+    ${userRules.join("\n    ")}
+  }
+${CHAINS}
+}
+table bridge ${table} {
+${set("bound4", "ifname . ether_addr . ipv4_addr")}
+${set("bound6", "ifname . ether_addr . ipv6_addr")}
+  chain arrival {
+    type filter hook prerouting priority -300; policy accept;
+    iifname != "${ports}*" accept
+    ether type ip iifname . ether saddr . ip saddr @bound4 accept
+    ether type arp iifname . arp saddr ether . arp saddr ip @bound4 accept
+    ether type ip6 iifname . ether saddr . ip6 saddr @bound6 accept
+    ether type ip6 ip6 saddr :: icmpv6 type { nd-neighbor-solicit, mld2-listener-report } accept
+    drop
+  }
+}
+`;
+}
+
+function portMaps(version: number, map: (name: string, type: string, interval?: boolean) => string): string {
+  const address = `ipv${version}_addr`;
+  const port = "inet_proto . inet_service";
+  return [
+    map(`port${version}`, `${port} : ${address} . inet_service`),
+    map(`port${version}_at`, `${address} . ${port} : ${address} . inet_service`),
+    map(`range${version}`, `${address} . ${port} : ${address}`, true),
+  ].join("\n");
+}
+
+const lead = (ip: "ip" | "ip6", version: 4 | 6): string => `
+    meta l4proto { tcp, udp, sctp } dnat ${ip} to ${ip} daddr . meta l4proto . th dport map @port${version}_at
+    meta l4proto { tcp, udp, sctp } dnat ${ip} to meta l4proto . th dport map @port${version}
+    meta l4proto { tcp, udp, sctp } dnat ${ip} to ${ip} daddr . meta l4proto . th dport map @range${version}`;
+
+/**
+ * Packets to the host's own addresses are led to containers; those from the host's loopback get the
+ * bridge's address, so that answers find back; everybody else keeps theirs. Into a network comes only
+ * what belongs to a connection that a published port or the network itself began.
+ */
+const CHAINS = `
+  chain publish {${lead("ip", 4)}${lead("ip6", 6)}
+  }
+  chain prerouting {
+    type nat hook prerouting priority dstnat; policy accept;
+    fib daddr type local jump publish
+  }
+  chain output {
+    type nat hook output priority -100; policy accept;
+    fib daddr type local jump publish
+  }
+  chain guard {
+    type filter hook prerouting priority raw; policy accept;
+    iifname @bridges ip daddr 127.0.0.0/8 drop
+    iifname @bridges ip saddr 127.0.0.0/8 drop
+  }
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    oifname @bridges jump inward
+    iifname @bridges jump outward
+  }
+  chain inward {
+    jump user
+    ct state established,related accept
+    ct status dnat accept
+    oifname @routed accept
+    drop
+  }
+  chain outward {
+    jump user
+    ct state established,related accept
+    iifname @internal drop
+    accept
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    oifname @bridges ip saddr 127.0.0.0/8 masquerade
+    oifname @bridges ip6 saddr ::1 masquerade
+    iifname . oifname @hairpin masquerade
+    oifname @bridges return
+    iifname @outward masquerade
+  }`;
