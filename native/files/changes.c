@@ -212,12 +212,13 @@ static int must_open(const char *directory)
 	return fd;
 }
 
-void changes(const char *upper, int count, char **layers)
+void changes(const char *upper, char **layers)
 {
 	raise_descriptor_limit();
-	layer_count = (size_t)count;
+	while (layers[layer_count])
+		layer_count++;
 	struct lower root = { .exists = true, .directories = must_alloc(layer_count * sizeof(int) + 1) };
-	for (int i = 0; i < count; i++)
+	for (size_t i = 0; i < layer_count; i++)
 		root.directories[root.count++] = must_open(layers[i]);
 	compare_directory(must_open(upper), &root);
 	close_lower(&root);

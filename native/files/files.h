@@ -7,9 +7,19 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-/* Descriptors the caller gives. The report is one JSON object a line on standard output. */
+/* Descriptors, unless serving. The report is one JSON object a line on standard output. */
 #define ARCHIVE_IN 0
 #define ARCHIVE_OUT 3
+
+/* main.c: one piece of work; `arguments` ends with NULL */
+void work(char **arguments);
+
+/* serve.c */
+#define FRAME_HEADER 5
+extern bool serving; /* what is told goes to a connection, in frames */
+_Noreturn void serve(const char *path);
+/* `frame` has room for the header before its `size` bytes. */
+void send_frame(unsigned char *frame, char kind, size_t size);
 
 /* ids.c: how ids in archives stand to ids on the root's file systems */
 struct id_map {
@@ -104,7 +114,7 @@ int open_child(int directory, const char *name, int flags);
 void raise_descriptor_limit(void);
 
 /* usage.c, changes.c */
-void usage(int count, char **directories);
-void changes(const char *upper, int count, char **lower);
+void usage(char **directories);
+void changes(const char *upper, char **lower);
 
 #endif

@@ -11,6 +11,8 @@
  *
  *   stat PATH NAME | pack PATH NAME | export | layer | put PATH FLAGS UID GID     FLAGS: k keep kind, c chown, d describe
  *
+ * berth-files serve SOCKET: does that for those who connect (serve.c).
+ *
  * Without a root: usage DIRECTORY... | changes UPPER LOWER...
  *
  * Each line of standard output is a JSON object; one with "error" is the last, and the exit code then 1. */
@@ -103,6 +105,22 @@ static void work_inside(const char *word)
 	}
 }
 
+void work(char **arguments)
+{
+	next = arguments;
+	const char *word = take();
+	if (strcmp(word, "usage") == 0) {
+		usage(next);
+	} else if (strcmp(word, "changes") == 0) {
+		const char *upper = take();
+		changes(upper, next);
+	} else {
+		while (root_word(word))
+			word = take();
+		work_inside(word);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	/* The work is of no use without the one who asked for it. */
@@ -111,17 +129,8 @@ int main(int argc, char **argv)
 	/* Otherwise stdio asks whether it is a terminal, which it may not any more when confined. */
 	static char buffer[BUFSIZ];
 	setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
-	next = argv + 1;
-	const char *word = take();
-	if (strcmp(word, "usage") == 0) {
-		usage(argc - 2, next);
-	} else if (strcmp(word, "changes") == 0) {
-		const char *upper = take();
-		changes(upper, argc - 3, next);
-	} else {
-		while (root_word(word))
-			word = take();
-		work_inside(word);
-	}
+	if (argc == 3 && strcmp(argv[1], "serve") == 0)
+		serve(argv[2]);
+	work(argv + 1);
 	return fflush(stdout) == 0 ? 0 : 1;
 }

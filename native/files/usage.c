@@ -40,10 +40,10 @@ static uint64_t tree_size(int directory, dev_t dev)
 	return total;
 }
 
-void usage(int count, char **directories)
+void usage(char **directories)
 {
 	raise_descriptor_limit();
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; directories[i]; i++) {
 		struct stat st;
 		int fd = open(directories[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0 || fstat(fd, &st) != 0)

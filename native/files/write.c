@@ -9,12 +9,15 @@
 #define OCTAL_ID_MAX 07777777u
 #define OCTAL_SIZE_MAX 077777777777ull
 
-static unsigned char buffer[BUFFER];
+static unsigned char frame[FRAME_HEADER + BUFFER];
+static unsigned char *const buffer = frame + FRAME_HEADER;
 static size_t buffered;
 
 static void flush_out(void)
 {
-	for (size_t done = 0; done < buffered;) {
+	if (serving)
+		send_frame(frame, 'A', buffered);
+	for (size_t done = serving ? buffered : 0; done < buffered;) {
 		ssize_t n = write(ARCHIVE_OUT, buffer + done, buffered - done);
 		if (n < 0 && errno == EINTR)
 			continue;

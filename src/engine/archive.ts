@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { finished, Readable } from "node:stream";
 import { BerthError, invalid, notFound, system } from "../lib/errors.ts";
 import { goFileMode } from "../lib/file-mode.ts";
-import { type FileWork, FileWorkError, runFileWork, startFileWork } from "../lib/file-worker.ts";
+import { type FileWork, FileWorkError } from "../lib/file-worker.ts";
 import { archivePath } from "./archive-path.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
@@ -20,7 +20,7 @@ export async function statPath(
 ): Promise<PathStat> {
   const { absolute, name } = archivePath(path);
   const [line] = await whileItRuns(container, path, () =>
-    runFileWork([...fileRoot(context, container, false, "mounts"), "stat", absolute, name]),
+    context.files.run([...fileRoot(context, container, false, "mounts"), "stat", absolute, name]),
   );
   return pathStat(line);
 }
@@ -47,7 +47,7 @@ export async function exportContainer(context: EngineContext, container: Contain
 /** What the container's writable layer changes, as the archive of an image's layer. */
 export async function changesArchive(context: EngineContext, container: Container): Promise<Readable> {
   const upper = join(containerDirectory(context, container.id), "rw", "upper");
-  const job = startFileWork(["directory", upper, "layer"], { archive: true });
+  const job = await context.files.start(["directory", upper, "layer"]);
   const lines = job.lines[Symbol.asyncIterator]();
   await lines.next();
   return untilDone(job, lines);
@@ -61,7 +61,7 @@ async function packed(
   work: string[],
 ): Promise<{ stat: PathStat; tar: Readable }> {
   return whileItRuns(container, path, async () => {
-    const job = startFileWork([...fileRoot(context, container, false, seen), ...work], { archive: true });
+    const job = await context.files.start([...fileRoot(context, container, false, seen), ...work]);
     const lines = job.lines[Symbol.asyncIterator]();
     const first = await lines.next();
     if (first.done) throw system("berth-files gave no answer");
@@ -101,7 +101,7 @@ export async function putArchive(
   const work = ["put", absolute, flags, String(owner?.uid ?? 0), String(owner?.gid ?? 0)];
   const unpack = async (): Promise<void> => {
     const args = [...fileRoot(context, container, true, "mounts"), ...work];
-    await feed(startFileWork(args, { stdin: true }), tar).catch((error: unknown) => {
+    await feed(await context.files.start(args), tar).catch((error: unknown) => {
       throw putFailure(error, container, path);
     });
   };

@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import type { FilesystemChange } from "@docker/node-sdk";
-import { runFileWork } from "../lib/file-worker.ts";
 import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { containerDirectory } from "./create.ts";
@@ -17,7 +16,7 @@ interface Found extends FilesystemChange {
 /** `docker diff`: what the writable layer changes (0), adds (1) and deletes (2), a directory before what is in it. */
 export async function changes(context: EngineContext, container: Container): Promise<FilesystemChange[]> {
   const upper = join(containerDirectory(context, container.id), "rw", "upper");
-  const lines = await runFileWork(["changes", upper, ...rootLayers(context, container)]);
+  const lines = await context.files.run(["changes", upper, ...rootLayers(context, container)]);
   const found = lines.map(({ path, kind, own }) => ({
     Path: String(path),
     Kind: Number(kind) as FilesystemChange["Kind"],

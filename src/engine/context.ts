@@ -1,4 +1,5 @@
 import type { ImageStore } from "../image/index.ts";
+import type { FileWorker } from "../lib/file-worker.ts";
 import type { Logger } from "../lib/log.ts";
 import type { PortAllocator } from "../network/ports/allocator.ts";
 import type { NetworkStore } from "../network/store.ts";
@@ -29,6 +30,7 @@ export interface EngineContext {
   readonly names: NameDirectory;
   /** The host's ports that containers have. */
   readonly ports: PortAllocator;
+  readonly files: FileWorker;
   readonly runtime: Runtime;
   readonly cgroups: CgroupHost;
   readonly idRanges: IdRanges;

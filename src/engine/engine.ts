@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
 import { ImageStore, readRegistryConfig } from "../image/index.ts";
 import type { Images, ImageUser } from "../image/types.ts";
+import { FileWorker } from "../lib/file-worker.ts";
 import { type Logger, silentLogger } from "../lib/log.ts";
 import { nativeFile } from "../lib/own-file.ts";
 import { PortAllocator } from "../network/ports/allocator.ts";
@@ -93,8 +94,10 @@ export class Engine {
         registries: readRegistryConfig(options.registries ?? DEFAULT_REGISTRIES),
       });
       images.recover();
+      const files = new FileWorker(join(execRoot, "files.sock"));
       const volumes = new VolumeStore(state, {
         users: () => volumeUsers(table.all()),
+        sizeOf: (directory) => files.size(directory),
         onEvent: (action, name, attributes) => events.publish("volume", action, name, attributes),
       });
       const cgroups = detectCgroups();
@@ -125,6 +128,7 @@ export class Engine {
         },
         images,
         volumes,
+        files,
         networks,
         networkHost,
         names,
@@ -148,6 +152,7 @@ export class Engine {
     for (const container of this.#context.table.all()) container.health?.close();
     await closeNetworks(this.#context);
     await this.#context.runtime.close();
+    await this.#context.files.close();
     this.#context.images.close();
     removeIfUnused(this.#context.cgroups, this.#context.cgroupParent);
     this.#context.state.close();

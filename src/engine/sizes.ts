@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { BerthError } from "../lib/errors.ts";
-import { directorySize } from "../lib/file-worker.ts";
 import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { containerDirectory } from "./create.ts";
@@ -19,7 +18,7 @@ export async function containerSizes(
 
 /** Bytes of the files in a container's writable layer. */
 export function writableSize(context: EngineContext, container: Container): Promise<number> {
-  return directorySize(join(containerDirectory(context, container.id), "rw", "upper"));
+  return context.files.size(join(containerDirectory(context, container.id), "rw", "upper"));
 }
 
 async function imageSize(context: EngineContext, imageId: string): Promise<number> {

@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { BerthError, invalid } from "../lib/errors.ts";
-import { FileWorkError, startFileWork } from "../lib/file-worker.ts";
+import { FileWorkError } from "../lib/file-worker.ts";
 import { makeDirectories } from "../lib/make-directories.ts";
 import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
@@ -78,29 +78,33 @@ async function fillVolume(
   if (!image.some((layer) => lstatSync(join(layer, top), { throwIfNoEntry: false }))) return;
   await context.volumes.acquire(Name, container.id);
   try {
-    if (readdirSync(Source).length === 0) await copyTree(image, Destination, Source);
+    if (readdirSync(Source).length === 0) await copyTree(context, image, Destination, Source);
   } finally {
     await context.volumes.release(Name, container.id);
   }
 }
 
 /** Copies what the image has in a directory, which need not be there, with owners, modes and times. */
-async function copyTree(image: string[], path: string, directory: string): Promise<void> {
-  const from = startFileWork([...image.flatMap((layer) => ["lower", layer]), "pack", `${path}/.`, "."], {
-    archive: true,
-  });
-  const to = startFileWork(["directory", directory, "put", "/", "d", "0", "0"], { stdin: true });
+async function copyTree(
+  context: EngineContext,
+  image: string[],
+  path: string,
+  directory: string,
+): Promise<void> {
+  const layers = image.flatMap((layer) => ["lower", layer]);
+  const from = await context.files.start([...layers, "pack", `${path}/.`, "."]);
+  const to = await context.files.start(["directory", directory, "put", "/", "d", "0", "0"]);
   from.archive.pipe(to.stdin);
-  const [packed, unpacked] = await Promise.allSettled([
-    Array.fromAsync(from.lines),
-    Array.fromAsync(to.lines),
-  ]);
-  if (packed.status === "rejected") {
-    const { reason } = packed;
-    if (reason instanceof FileWorkError && ["ENOENT", "ENOTDIR"].includes(reason.code)) return;
-    throw reason;
+  const unpacked = Array.fromAsync(to.lines);
+  try {
+    await Array.fromAsync(from.lines);
+    await unpacked;
+  } catch (error) {
+    from.kill();
+    to.kill();
+    await Promise.allSettled([unpacked]);
+    if (!(error instanceof FileWorkError && ["ENOENT", "ENOTDIR"].includes(error.code))) throw error;
   }
-  if (unpacked.status === "rejected") throw unpacked.reason;
 }
 
 /** Before a start: makes the sources of `-v` that are missing and mounts volumes that need it. */

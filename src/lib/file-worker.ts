@@ -1,90 +1,104 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { createInterface } from "node:readline";
-import { PassThrough, Readable, type Writable } from "node:stream";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { unlinkSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import type { Readable, Writable } from "node:stream";
 import { system } from "./errors.ts";
+import { type FileReport, readFrames } from "./file-frames.ts";
 import { nativeFile } from "./own-file.ts";
 
-/** A refusal by berth-files: what it said and, when a system call failed, its errno's name. */
-export class FileWorkError extends Error {
-  readonly code: string;
-  /** The path or archive entry it happened at; empty when it was none. */
-  readonly entry: string;
+export { FileWorkError } from "./file-frames.ts";
 
-  constructor(message: string, code: string, entry: string) {
-    super(message);
-    this.name = "FileWorkError";
-    this.code = code;
-    this.entry = entry;
-  }
-}
-
-/** One run of berth-files (native/files/main.c tells its arguments). */
+/** One piece of work of berth-files (native/files/main.c tells its arguments). */
 export interface FileWork {
   /** What it says, an object a line. Throws FileWorkError when that is a refusal. */
-  readonly lines: AsyncIterable<Record<string, unknown>>;
+  readonly lines: AsyncIterable<FileReport>;
   /** Takes an archive for `put`. */
   readonly stdin: Writable;
-  /** The archive that `pack` and `export` make. */
+  /** The archive that `pack`, `export` and `layer` make. Fails when the work ends before it is done. */
   readonly archive: Readable;
   kill(): void;
 }
 
-/** Starts berth-files; ends with the reader of its lines. */
-export function startFileWork(
-  args: readonly string[],
-  stdio: { stdin?: boolean; archive?: boolean } = {},
-): FileWork {
-  const child = spawn(nativeFile("berth-files"), [...args], {
-    stdio: [stdio.stdin ? "pipe" : "ignore", "pipe", "pipe", stdio.archive ? "pipe" : "ignore"],
-    env: {},
-  });
-  const [stdin, stdout, stderr, archive] = child.stdio;
-  return {
-    lines: readLines(child, stdout as Readable, stderr as Readable),
-    stdin: stdin as Writable,
-    // Node throws away what a program that has ended wrote to a pipe that nobody reads yet.
-    archive: stdio.archive ? (archive as Readable).pipe(new PassThrough()) : Readable.from([]),
-    kill: () => void child.kill("SIGKILL"),
-  };
-}
+/**
+ * Has berth-files work on files. It is started at the first need and forks for each piece of work: to
+ * start a program blocks a large Node process for many milliseconds.
+ */
+export class FileWorker {
+  readonly #path: string;
+  #server: Promise<() => void> | null = null;
 
-/** Runs berth-files to its end and returns all it said. */
-export async function runFileWork(args: readonly string[]): Promise<Record<string, unknown>[]> {
-  return Array.fromAsync(startFileWork(args).lines);
-}
-
-async function* readLines(
-  child: ChildProcess,
-  stdout: Readable,
-  stderr: Readable,
-): AsyncGenerator<Record<string, unknown>> {
-  const ended = new Promise<string>((resolve, reject) => {
-    child.on("error", (error) => reject(system(`could not run berth-files: ${error.message}`, error)));
-    child.on("exit", (code, signal) => resolve(code === 0 ? "" : (signal ?? `exit code ${code}`)));
-  });
-  // Awaited below, after its output; until then a rejection has a reader all the same.
-  ended.catch(() => undefined);
-  const complaints: Buffer[] = [];
-  stderr.on("data", (data: Buffer) => complaints.push(data));
-  for await (const line of createInterface({ input: stdout, crlfDelay: Number.POSITIVE_INFINITY })) {
-    const value = JSON.parse(line, (_key, part: unknown) =>
-      typeof part === "string" ? fromBytes(part) : part,
-    );
-    if (typeof value.error === "string")
-      throw new FileWorkError(value.error, value.code ?? "", value.entry ?? "");
-    yield value;
+  /** `path`: of a socket in a directory that nobody else may enter. */
+  constructor(path: string) {
+    this.#path = path;
   }
-  const failure = await ended;
-  if (failure !== "") {
-    throw system(`berth-files ended by ${failure}: ${Buffer.concat(complaints).toString().trim()}`);
+
+  /** Starts a piece of work. */
+  async start(args: readonly string[]): Promise<FileWork> {
+    const socket = await this.#connect();
+    const words = Buffer.from(args.map((arg) => `${arg}\0`).join(""));
+    const size = Buffer.alloc(4);
+    size.writeUInt32LE(words.length);
+    socket.write(Buffer.concat([size, words]));
+    const { lines, archive } = readFrames(socket);
+    return { lines, archive, stdin: socket, kill: () => void socket.destroy() };
+  }
+
+  /** Does a piece of work that takes no archive, and returns all it said. */
+  async run(args: readonly string[]): Promise<FileReport[]> {
+    return Array.fromAsync((await this.start(args)).lines);
+  }
+
+  /** Bytes of the files below a directory, each inode once, as Docker counts. Safe while it changes. */
+  async size(directory: string): Promise<number> {
+    const [line] = await this.run(["usage", directory]);
+    return Number(line?.bytes ?? 0);
+  }
+
+  /** Ends what it does. */
+  async close(): Promise<void> {
+    const server = this.#server;
+    this.#server = null;
+    if (server) (await server)();
+  }
+
+  async #connect(): Promise<Socket> {
+    for (let again = true; ; again = false) {
+      this.#server ??= this.#launch();
+      const server = this.#server;
+      try {
+        await server;
+        return await connected(this.#path);
+      } catch (error) {
+        // It may have been killed; a new one is as good.
+        if (this.#server === server) this.#server = null;
+        if (!again) throw system(`could not reach berth-files: ${String(error)}`, error);
+      }
+    }
+  }
+
+  async #launch(): Promise<() => void> {
+    const child = spawn(nativeFile("berth-files"), ["serve", this.#path], {
+      stdio: ["ignore", "pipe", "ignore"],
+      env: {},
+    });
+    const failed = once(child, "exit").then(([code, signal]) => {
+      throw system(`berth-files ended by ${signal ?? `exit code ${code}`}`);
+    });
+    // It says so when it listens. After that its end shows when it is needed next.
+    await Promise.race([once(child.stdout, "data"), failed]);
+    failed.catch(() => undefined);
+    child.stdout.destroy();
+    child.unref();
+    return () => {
+      child.kill("SIGKILL");
+      unlinkSync(this.#path);
+    };
   }
 }
 
-/** Names come one byte a character, since they need not be UTF-8. */
-const fromBytes = (text: string): string => Buffer.from(text, "latin1").toString("utf8");
-
-/** Bytes of the files below a directory, each inode once, as Docker counts. Safe while it changes. */
-export async function directorySize(directory: string): Promise<number> {
-  const [line] = await runFileWork(["usage", directory]);
-  return Number(line?.bytes ?? 0);
+async function connected(path: string): Promise<Socket> {
+  const socket = connect({ path, allowHalfOpen: true });
+  await once(socket, "connect");
+  return socket;
 }

@@ -3,7 +3,6 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Volume, VolumeCreateOptions, VolumeListResponse, VolumePruneResponse } from "@docker/node-sdk";
 import { BerthError, conflict, notFound } from "../lib/errors.ts";
-import { directorySize } from "../lib/file-worker.ts";
 import { newId } from "../lib/ids.ts";
 import { orNull } from "../lib/or-null.ts";
 import type { State } from "../state/index.ts";
@@ -117,7 +116,7 @@ export class VolumeStore implements Volumes {
     let space = 0;
     for (const record of this.#table.all()) {
       if (users.has(record.name) || !test(record)) continue;
-      const size = await directorySize(this.directory(record.name));
+      const size = await this.#options.sizeOf(this.directory(record.name));
       await this.removeUnused(record.name);
       if (this.#table.find(record.name)) continue;
       space += size;
@@ -135,7 +134,7 @@ export class VolumeStore implements Volumes {
         UsageData: {
           RefCount: users.get(record.name)?.length ?? 0,
           // What a mounted volume shows is not this disk's.
-          Size: needsMount(record) ? -1 : await directorySize(this.directory(record.name)),
+          Size: needsMount(record) ? -1 : await this.#options.sizeOf(this.directory(record.name)),
         },
       })),
     );

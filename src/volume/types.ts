@@ -38,6 +38,8 @@ export interface VolumeRequest {
 export interface VolumeStoreOptions {
   /** Ids of the containers that have a volume, by its name. */
   users(): Map<string, string[]>;
+  /** Bytes of the files below a directory. */
+  sizeOf(directory: string): Promise<number>;
   /** Called when something happened to a volume; `docker events` shows it. */
   onEvent(
     action: "create" | "mount" | "unmount" | "destroy" | "prune",
