@@ -4,6 +4,7 @@
 #include <linux/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "ops.h"
@@ -74,12 +75,22 @@ static int open_present(int root, const char *path) {
   return fd;
 }
 
+// A /dev of the container's own may have anything by that name, such as a link to what is to be covered.
+static int is_null_device(int fd) {
+  struct stat st;
+  if (fstat(fd, &st) < 0) return 0;
+  if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)) return 1;
+  errno = ENODEV;
+  return 0;
+}
+
 long op_mask_path(struct run *run, const union arg *a) {
   int target = open_present(a[0].fd, a[1].s.data);
   if (target < 0) return target == -2 ? 0 : -1;
   struct stat st;
   if (fstat(target, &st) < 0) return close_keep(-1, target);
   int from = S_ISDIR(st.st_mode) ? a[3].fd : a[2].fd;
+  if (from == a[2].fd && !is_null_device(from)) return close_keep(-1, target);
   int tree = (int)syscall(SYS_open_tree, from, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
   if (tree < 0) return close_keep(-1, target);
   return close_keep(close_keep(attach(tree, target), tree), target);
