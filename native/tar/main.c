@@ -20,20 +20,26 @@
 #include <unistd.h>
 
 #define CHECK_SPACE_EVERY (64u << 20)
+#define CHECK_SPACE_AT_LEAST (1u << 20)
 
-static void check_space(int root, const struct limits *limits)
+/* Whether there is room for what comes next. Returns how many bytes may be written before it is time to
+ * look again. */
+static uint64_t check_space(int root, const struct limits *limits, uint64_t needed)
 {
 	struct statfs fs;
 	if (fstatfs(root, &fs) != 0)
 		fail_errno("statfs");
-	if ((uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize < limits->reserve)
+	uint64_t available = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;
+	if (available < limits->reserve || available - limits->reserve < needed)
 		fail("no space left on device: less than %llu bytes are free", (unsigned long long)limits->reserve);
+	uint64_t half = (available - limits->reserve) / 2;
+	return half < CHECK_SPACE_AT_LEAST ? CHECK_SPACE_AT_LEAST : half > CHECK_SPACE_EVERY ? CHECK_SPACE_EVERY : half;
 }
 
 static void unpack(int root, const struct limits *limits)
 {
 	static struct entry entry;
-	uint64_t entries = 0, size = 0, unchecked = CHECK_SPACE_EVERY;
+	uint64_t entries = 0, size = 0, unchecked = 0, next_check = 0;
 	tree_root(root);
 	input_start(STDIN_FILENO, limits->bytes);
 	while (header_next(&entry)) {
@@ -42,8 +48,8 @@ static void unpack(int root, const struct limits *limits)
 		/* As a walk over the files would find it; what a hard link leads to is counted once. */
 		size += entry.type == '2' ? strlen(entry.link) : entry.real_size;
 		unchecked += entry.size + 4096;
-		if (unchecked >= CHECK_SPACE_EVERY) {
-			check_space(root, limits);
+		if (unchecked >= next_check) {
+			next_check = check_space(root, limits, entry.size);
 			unchecked = 0;
 		}
 		place(&entry);

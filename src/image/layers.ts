@@ -130,9 +130,21 @@ export class LayerStore {
       await this.discard(candidate);
       return known;
     }
-    if (candidate.packed) await candidate.packed.commit(unpacked.packedDigest);
-    if (unpacked.implied.length > 0 && below.length > 0) await this.#inherit(candidate, below);
-    return this.#place(candidate, unpacked.implied.length > 0 ? chainId : unpacked.diffId);
+    try {
+      if (candidate.packed) await candidate.packed.commit(unpacked.packedDigest);
+      if (unpacked.implied.length > 0 && below.length > 0) await this.#inherit(candidate, below);
+      return await this.#place(candidate, unpacked.implied.length > 0 ? chainId : unpacked.diffId);
+    } catch (error) {
+      await this.discard(candidate);
+      if (candidate.packed && !this.#isKept(unpacked.packedDigest))
+        await this.#content.remove(unpacked.packedDigest);
+      throw error;
+    }
+  }
+
+  #isKept(digest: string): boolean {
+    const row = this.#state.db.prepare("SELECT kept FROM packed_layers WHERE digest = ?").get(digest);
+    return row?.kept === 1;
   }
 
   async #place(candidate: Candidate, key: string): Promise<Layer> {
@@ -144,29 +156,41 @@ export class LayerStore {
       await removeLargeTree(candidate.directory);
       return known;
     }
-    const { db } = this.#state;
-    const id = this.#state.transaction(() => {
-      const row = db
-        .prepare(
-          "INSERT INTO layers(key, diff_id, size, entries, plain_size, synced) VALUES (?, ?, ?, ?, ?, 0) RETURNING id",
-        )
-        .get(key, unpacked.diffId, unpacked.size, unpacked.entries, unpacked.plainSize);
-      const layer = Number(row?.id);
-      db.prepare("INSERT OR REPLACE INTO packed_layers VALUES (?, ?, ?, ?, ?)").run(
-        unpacked.packedDigest,
-        layer,
-        unpacked.packing,
-        unpacked.packedSize,
-        candidate.packed ? 1 : 0,
-      );
-      // Within the transaction: a row without its directory must never be seen. The other way round,
-      // a directory without a row, is removed at the next opening.
-      renameSync(candidate.directory, dirname(this.directory(layer)));
-      return layer;
-    });
+    const id = this.#insert(candidate, key);
     const layer = { id, diffId: unpacked.diffId, size: unpacked.size };
     this.hold(layer);
     return layer;
+  }
+
+  #insert(candidate: Candidate, key: string): number {
+    const { unpacked } = candidate;
+    const { db } = this.#state;
+    let place = "";
+    try {
+      return this.#state.transaction(() => {
+        const row = db
+          .prepare(
+            "INSERT INTO layers(key, diff_id, size, entries, plain_size, synced) VALUES (?, ?, ?, ?, ?, 0) RETURNING id",
+          )
+          .get(key, unpacked.diffId, unpacked.size, unpacked.entries, unpacked.plainSize);
+        const layer = Number(row?.id);
+        db.prepare("INSERT OR REPLACE INTO packed_layers VALUES (?, ?, ?, ?, ?)").run(
+          unpacked.packedDigest,
+          layer,
+          unpacked.packing,
+          unpacked.packedSize,
+          candidate.packed ? 1 : 0,
+        );
+        // Within the transaction: a row without its directory must never be seen. The other way round,
+        // a directory without a row, is removed at the next opening.
+        renameSync(candidate.directory, dirname(this.directory(layer)));
+        place = dirname(this.directory(layer));
+        return layer;
+      });
+    } catch (error) {
+      if (place !== "") renameSync(place, candidate.directory);
+      throw error;
+    }
   }
 
   async #inherit(candidate: Candidate, below: readonly Layer[]): Promise<void> {

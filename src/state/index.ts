@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { system } from "../lib/errors.ts";
 import { lockDirectory } from "./lock.ts";
 import { migrate } from "./migrate.ts";
 import { type DataPaths, dataPaths, makeDataDirectories } from "./paths.ts";
@@ -39,7 +40,7 @@ export function openState(dataRoot: string): State {
       paths,
       db,
       statement,
-      transaction: transactions(statement),
+      transaction: transactions(db, statement),
       leftovers: readdirSync(paths.temporary).map((name) => join(paths.temporary, name)),
       close() {
         db.close();
@@ -78,7 +79,11 @@ function statements(db: DatabaseSync): State["statement"] {
   };
 }
 
-function transactions(statement: State["statement"]): State["transaction"] {
+/** SQLITE_FULL */
+const isFull = (error: unknown): boolean =>
+  error instanceof Error && "errcode" in error && error.errcode === 13;
+
+function transactions(db: DatabaseSync, statement: State["statement"]): State["transaction"] {
   let depth = 0;
   return (work) => {
     const name = `nested_${depth}`;
@@ -89,9 +94,12 @@ function transactions(statement: State["statement"]): State["transaction"] {
       statement(depth === 1 ? "COMMIT" : `RELEASE ${name}`).run();
       return result;
     } catch (error) {
-      if (depth > 1) statement(`ROLLBACK TO ${name}`).run();
-      statement(depth === 1 ? "ROLLBACK" : `RELEASE ${name}`).run();
-      throw error;
+      // SQLite itself rolls all back after some failures, such as a full disk.
+      if (db.isTransaction) {
+        if (depth > 1) statement(`ROLLBACK TO ${name}`).run();
+        statement(depth === 1 ? "ROLLBACK" : `RELEASE ${name}`).run();
+      }
+      throw isFull(error) ? system("no space left on device", error) : error;
     } finally {
       depth--;
     }

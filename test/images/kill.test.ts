@@ -10,7 +10,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ImageStore } from "../../src/image/index.ts";
 import { removeTree } from "../../src/lib/remove-tree.ts";
 import { openState } from "../../src/state/index.ts";
-import { busyboxImage, ociLayout, type TestImage, tarOf } from "../support/images.ts";
+import { busyboxImage, manifestOf, ociLayout, type TestImage, tarOf } from "../support/images.ts";
+import { TestRegistry } from "../support/registry.ts";
 
 const base = mkdtempSync(join(tmpdir(), "berth-images-kill-"));
 after(() => removeTree(base));
@@ -20,10 +21,13 @@ const many = tarOf(Array.from({ length: 500 }, (_, i) => ({ name: `d${i % 10}/f$
 const image: TestImage = { tags: ["many:1"], layers: [many, tarOf([{ name: "top", data: "top" }])] };
 const archive = join(base, "archive.tar");
 writeFileSync(archive, ociLayout([image, busyboxImage()]));
+const layerFile = join(base, "layer.tar");
+writeFileSync(layerFile, tarOf([{ name: "imported", data: "x" }]));
 const root = join(base, "root");
 
 const source = (path: string): string => JSON.stringify(join(import.meta.dirname, "../../src", path));
-const worker = `
+/** Loads and removes images for ever, or pulls, imports and prunes them. */
+const worker = (work: string): string => `
   import { createReadStream } from "node:fs";
   import { ImageStore } from ${source("image/index.ts")};
   import { openState } from ${source("state/index.ts")};
@@ -31,13 +35,21 @@ const worker = `
   store.recover();
   console.log("ready");
   for (;;) {
-    await store.load(createReadStream(${JSON.stringify(archive)}));
-    await store.remove("many:1");
+    ${work}
     await store.prune({ dangling: ["false"] });
   }`;
 
-async function killedAfter(milliseconds: number): Promise<void> {
-  const child = spawn(process.execPath, ["--input-type=module-typescript", "-e", worker], {
+const loads = `
+    await store.load(createReadStream(${JSON.stringify(archive)}));
+    await store.remove("many:1");`;
+const pulls = (host: string): string => `
+    await Promise.all([store.pull("${host}/many:1"), store.pull("${host}/other:1")]);
+    await store.tag("${host}/many:1", "${host}/copy:1");
+    await store.push("${host}/copy:1");
+    await store.import(createReadStream(${JSON.stringify(layerFile)}), { repo: "imported" });`;
+
+async function killedAfter(work: string, milliseconds: number): Promise<void> {
+  const child = spawn(process.execPath, ["--input-type=module-typescript", "-e", worker(work)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const ended = once(child, "exit");
@@ -69,16 +81,32 @@ async function check(): Promise<void> {
       for (const file of files) assert.equal(readFileSync(file, "utf8"), content);
     }
     assert.equal(readdirSync(state.paths.layers).length, layers.size);
-    assert.equal(readdirSync(join(state.paths.content, "sha256")).length, layers.size);
+    assert.deepEqual((await store.check()).problems, []);
     assert.deepEqual(readdirSync(state.paths.temporary), []);
   } finally {
     state.close();
   }
 }
 
-test("twelve kills leave whole images and nothing else", { timeout: 120_000 }, async () => {
+test("twelve kills while images are loaded leave whole images and nothing else", {
+  timeout: 120_000,
+}, async () => {
   for (let i = 0; i < 12; i++) {
-    await killedAfter(Math.random() * 400);
+    await killedAfter(loads, Math.random() * 400);
     await check();
+  }
+});
+
+test("ten kills while images are pulled, pushed and imported", { timeout: 120_000 }, async () => {
+  const registry = await TestRegistry.start();
+  try {
+    registry.add("many:1", manifestOf(image));
+    registry.add("other:1", manifestOf({ ...image, config: { Env: ["A=1"] } }, "zstd"));
+    for (let i = 0; i < 10; i++) {
+      await killedAfter(pulls(registry.host), Math.random() * 600);
+      await check();
+    }
+  } finally {
+    await registry.stop();
   }
 });

@@ -194,7 +194,7 @@ export function damaged(): HostileLayer[] {
           (h) => void Buffer.from([0x80, 0, 0, 0, 0x7f, 255, 255, 255, 255, 255, 255, 255]).copy(h, 124),
         ),
       ),
-      refused: /EOF|invalid/,
+      refused: /EOF|invalid|no space/,
     },
     {
       name: "an extended header of gigabytes",

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { BerthError, invalid } from "../../lib/errors.ts";
+import { invalid } from "../../lib/errors.ts";
 import type { Candidate, LayerWriter } from "../layer-writer.ts";
 import type { Layer, LayerStore } from "../layers.ts";
 import type { Descriptor } from "../manifest.ts";
@@ -153,7 +153,7 @@ async function fetchLayer(
       signal.addEventListener("abort", stop, { once: true });
       try {
         let toSkip = skip;
-        for await (const part of body) {
+        for await (const part of arriving(body)) {
           const chunk: Buffer = toSkip > 0 ? part.subarray(toSkip) : part;
           toSkip = Math.max(0, toSkip - part.length);
           received += chunk.length;
@@ -171,11 +171,20 @@ async function fetchLayer(
       throw new ConnectionError(`${descriptor.digest} ended after ${received} of ${descriptor.size} bytes`);
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof BerthError && !(error instanceof ConnectionError)) throw error;
+      if (!(error instanceof ConnectionError)) throw error;
       failures = received > before ? 1 : failures + 1;
       if (failures > patience) throw error;
       await sleep(100 * 2 ** failures, undefined, { signal });
     }
+  }
+}
+
+/** A body whose failures are told apart from those of what is done with it. */
+async function* arriving(body: Readable): AsyncGenerator<Buffer> {
+  try {
+    for await (const part of body) yield part;
+  } catch (error) {
+    throw new ConnectionError(error instanceof Error ? error.message : String(error), error);
   }
 }
 
