@@ -67,6 +67,8 @@ async function tlsServer(
     ca: readFileSync(files.ca),
     cert: readFileSync(files.certificate),
     key: readFileSync(files.key),
+    // As node:http has it: the end of what a client sends is not the end of what it wants to read.
+    allowHalfOpen: true,
     requestCert: true,
     rejectUnauthorized: true,
   };

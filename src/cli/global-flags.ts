@@ -2,6 +2,12 @@ import type { FlagTable } from "./flags/flag.ts";
 
 /** Flags before the command. */
 export const globalFlags = {
+  config: {
+    type: "string",
+    completes: "file",
+    help: "Directory of docker's config.json, with the credentials of registries (default $DOCKER_CONFIG)",
+  },
+  context: { type: "string", short: "c", help: "Only `default`: there are no contexts here" },
   debug: { type: "bool", short: "D", help: "Show more about what goes wrong" },
   host: { type: "list", short: "H", help: "Address of the daemon: unix://PATH or tcp://NAME:PORT" },
   "log-level": {

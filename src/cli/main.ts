@@ -7,6 +7,9 @@ import { type Parsed, parseFlags } from "./flags/parse.ts";
 import { globalFlags } from "./global-flags.ts";
 import { err, out } from "./io/output.ts";
 
+/** Whether to show where a failure comes from. */
+let debug = false;
+
 /** Runs one command line (without the program's name) and resolves to the exit status. */
 async function main(argv: string[]): Promise<number> {
   const globals = await parseOrExplain("", programUsage, argv);
@@ -16,6 +19,10 @@ async function main(argv: string[]): Promise<number> {
     out(showVersion());
     return 0;
   }
+  debug = globals.values.debug === true;
+  if (globals.values.config) process.env.DOCKER_CONFIG = String(globals.values.config);
+  if (globals.values.context && globals.values.context !== "default")
+    throw new CliError(`context ${JSON.stringify(globals.values.context)} does not exist: use -H`);
   const [first, ...others] = globals.args;
   const { path, entry, rest } = first === "help" ? find(others) : find(globals.args);
   const help = globals.help || first === "help";
@@ -141,7 +148,7 @@ try {
     if (error.message) err(`${error.message}\n`);
     process.exitCode = error.exitCode;
   } else {
-    err(`berth: ${process.env.BERTH_DEBUG && error instanceof Error ? error.stack : errorMessage(error)}\n`);
+    err(`berth: ${debug && error instanceof Error ? error.stack : errorMessage(error)}\n`);
     process.exitCode = 1;
   }
 }
