@@ -95,6 +95,18 @@ static char **receive_arguments(void)
 	return arguments;
 }
 
+/* To close with input unread would break the caller's connection before it has read why. It ends its
+ * side when it has. */
+static void hear_out(void)
+{
+	static char ignored[1 << 16];
+	for (;;) {
+		ssize_t n = read(CONNECTION, ignored, sizeof ignored);
+		if (n == 0 || (n < 0 && errno != EINTR))
+			return;
+	}
+}
+
 static _Noreturn void serve_one(int connection, pid_t server)
 {
 	signal(SIGCHLD, SIG_DFL);
@@ -107,6 +119,7 @@ static _Noreturn void serve_one(int connection, pid_t server)
 	stdout = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = write_report });
 	if (!stdout)
 		_exit(1);
+	after_failure = hear_out;
 	work(receive_arguments());
 	fflush(stdout);
 	unsigned char end[FRAME_HEADER];

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 const char *current_entry;
+void (*after_failure)(void);
 static pthread_mutex_t once = PTHREAD_MUTEX_INITIALIZER;
 
 void put_json_string(const char *text)
@@ -52,6 +53,8 @@ static _Noreturn void finish_error(const char *message, const char *code)
 	}
 	printf("}\n");
 	fflush(stdout);
+	if (after_failure)
+		after_failure();
 	_exit(1);
 }
 

@@ -20,6 +20,7 @@ struct limits {
 
 /* report.c */
 extern const char *current_entry; /* named in errors */
+extern void (*after_failure)(void); /* done before the process ends, when set */
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void fail_errno(const char *what);
 void *must_alloc(size_t size);
