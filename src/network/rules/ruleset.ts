@@ -70,7 +70,8 @@ const lead = (ip: "ip" | "ip6", version: 4 | 6): string => `
 /**
  * Packets to the host's own addresses are led to containers; those from the host's loopback get the
  * bridge's address, so that answers find back; everybody else keeps theirs. Into a network comes only
- * what belongs to a connection that a published port or the network itself began.
+ * what belongs to a connection that a published port or the network itself began. Neighbours on one
+ * bridge come by here too where the kernel shows bridged packets to these chains (br_netfilter).
  */
 const CHAINS = `
   chain publish {${lead("ip", 4)}${lead("ip6", 6)}
@@ -97,6 +98,7 @@ const CHAINS = `
     jump user
     ct state established,related accept
     ct status dnat accept
+    iifname . oifname @hairpin accept
     oifname @routed accept
     drop
   }
@@ -110,7 +112,7 @@ const CHAINS = `
     type nat hook postrouting priority srcnat; policy accept;
     oifname @bridges ip saddr 127.0.0.0/8 masquerade
     oifname @bridges ip6 saddr ::1 masquerade
-    iifname . oifname @hairpin masquerade
+    iifname . oifname @hairpin ct status dnat masquerade
     oifname @bridges return
     iifname @outward masquerade
   }`;
