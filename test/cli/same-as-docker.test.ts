@@ -245,6 +245,29 @@ sameLines("life: stop, start, kill, pause, rename, update, rm", [
   "tag busybox X",
 ]);
 
+sameLines("networks and volumes", [
+  "!network create one --subnet 10.213.7.0/24 --label a=b",
+  "network create one",
+  "network create --subnet bad two",
+  "network create host",
+  "network create",
+  "network ls --filter name=one --format '{{.Name}} {{.Driver}} {{.Label \"a\"}} {{.IPv4}}'",
+  "network inspect one -f '{{(index .IPAM.Config 0).Subnet}} {{.Labels}} {{.Internal}}'",
+  "run --rm --network one --ip 10.213.7.50 busybox hostname -i",
+  "run --rm --network nope busybox true",
+  "network connect one nope",
+  "network connect nope up",
+  "network rm -f nope",
+  "!network rm one",
+  "!volume create kept --label x=y",
+  "volume create kept",
+  "volume ls -f name=kept --format '{{.Name}} {{.Driver}} {{.Label \"x\"}}'",
+  "volume inspect kept -f '{{.Labels}} {{.Scope}}'",
+  "run --rm -v kept:/v busybox ls -ld /v",
+  "volume rm nope",
+  "volume rm -f kept",
+]);
+
 sameLines("what is no command", [
   "nope",
   "image foo",
