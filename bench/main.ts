@@ -60,9 +60,9 @@ async function compare(): Promise<void> {
     await daemon.start();
     await importImage(daemon, rootfs);
   }
-  const life = works.apiLife(daemons, rounds(50));
+  const life = works.apiLife(daemons, rounds(12));
   if ((await take(life.whole)).length > 0) for (const part of life.parts) await takeAlways(part);
-  await take(works.apiExec(daemons, rounds(50)));
+  await take(works.apiExec(daemons, rounds(12)));
   await take(works.throughput(daemons, rounds(3), 8, options.quick ? 2 : 5));
   await take(works.idleMemory(daemons, rounds(3), 5));
   await take(works.runtimeAlone(runtimes, directory, rootfs, rounds(30)));
@@ -81,8 +81,8 @@ function report(): string[] {
     "",
     `Machine: ${describeMachine()}; ${describeLoad()}.`,
     `Versions: ${[...engines, ...runtimes].map(({ version }) => version).join("; ")}; ${describeTools().join("; ")}.`,
-    "Medians of interleaved rounds; in parentheses how many times better Berth did, and the time within",
-    "which 90 % of Berth's rounds were. All containers run `true` without network.",
+    "Medians; the engines took turns. In parentheses how many times better Berth did, and the value that 90 %",
+    "of Berth's were below. All containers run `true` without network.",
   ];
 }
 

@@ -1,4 +1,8 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { quantile } from "./statistics.ts";
+
+/** Milliseconds for what one contender leaves behind to end before it is another's turn. */
+const settling = 100;
 
 /** One kind of work that several contenders do in turn. */
 export interface Work {
@@ -10,6 +14,8 @@ export interface Work {
   /** How often each contender does it, after `warmups` times that are not counted. */
   rounds: number;
   warmups: number;
+  /** How often in a row at each turn; once by default. */
+  batch?: number;
   /** Does it once; answers the measured value in the unit. */
   contenders: Map<string, () => Promise<number>>;
   prepare?(): Promise<void>;
@@ -26,7 +32,7 @@ export interface Measured {
 
 /**
  * Takes all samples of works that are to be compared with each other: in every round each contender of each
- * work once, each round another one first, so that what else the machine does hits all alike.
+ * work has its turn, each round another one first, so that what else the machine does hits all alike.
  */
 export async function measure(...works: Work[]): Promise<Measured[]> {
   const tasks = works.flatMap((work) =>
@@ -39,8 +45,12 @@ export async function measure(...works: Work[]): Promise<Measured[]> {
     for (let round = 0; round < rounds; round++) {
       for (let turn = 0; turn < tasks.length; turn++) {
         const task = tasks[(round + turn) % tasks.length];
-        const value = await task?.sample();
-        if (round >= warmups && value !== undefined) task?.samples.push(value);
+        if (!task) continue;
+        await pause(settling);
+        for (let time = 0; time < (task.work.batch ?? 1); time++) {
+          const value = await task.sample();
+          if (round >= warmups) task.samples.push(value);
+        }
       }
     }
   } finally {

@@ -51,7 +51,7 @@ export function daemonStart(daemons: Daemon[], rounds: number): { starting: Work
 /** A whole life over the API, and its parts as they were in the same lives. */
 export function apiLife(daemons: Daemon[], rounds: number): { whole: Work; parts: Work[] } {
   const lives = new Map<string, LifeParts[]>(daemons.map(({ name }) => [name, []]));
-  const common = { unit: "ms", better: "less", rounds, warmups: 10 } as const;
+  const common = { unit: "ms", better: "less", rounds, warmups: 2, batch: 5 } as const;
   const whole: Work = {
     ...common,
     title: "create + start + wait + remove",
@@ -81,7 +81,8 @@ export function apiExec(daemons: Daemon[], rounds: number): Work {
     better: "less",
     budget: 8,
     rounds,
-    warmups: 10,
+    warmups: 2,
+    batch: 5,
     contenders: each(daemons, (daemon) => timed(() => exec(daemon, running.get(daemon) ?? ""))),
     prepare: async () => {
       for (const daemon of daemons) {
