@@ -55,6 +55,8 @@ struct root {
 /* Leaves the process with this as its file system, without devices, and with few rights. Returns the
  * root's descriptor. */
 int enter_root(struct root *root);
+/* Opens what another root would be, to be read only, without going there. To be called before. */
+int open_source(struct root *root);
 
 /* resolve.c: paths inside the root */
 int open_inside(int root, const char *path, uint64_t flags);
@@ -71,6 +73,27 @@ void print_stat_of(int fd, int root, const char *path, const char *name);
 void pack(int root, const char *path, const char *name);
 /* The root, which is a writable layer of overlayfs, as a layer of an image. */
 void pack_layer(int root);
+
+/* seal.c: what is packed as a layer is digested and a recipe of it written, no archive */
+void seal(int root, int recipe);
+/* False when nothing is being sealed. */
+bool seal_out(const void *data, size_t size);
+bool seal_contents(int fd, const char *path, uint64_t size);
+void seal_entry(uint64_t size);
+
+/* index.c */
+void index_tree(int root, const char *path);
+
+/* copy.c */
+struct copy_options {
+	bool chown, own_parents; /* to this owner, and so the directories that have to be made */
+	uint32_t uid, gid;
+	bool chmod;
+	mode_t mode_clear, mode_set, mode_set_x;
+	bool has_time; /* nothing is to be younger */
+	int64_t time;
+};
+void copy(int source, int root, const struct copy_options *options);
 
 /* write.c: headers of an archive */
 struct out_entry {

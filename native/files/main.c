@@ -9,6 +9,9 @@
  *   map BASE SIZE                      ids 0 to SIZE stand for BASE and following on the file systems
  *   readonly                           nothing may be written
  *
+ *   from ROOT                          the root of what is copied; after everything about the other
+ *
+ *   seal RECIPE | index PATH | copy OPTIONS...  see seal.c, index.c, copy.c
  *   stat PATH NAME | pack PATH NAME | export | layer | put PATH FLAGS UID GID     FLAGS: k keep kind, c chown, d describe
  *
  * berth-files serve SOCKET: does that for those who connect (serve.c).
@@ -18,12 +21,13 @@
  * Each line of standard output is a JSON object; one with "error" is the last, and the exit code then 1. */
 #include "files.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 
-static struct root root;
+static struct root root, source;
 static char **next;
 
 static const char *take(void)
@@ -41,26 +45,26 @@ static uint32_t number(const char *text)
 	return (uint32_t)value;
 }
 
-static bool root_word(const char *word)
+static bool root_word(struct root *to, const char *word)
 {
 	if (strcmp(word, "ns") == 0) {
-		root.pid = take();
-		root.owner = take();
+		to->pid = take();
+		to->owner = take();
 	} else if (strcmp(word, "lower") == 0) {
-		if (root.lower_count == MAX_LAYERS)
+		if (to->lower_count == MAX_LAYERS)
 			fail("more than %d layers", MAX_LAYERS);
-		root.lower[root.lower_count++] = take();
+		to->lower[to->lower_count++] = take();
 	} else if (strcmp(word, "upper") == 0) {
-		root.upper = take();
-		root.work = take();
+		to->upper = take();
+		to->work = take();
 	} else if (strcmp(word, "directory") == 0) {
-		root.directory = take();
+		to->directory = take();
 	} else if (strcmp(word, "mount") == 0) {
-		if (root.mount_count == MAX_MOUNTS)
+		if (to->mount_count == MAX_MOUNTS)
 			fail("more than %d mounts", MAX_MOUNTS);
-		struct mount_wish *wish = &root.mounts[root.mount_count++];
-		const char *source = take(), *subpath = take();
-		wish->source = *source ? source : NULL;
+		struct mount_wish *wish = &to->mounts[to->mount_count++];
+		const char *from = take(), *subpath = take();
+		wish->source = *from ? from : NULL;
 		wish->subpath = *subpath ? subpath : NULL;
 		wish->target = take();
 		const char *flags = take();
@@ -70,16 +74,39 @@ static bool root_word(const char *word)
 		ids.base = number(take());
 		ids.size = number(take());
 	} else if (strcmp(word, "readonly") == 0) {
-		root.read_only = true;
+		to->read_only = true;
 	} else {
 		return false;
 	}
 	return true;
 }
 
+static struct copy_options copy_words(void)
+{
+	const char *flags = take();
+	struct copy_options options = { .chown = strchr(flags, 'c'), .own_parents = strchr(flags, 'p') };
+	options.chmod = strchr(flags, 'm');
+	options.has_time = strchr(flags, 't');
+	options.uid = number(take());
+	options.gid = number(take());
+	options.mode_clear = number(take());
+	options.mode_set = number(take());
+	options.mode_set_x = number(take());
+	options.time = number(take());
+	return options;
+}
+
+static void copy_between(void)
+{
+	int from = open_source(&source);
+	struct copy_options options = copy_words();
+	int to = enter_root(&root);
+	copy(from, to, &options);
+}
+
 static void work_inside(const char *word)
 {
-	const bool whole = strcmp(word, "export") == 0 || strcmp(word, "layer") == 0;
+	const bool whole = strcmp(word, "export") == 0 || strcmp(word, "layer") == 0 || strcmp(word, "copy") == 0;
 	const char *path = whole ? "/" : take();
 	if (strcmp(word, "stat") == 0) {
 		print_stat(enter_root(&root), path, take());
@@ -93,6 +120,15 @@ static void work_inside(const char *word)
 	} else if (strcmp(word, "layer") == 0) {
 		pack_layer(enter_root(&root));
 		puts("{\"done\":true}");
+	} else if (strcmp(word, "seal") == 0) {
+		int recipe = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (recipe < 0)
+			fail_errno(path);
+		seal(enter_root(&root), recipe);
+	} else if (strcmp(word, "index") == 0) {
+		index_tree(enter_root(&root), path);
+	} else if (strcmp(word, "copy") == 0) {
+		copy_between();
 	} else if (strcmp(word, "put") == 0) {
 		const char *flags = take();
 		struct put_options options = { .keep_kind = strchr(flags, 'k'), .chown = strchr(flags, 'c') };
@@ -115,8 +151,11 @@ void work(char **arguments)
 		const char *upper = take();
 		changes(upper, next);
 	} else {
-		while (root_word(word))
+		while (root_word(&root, word))
 			word = take();
+		if (strcmp(word, "from") == 0)
+			for (word = take(); root_word(&source, word);)
+				word = take();
 		work_inside(word);
 	}
 }

@@ -18,6 +18,7 @@ static bool vanished(void)
 
 static struct out_entry describe(const struct stat *st, char type)
 {
+	seal_entry(S_ISLNK(st->st_mode) || type == '0' ? (uint64_t)st->st_size : 0);
 	return (struct out_entry){
 		.path = path,
 		.link = "",
@@ -44,6 +45,10 @@ static bool is_hard_link(const struct stat *st, struct out_entry *entry)
 static void write_contents(int fd, uint64_t size)
 {
 	static unsigned char data[256 * 1024];
+	if (seal_contents(fd, path, size)) {
+		write_padding(size);
+		return;
+	}
 	for (uint64_t left = size; left > 0;) {
 		size_t want = left < sizeof data ? (size_t)left : sizeof data;
 		ssize_t n = read(fd, data, want);

@@ -195,7 +195,7 @@ static int clone_directory(const char *path)
 	return tree;
 }
 
-static int open_source(const struct mount_wish *wish)
+static int open_wish(const struct mount_wish *wish)
 {
 	int fd = open(wish->source, O_PATH | O_CLOEXEC);
 	if (fd < 0 || !wish->subpath)
@@ -209,7 +209,7 @@ static void clone_sources(const struct root *root, int *trees)
 {
 	for (size_t i = 0; i < root->mount_count; i++) {
 		const struct mount_wish *wish = &root->mounts[i];
-		int fd = open_source(wish);
+		int fd = open_wish(wish);
 		trees[i] = fd < 0 ? -1 : clone_tree(fd, "", AT_EMPTY_PATH | (wish->recursive ? RECURSIVE : 0));
 		/* A source that is not there now is missing only when the container starts. */
 		if (trees[i] < 0 && errno != ENOENT && errno != ENOTDIR)
@@ -279,6 +279,32 @@ static void pivot_to(int tree)
 	}
 	if (chdir("/") != 0)
 		fail_errno("chdir");
+}
+
+/* Layers without a writable one, put together only when there is more than one. */
+static int read_overlay(const struct root *root)
+{
+	if (root->lower_count == 1)
+		return clone_directory(root->lower[0]);
+	int fs = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
+	if (fs < 0 || config(fs, FSCONFIG_SET_STRING, "source", "overlay", 0) != 0 ||
+	    config(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) != 0)
+		fail_errno("overlay");
+	for (size_t i = 0; i < root->lower_count; i++)
+		if (config(fs, FSCONFIG_SET_STRING, "lowerdir+", root->lower[i], 0) != 0)
+			fail_errno("overlay");
+	int tree = new_mount(fs);
+	if (tree < 0)
+		fail_errno("overlay");
+	close(fs);
+	return tree;
+}
+
+int open_source(struct root *root)
+{
+	int tree = root->directory ? clone_directory(root->directory) : read_overlay(root);
+	restrict_tree(tree, true);
+	return tree;
 }
 
 int enter_root(struct root *root)

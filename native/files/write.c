@@ -30,6 +30,8 @@ static void flush_out(void)
 
 void write_out(const void *data, size_t size)
 {
+	if (seal_out(data, size))
+		return;
 	while (size > 0) {
 		size_t n = BUFFER - buffered < size ? BUFFER - buffered : size;
 		memcpy(buffer + buffered, data, n);

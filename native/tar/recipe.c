@@ -82,6 +82,17 @@ static void part_of_file(const char *path, uint64_t offset, uint64_t size)
 	compress(path, length, ZSTD_e_continue);
 }
 
+void recipe_literal(const void *data, size_t size)
+{
+	seen(data, size);
+}
+
+void recipe_part(const char *path, uint64_t offset, uint64_t size)
+{
+	flush_literal();
+	part_of_file(path, offset, size);
+}
+
 void recipe_file(const struct entry *entry)
 {
 	if (recipe < 0)

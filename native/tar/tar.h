@@ -140,6 +140,9 @@ void recipe_begin(int fd);
 /* The data of this entry, which is read next, is that of the file; until recipe_file_end. */
 void recipe_file(const struct entry *entry);
 void recipe_file_end(void);
+/* For archives that are made here: literal bytes, and the part of a file that follows. */
+void recipe_literal(const void *data, size_t size);
+void recipe_part(const char *path, uint64_t offset, uint64_t size);
 /* A file that the recipe speaks of may have been replaced by a later one. */
 void recipe_spoil(void);
 /* Whether there is a recipe and it can be followed. */

@@ -101,8 +101,8 @@ export async function main(argv: string[]): Promise<number> {
     }
     log = createLogger({ level: options.logLevel, format: options.logFormat });
     watchProcess(log);
-    const { Engine } = await import("../engine/engine.ts");
-    const daemon = await startDaemon(options, Engine.open, log);
+    const { openEngine } = await import("./open-engine.ts");
+    const daemon = await startDaemon(options, openEngine, log);
     return await stopOnSignal(daemon, log);
   } catch (error) {
     // What the system or the engine refused needs no stack.

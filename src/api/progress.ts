@@ -29,7 +29,9 @@ export class ProgressStream {
       if (!this.#begun) this.begin();
     } catch (error) {
       if (!this.#begun || !(error instanceof Error)) throw error;
-      const code = error instanceof BerthError ? {} : { code: 500 };
+      const exitCode = "exitCode" in error ? error.exitCode : undefined;
+      const code =
+        exitCode !== undefined ? { code: exitCode } : error instanceof BerthError ? {} : { code: 500 };
       this.send({ errorDetail: { ...code, message: error.message }, error: error.message });
     }
     this.#context.response.end();

@@ -1,4 +1,5 @@
 import { archiveRoutes } from "./archive.ts";
+import { buildRoutes } from "./build.ts";
 import { cgroupRoutes } from "./cgroups.ts";
 import { containerRoutes } from "./containers.ts";
 import { execRoutes } from "./exec.ts";
@@ -19,6 +20,7 @@ export const routes: Route[][] = [
   containerRoutes,
   streamRoutes,
   archiveRoutes,
+  buildRoutes,
   cgroupRoutes,
   execRoutes,
   explainRoutes,

@@ -18,6 +18,7 @@ export function fakeServices(
     system?: Partial<System>;
     explain?: Partial<Explains>;
     cgroups?: Partial<Cgroups>;
+    builds?: Partial<Services["builds"]>;
     volumes?: Partial<Services["volumes"]>;
     images?: Partial<Services["images"]>;
   } = {},
@@ -80,6 +81,7 @@ export function fakeServices(
       remove: unexpected,
       ...given.cgroups,
     },
+    builds: { buildArchive: unexpected, ...given.builds },
     volumes: {
       list: unexpected,
       create: unexpected,

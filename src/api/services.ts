@@ -1,3 +1,4 @@
+import type { Builds } from "../build/types.ts";
 import type { Cgroups, Containers, Execs, Explains, Networks, System, Volumes } from "../engine/types.ts";
 import type { Images } from "../image/index.ts";
 
@@ -9,6 +10,7 @@ export interface Services {
   system: System;
   explain: Explains;
   cgroups: Cgroups;
+  builds: Pick<Builds, "buildArchive">;
   volumes: Omit<Volumes, "diskUsage">;
   images: Pick<
     Images,

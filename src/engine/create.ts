@@ -26,16 +26,29 @@ export async function createContainer(
   request: ContainerCreateRequest,
   options: { name?: string; platform?: string } = {},
 ): Promise<ContainerCreateResponse> {
-  const { table, images } = context;
+  const { images } = context;
   const wanted = options.name ? checkName(options.name) : null;
   const image = await images.resolve(request.Image ?? "");
   if (options.platform) checkPlatform(request.Image ?? "", image.platform, options.platform);
+  return createFrom(context, request, image, wanted);
+}
+
+/** Makes a container of an image that was found already, or of layers that are no image yet. */
+export async function createFrom(
+  context: EngineContext,
+  request: ContainerCreateRequest,
+  image: ResolvedImage,
+  wanted: string | null,
+  options: { layerIds?: readonly number[]; step?: boolean } = {},
+): Promise<ContainerCreateResponse> {
+  const { table, images } = context;
   const { record, warnings } = newRecord(context, request, image);
+  if (options.step) record.step = true;
   record.name = wanted ?? generateName((candidate) => table.hasName(candidate));
 
   const { id } = record;
   const container = context.state.transaction(() => {
-    images.use(image.id, id);
+    images.use(image.id, id, options.layerIds);
     return table.add(record);
   });
   try {

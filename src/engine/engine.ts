@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
+import type { ImageBuilding } from "../image/building.ts";
 import { ImageStore, readRegistryConfig } from "../image/index.ts";
 import type { Images, ImageUser } from "../image/types.ts";
 import { FileWorker } from "../lib/file-worker.ts";
@@ -11,7 +12,7 @@ import { removeIfUnused } from "../runtime/cgroup/remove.ts";
 import { detectCgroups } from "../runtime/cgroup/support.ts";
 import { requireFitHost } from "../runtime/host.ts";
 import { LinuxRuntime } from "../runtime/runtime.ts";
-import { openState } from "../state/index.ts";
+import { openState, type State } from "../state/index.ts";
 import { VolumeStore } from "../volume/store.ts";
 import type { Volumes } from "../volume/types.ts";
 import { CgroupVerbs } from "./cgroup-verbs.ts";
@@ -28,10 +29,19 @@ import { NameDirectory } from "./network-names.ts";
 import { closeNetworks } from "./network-reconcile.ts";
 import { NetworkVerbs } from "./networks.ts";
 import { reconcile } from "./reconcile.ts";
+import { StepRunner } from "./step.ts";
 import { SystemVerbs } from "./system.ts";
 import { ContainerTable } from "./table.ts";
 import type { Cgroups, Containers, EngineOptions, Execs, Explains, Networks, System } from "./types.ts";
 import { volumeUsers } from "./volume-use.ts";
+
+/** What a builder works with. */
+export interface Workshop {
+  readonly steps: StepRunner;
+  readonly images: ImageBuilding;
+  readonly state: State;
+  readonly log: Logger;
+}
 
 const DEFAULT_DATA_ROOT = "/var/lib/berth";
 const DEFAULT_EXEC_ROOT = "/run/berth";
@@ -57,6 +67,8 @@ export class Engine {
   readonly system: System;
   readonly explain: Explains;
   readonly cgroups: Cgroups;
+  /** For builders: steps to run, layers and images to add, and where results are kept. */
+  readonly workshop: Workshop;
   readonly #context: EngineContext;
 
   private constructor(context: EngineContext) {
@@ -69,6 +81,12 @@ export class Engine {
     this.system = new SystemVerbs(context);
     this.explain = new ExplainVerbs(context);
     this.cgroups = new CgroupVerbs(context);
+    this.workshop = {
+      steps: new StepRunner(context),
+      images: context.images.building,
+      state: context.state,
+      log: context.log,
+    };
   }
 
   /**

@@ -62,7 +62,12 @@ function assemble(
   return {
     id: container.id,
     spec,
-    rootfs: { dataRoot: context.state.paths.root, lower: [...layers], rw: join(directory, "rw") },
+    rootfs: {
+      dataRoot: context.state.paths.root,
+      lower: [...layers],
+      rw: join(directory, "rw"),
+      volatile: container.record.step,
+    },
     stdio: {
       tty: config.Tty ?? false,
       stdin: config.OpenStdin ?? false,

@@ -13,6 +13,7 @@ import { networkDirectory } from "./network-files.ts";
 import { reconcileNetworks } from "./network-reconcile.ts";
 import { isActive } from "./record.ts";
 import { removeContainer } from "./remove.ts";
+import { killAndWait } from "./stop.ts";
 import { adoptMounts } from "./volume-use.ts";
 
 /**
@@ -28,8 +29,12 @@ export async function reconcile(context: EngineContext): Promise<void> {
   }
   for (const container of context.table.all()) {
     const shim = byContainer.get(container.id);
-    if (shim) adopt(context, container, shim);
-    else await settle(context, container);
+    if (!shim) await settle(context, container);
+    else {
+      adopt(context, container, shim);
+      // The build that waited for it ended with the daemon.
+      if (container.record.step) await killAndWait(context, container);
+    }
   }
   await removeOrphans(context);
   await context.volumes.unmountIdle();
@@ -103,7 +108,7 @@ async function resume(context: EngineContext, container: Container): Promise<voi
   const { state, hostConfig } = container.record;
   const policy = hostConfig.RestartPolicy?.Name;
   if (container.running) return;
-  if (hostConfig.AutoRemove && state.status === "exited") {
+  if (hostConfig.AutoRemove && (state.status === "exited" || container.record.step)) {
     await container.lock.run(() => removeContainer(context, container, { volumes: true }));
     return;
   }

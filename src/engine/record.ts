@@ -62,6 +62,8 @@ export interface ContainerRecord {
   mounts: MountRecord[];
   /** Below which cgroup its own is made; recorded so that a later change of defaults orphans nothing. */
   cgroupPath: string;
+  /** A step of a build: of no use without the one who waits for it. */
+  step?: boolean;
   state: StateRecord;
 }
 

@@ -20,7 +20,7 @@ const changes: Record<string, Change> = {
   EXPOSE: (config, rest) => {
     config.ExposedPorts = {
       ...config.ExposedPorts,
-      ...Object.fromEntries(ports(rest).map((port) => [port, {}])),
+      ...Object.fromEntries(exposedPorts(splitWords(rest)).map((port) => [port, {}])),
     };
   },
   HEALTHCHECK: (config, rest) => {
@@ -105,8 +105,9 @@ function one(name: string, rest: string): string {
   return words[0];
 }
 
-function ports(rest: string): string[] {
-  return splitWords(rest).map((word) => {
+/** The words of EXPOSE as an image has them: "80/tcp". Throws INVALID_PARAMETER. */
+export function exposedPorts(words: readonly string[]): string[] {
+  return words.map((word) => {
     const [, port = "", protocol = "tcp"] = /^(\d+(?:-\d+)?)(?:\/(tcp|udp|sctp))?$/i.exec(word) ?? [];
     const [low = 0, high = low] = port.split("-").map(Number);
     if (port === "" || low < 1 || high > 65535 || low > high) throw invalid(`invalid containerPort: ${word}`);

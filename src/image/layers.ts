@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
-import { chmod, mkdir, rename } from "node:fs/promises";
+import { chmod, mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline, type Readable } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
@@ -11,6 +11,7 @@ import { removeLargeTree } from "../lib/remove-tree.ts";
 import type { State } from "../state/index.ts";
 import type { ContentStore } from "./content.ts";
 import { type Candidate, LayerWriter, recipeName } from "./layer-writer.ts";
+import { sealDirectory } from "./seal.ts";
 import { assemble, defaultLimits, type UnpackLimits, unpackInto } from "./unpacker.ts";
 
 /** A layer that is unpacked and kept. Its directory is `layers/<id>/fs`. */
@@ -111,7 +112,37 @@ export class LayerStore {
     return new LayerWriter(directory, this.#content, (recipe) => unpackInto(files, this.#limits, recipe));
   }
 
-  async discard(candidate: Candidate): Promise<void> {
+  /** A directory for a layer that is not made of an archive: `fs` is to become it, `work` is overlayfs's. */
+  async beginDirectory(): Promise<string> {
+    const directory = join(this.#state.paths.temporary, `layer-${randomBytes(8).toString("hex")}`);
+    for (const name of ["fs", "work"]) await mkdir(join(directory, name), { recursive: true, mode: 0o755 });
+    await chmod(directory, 0o711);
+    return directory;
+  }
+
+  /**
+   * Keeps what overlayfs wrote to a directory of `beginDirectory` as a layer, as it is: nothing is copied.
+   * Null when nothing was written; the directory is gone then. The layer is held.
+   */
+  async seal(directory: string): Promise<Layer | null> {
+    const unpacked = await sealDirectory(join(directory, "fs"), join(directory, recipeName));
+    await rm(join(directory, "work"), { recursive: true, force: true });
+    const candidate = { unpacked, directory, packed: null };
+    if (unpacked.entries > 0) return this.adopt(candidate, []);
+    await this.discard(candidate);
+    return null;
+  }
+
+  /** A kept layer, held; undefined when it is gone. */
+  take(id: number): Layer | undefined {
+    const row = this.#state.statement("SELECT id, diff_id, size FROM layers WHERE id = ?").get(id);
+    if (!row) return undefined;
+    const layer = toLayer(row);
+    this.hold(layer);
+    return layer;
+  }
+
+  async discard(candidate: Pick<Candidate, "directory" | "packed">): Promise<void> {
     await candidate.packed?.abort();
     await removeLargeTree(candidate.directory);
   }
@@ -292,7 +323,8 @@ export class LayerStore {
     const unused = db
       .prepare(
         `SELECT id, diff_id, size FROM layers
-         WHERE id NOT IN (SELECT layer FROM image_layers) AND id NOT IN (SELECT layer FROM container_layers)`,
+         WHERE id NOT IN (SELECT layer FROM image_layers) AND id NOT IN (SELECT layer FROM container_layers)
+           AND id NOT IN (SELECT layer FROM build_steps WHERE layer IS NOT NULL)`,
       )
       .all()
       .map(toLayer)

@@ -10,6 +10,7 @@ import type {
 import { BerthError } from "../lib/errors.ts";
 import { type Logger, silentLogger } from "../lib/log.ts";
 import type { State } from "../state/index.ts";
+import { ImageBuilding } from "./building.ts";
 import { checkStore } from "./check.ts";
 import { commitImage } from "./commit.ts";
 import { ContentStore } from "./content.ts";
@@ -60,6 +61,8 @@ export interface ImageStoreOptions {
 /** The images of a data root. One per open state. */
 export class ImageStore implements Images {
   readonly #context: ImageContext;
+  /** What a builder needs beyond `Images`. */
+  readonly building: ImageBuilding;
   readonly #builtin: Map<string, string>;
   readonly #log: Logger;
   readonly #durability: Durability;
@@ -79,6 +82,7 @@ export class ImageStore implements Images {
       emit: options.onEvent ?? (() => undefined),
     };
     this.#durability = new Durability(state);
+    this.building = new ImageBuilding(this.#context);
     this.#registries = new Registries(this.#context, options.registries);
     this.#builtin = new Map(Object.entries(options.builtin ?? {}));
   }
@@ -131,10 +135,15 @@ export class ImageStore implements Images {
     }
   }
 
-  use(imageId: string, containerId: string): void {
+  use(imageId: string, containerId: string, layerIds?: readonly number[]): void {
     const { state } = this.#context;
     state.transaction(() => {
       state.statement("INSERT OR IGNORE INTO container_images VALUES (?, ?)").run(containerId, imageId);
+      if (layerIds) {
+        const insert = state.statement("INSERT OR IGNORE INTO container_layers VALUES (?, ?, ?)");
+        for (const [position, layer] of layerIds.entries()) insert.run(containerId, position, layer);
+        return;
+      }
       state
         .statement(
           `INSERT OR IGNORE INTO container_layers

@@ -166,9 +166,10 @@ export interface Images {
   resolve(ref: string): Promise<ResolvedImage>;
   /**
    * Records that a container is made of an image: its layers stay until `release`, even when the image
-   * itself is removed by force. Safe to call again.
+   * itself is removed by force. Safe to call again. `layerIds`, lowest first, for a container whose layers
+   * are no image yet.
    */
-  use(imageId: string, containerId: string): void;
+  use(imageId: string, containerId: string, layerIds?: readonly number[]): void;
   release(containerId: string): void;
   /** The layers of a container that `use` recorded, topmost first; empty when there is no record. */
   layersOf(containerId: string): string[];

@@ -1,0 +1,114 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { HostConfig } from "@docker/node-sdk";
+import type { ArchiveBuildRequest } from "../build/types.ts";
+import type { Credentials } from "../image/index.ts";
+import { invalid } from "../lib/errors.ts";
+import type { Query } from "./query.ts";
+import { toCredentials } from "./registry.ts";
+
+/** What the query and the headers of POST /build ask for. Throws INVALID_PARAMETER. */
+export function buildOptions(
+  query: Query,
+  headers: IncomingHttpHeaders,
+): Omit<ArchiveBuildRequest, "onEvent" | "signal"> {
+  if (query.text("version") === "2") {
+    throw invalid("BuildKit's builder needs a session: set DOCKER_BUILDKIT=0, or use berth build");
+  }
+  if (query.flag("squash")) throw invalid("squash is only supported with experimental mode");
+  if (query.text("remote") !== undefined) {
+    throw invalid("a remote context is not supported: send it as an archive");
+  }
+  return {
+    dockerfileName: query.text("dockerfile"),
+    tags: query.all("t").filter((tag) => tag !== ""),
+    buildArgs: texts(query, "buildargs", true),
+    labels: texts(query, "labels", false),
+    target: query.text("target"),
+    noCache: query.flag("nocache"),
+    pull: query.flag("pull"),
+    platform: query.text("platform"),
+    network: query.text("networkmode"),
+    hostConfig: hostConfig(query),
+    credentials: credentials(headers["x-registry-config"]),
+  };
+}
+
+function hostConfig(query: Query): HostConfig {
+  const ulimits = json(query, "ulimits");
+  const number = (name: string): number => query.integer(name) ?? 0;
+  return {
+    Memory: number("memory"),
+    MemorySwap: number("memswap"),
+    CpuShares: number("cpushares"),
+    CpuPeriod: number("cpuperiod"),
+    CpuQuota: number("cpuquota"),
+    CpusetCpus: query.text("cpusetcpus") ?? "",
+    CpusetMems: query.text("cpusetmems") ?? "",
+    CgroupParent: query.text("cgroupparent") ?? "",
+    ShmSize: number("shmsize"),
+    ExtraHosts: query.all("extrahosts").filter((entry) => entry !== ""),
+    Ulimits: Array.isArray(ulimits) ? ulimits.filter(isRecord).map(ulimit) : [],
+    SecurityOpt: securityOptions(query),
+  };
+}
+
+function securityOptions(query: Query): string[] {
+  const value = json(query, "securityopt");
+  return Array.isArray(value) ? value.map(String) : [];
+}
+
+const ulimit = ({ Name, Soft, Hard }: Record<string, unknown>) => ({
+  Name: String(Name),
+  Soft: Number(Soft),
+  Hard: Number(Hard),
+});
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function json(query: Query, name: string): unknown {
+  const text = query.text(name);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw invalid(`error reading ${name}: ${error instanceof Error ? error.message : String(error)}`, error);
+  }
+}
+
+/** A map of texts; null means "none of that name" where it is allowed. */
+function texts(query: Query, name: string, nullable: true): Record<string, string | undefined>;
+function texts(query: Query, name: string, nullable: false): Record<string, string>;
+function texts(query: Query, name: string, nullable: boolean): Record<string, string | undefined> {
+  const value = json(query, name) ?? {};
+  if (!isRecord(value)) throw invalid(`error reading ${name}: not an object`);
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, item]): [string, string | undefined][] => {
+      if (typeof item === "string") return [[key, item]];
+      if (item === null && nullable) return [[key, undefined]];
+      throw invalid(`error reading ${name}: ${JSON.stringify(key)} is not a text`);
+    }),
+  );
+}
+
+/** X-Registry-Config: JSON in base64url, an entry for each registry. What cannot be read means none. */
+function credentials(header: string | string[] | undefined): (host: string) => Credentials {
+  if (typeof header !== "string" || header === "") return () => ({});
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(header, "base64url").toString("utf8"));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return () => ({});
+  }
+  const entries = isRecord(value) ? value : {};
+  return (host) => {
+    const names =
+      host === "docker.io"
+        ? ["https://index.docker.io/v1/", "docker.io", "index.docker.io"]
+        : [host, `https://${host}`];
+    const entry = names.map((name) => entries[name]).find(isRecord);
+    return entry ? toCredentials(entry) : {};
+  };
+}

@@ -1,0 +1,20 @@
+import { Builder } from "../build/builder.ts";
+import { Engine } from "../engine/engine.ts";
+import type { ClosableServices, OpenEngine } from "./daemon.ts";
+
+/** Opens the engine that a daemon serves, with a builder on it. */
+export const openEngine: OpenEngine = async (options): Promise<ClosableServices> => {
+  const engine = await Engine.open(options);
+  const { containers, execs, images, volumes, system, explain, cgroups } = engine;
+  return {
+    containers,
+    execs,
+    images,
+    volumes,
+    system,
+    explain,
+    cgroups,
+    builds: new Builder(engine.workshop, images),
+    close: () => engine.close(),
+  };
+};

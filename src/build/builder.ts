@@ -1,0 +1,55 @@
+import type { Readable } from "node:stream";
+import type { Workshop } from "../engine/engine.ts";
+import type { Images } from "../image/types.ts";
+import { invalid } from "../lib/errors.ts";
+import { StepCache } from "./cache.ts";
+import { receiveContext } from "./context/archive-context.ts";
+import { parseDockerfile } from "./dockerfile/parse.ts";
+import { planBuild } from "./plan.ts";
+import { RunningBuild } from "./running-build.ts";
+import type { ArchiveBuildRequest, BuildRequest, BuildResult, Builds } from "./types.ts";
+
+/**
+ * Makes images from Dockerfiles. It knows neither HTTP nor a particular API: contexts, secrets and agents
+ * come through small interfaces, and events tell of the progress.
+ */
+export class Builder implements Builds {
+  readonly #workshop: Workshop;
+  readonly #registry: Pick<Images, "pull">;
+  readonly #cache: StepCache;
+
+  constructor(workshop: Workshop, registry: Pick<Images, "pull">) {
+    this.#workshop = workshop;
+    this.#registry = registry;
+    this.#cache = new StepCache(workshop.state, workshop.images);
+  }
+
+  /**
+   * Builds the target stage and gives it its names. Rejects with DockerfileError for what is wrong with the
+   * text, RunError for a RUN that failed; nothing but the cache stays then.
+   */
+  async build(request: BuildRequest): Promise<BuildResult> {
+    const plan = planBuild(parseDockerfile(request.dockerfile), request);
+    const build = new RunningBuild({
+      request,
+      plan,
+      workshop: this.#workshop,
+      registry: this.#registry,
+      cache: this.#cache,
+    });
+    return build.run();
+  }
+
+  async buildArchive(tar: Readable, request: ArchiveBuildRequest): Promise<BuildResult> {
+    const name = request.dockerfileName || "Dockerfile";
+    const context = await receiveContext(this.#workshop.images, tar, name);
+    try {
+      const dockerfile = context.read(name);
+      if (!dockerfile) throw invalid(`Cannot locate specified Dockerfile: ${name}`);
+      if (dockerfile.length === 0) throw invalid(`The Dockerfile (${name}) cannot be empty`);
+      return await this.build({ ...request, dockerfile: dockerfile.toString("utf8"), context });
+    } finally {
+      await context.discard();
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import { FileWorkError, runFileWork, startFileWork } from "../../lib/file-worker.ts";
+import { FileIndex, type IndexedFile } from "./file-index.ts";
+
+/** Where files are read from: a directory, or layers of an image, topmost first. */
+export type FileSource = { directory: string } | { layers: readonly string[] };
+
+/** The words by which berth-files takes a source. */
+export const sourceWords = (source: FileSource): string[] =>
+  "directory" in source
+    ? ["directory", source.directory]
+    : source.layers.flatMap((layer) => ["lower", layer]);
+
+/** Reads what is at a path and below, links on the way followed. Null when nothing is there. */
+export async function indexFiles(source: FileSource, path: string): Promise<FileIndex | null> {
+  // An overlay that is not written to needs no upper directory of its own to be read.
+  const work = startFileWork([...sourceWords(source), "index", path]);
+  const files: IndexedFile[] = [];
+  try {
+    for await (const line of work.lines) files.push(toFile(line));
+  } catch (error) {
+    if (error instanceof FileWorkError && (error.code === "ENOENT" || error.code === "ENOTDIR")) return null;
+    throw error;
+  }
+  return new FileIndex(files);
+}
+
+function toFile(line: Record<string, unknown>): IndexedFile {
+  const text = (key: string): string | undefined => (line[key] === undefined ? undefined : String(line[key]));
+  return {
+    path: String(line.path),
+    kind: String(line.kind) as IndexedFile["kind"],
+    mode: Number(line.mode),
+    uid: Number(line.uid),
+    gid: Number(line.gid),
+    size: Number(line.size),
+    digest: text("digest"),
+    target: text("target"),
+    capability: text("capability"),
+    device: text("device"),
+  };
+}
+
+/** One order for the program that copies; native/files/copy.c tells what they mean. */
+export type CopyOrder = readonly [order: "x" | "d" | "f" | "m", source: string, destination: string];
+
+export interface CopyOptions {
+  /** Absolute directories of the layers below, topmost first. */
+  lower: readonly string[];
+  /** A directory with `fs` and `work`. */
+  directory: string;
+  source: FileSource;
+  orders: readonly CopyOrder[];
+  owner?: { uid: number; gid: number };
+  mode?: { clear: number; set: number; setX: number };
+  /** Seconds since 1970: nothing is to be younger. */
+  newest?: number;
+}
+
+/** The words for a root that is written to: layers below, and the directory that takes the writes. */
+export const layerWords = (lower: readonly string[], directory: string): string[] => [
+  ...lower.flatMap((layer) => ["lower", layer]),
+  "upper",
+  `${directory}/fs`,
+  `${directory}/work`,
+];
+
+/** Copies files into a new layer. */
+export async function copyFiles(options: CopyOptions): Promise<void> {
+  const { owner, mode, newest } = options;
+  const flags = `${owner ? "cp" : ""}${mode ? "m" : ""}${newest === undefined ? "" : "t"}`;
+  const numbers = [owner?.uid, owner?.gid, mode?.clear, mode?.set, mode?.setX, newest].map((n) =>
+    String(n ?? 0),
+  );
+  const work = startFileWork(
+    [
+      ...layerWords(options.lower, options.directory),
+      "from",
+      ...sourceWords(options.source),
+      "copy",
+      flags,
+      ...numbers,
+    ],
+    { stdin: true },
+  );
+  // A program that stops reading says why itself.
+  work.stdin.on("error", () => undefined);
+  work.stdin.end(options.orders.map((order) => order.map((word) => `${word}\0`).join("")).join(""));
+  for await (const _ of work.lines);
+}
+
+/** Whether a path is a directory in these layers. */
+export async function isDirectory(source: FileSource, path: string): Promise<boolean> {
+  try {
+    const [line] = await runFileWork([...sourceWords(source), "stat", path, "x"]);
+    return (Number(line?.mode) & 0o170000) === 0o040000;
+  } catch (error) {
+    if (error instanceof FileWorkError) return false;
+    throw error;
+  }
+}

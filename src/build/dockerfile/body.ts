@@ -1,0 +1,188 @@
+import { changeHealthcheck } from "../../image/healthcheck.ts";
+import { BerthError } from "../../lib/errors.ts";
+import { readFlags } from "./flags.ts";
+import type { Body, Command } from "./instruction.ts";
+import { parseError } from "./location.ts";
+import { type Statement, splitStatement } from "./statements.ts";
+import { parseTransfer } from "./transfer.ts";
+import { blankWords, jsonWords, quotedWords } from "./words.ts";
+
+type Parser = (statement: Statement, escapeToken: string) => Body;
+
+const parsers: Record<string, Parser> = {
+  ADD: (statement, escapeToken) => ({ kind: "add", ...parseTransfer(statement, escapeToken) }),
+  ARG: parseArg,
+  CMD: (statement) => ({ kind: "cmd", command: parseCommand(statement) }),
+  COPY: (statement, escapeToken) => ({ kind: "copy", ...parseTransfer(statement, escapeToken) }),
+  ENTRYPOINT: (statement) => ({ kind: "entrypoint", command: parseCommand(statement) }),
+  ENV: (statement, escapeToken) => ({ kind: "env", pairs: parsePairs(statement, escapeToken) }),
+  EXPOSE: (statement) => ({ kind: "expose", ports: words(statement) }),
+  HEALTHCHECK: parseHealthcheck,
+  LABEL: (statement, escapeToken) => ({ kind: "label", pairs: parsePairs(statement, escapeToken) }),
+  MAINTAINER: (statement) => ({ kind: "maintainer", value: one(statement) }),
+  ONBUILD: parseOnbuild,
+  RUN: parseRun,
+  SHELL: parseShell,
+  STOPSIGNAL: (statement) => ({ kind: "stopsignal", value: one(statement) }),
+  USER: (statement) => ({ kind: "user", value: one(statement) }),
+  VOLUME: parseVolume,
+  WORKDIR: (statement) => ({ kind: "workdir", value: one(statement) }),
+};
+
+/** Parses an instruction other than FROM. Throws DockerfileError. */
+export function parseBody(statement: Statement, escapeToken: string): Body {
+  const { keyword, location } = statement;
+  const parser = Object.hasOwn(parsers, keyword) ? parsers[keyword] : undefined;
+  if (!parser) throw parseError(location, `unknown instruction: ${keyword}${suggestion(keyword)}`);
+  return parser(statement, escapeToken);
+}
+
+/** The instruction that one or two wrong letters lead away from. */
+function suggestion(keyword: string): string {
+  const near = [...Object.keys(parsers), "FROM"]
+    .map((name) => ({ name, distance: editDistance(name, keyword) }))
+    .sort((a, b) => a.distance - b.distance)[0];
+  return near && near.distance <= 2 && near.distance < near.name.length - 1
+    ? ` (did you mean ${near.name}?)`
+    : "";
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+function one(statement: Statement): string {
+  readFlags(statement, {});
+  if (statement.rest === "")
+    throw parseError(statement.location, `${statement.keyword} requires exactly one argument`);
+  return statement.rest;
+}
+
+function words(statement: Statement): string[] {
+  readFlags(statement, {});
+  const list = blankWords(statement.rest);
+  if (list.length === 0)
+    throw parseError(statement.location, `${statement.keyword} requires at least one argument`);
+  return list;
+}
+
+function parseCommand(statement: Statement): Command {
+  readFlags(statement, {});
+  return toCommand(statement.rest);
+}
+
+function toCommand(text: string): Command {
+  const list = jsonWords(text);
+  return list ? { form: "exec", words: list } : { form: "shell", text };
+}
+
+function parseRun(statement: Statement): Body {
+  const { rest, heredocs, location } = statement;
+  const flags = readFlags(statement, { mount: "list", network: "text", security: "text" });
+  if (rest === "") throw parseError(location, "RUN requires at least one argument");
+  const network = flags.text("network") ?? "default";
+  if (network !== "default" && network !== "none" && network !== "host")
+    throw parseError(location, `invalid network mode: "${network}"`);
+  const security = flags.text("security") ?? "sandbox";
+  if (security !== "sandbox" && security !== "insecure")
+    throw parseError(location, `security "${security}" is not valid`);
+  const command = toCommand(rest);
+  return { kind: "run", command, heredocs, mounts: flags.list("mount"), network, security };
+}
+
+function parseShell(statement: Statement): Body {
+  readFlags(statement, {});
+  const { location, rest } = statement;
+  const list = jsonWords(rest);
+  if (!list) throw parseError(location, "SHELL requires the arguments to be in JSON form");
+  if (list.length === 0) throw parseError(location, "SHELL requires at least one argument");
+  return { kind: "shell", words: list };
+}
+
+function parseVolume(statement: Statement): Body {
+  readFlags(statement, {});
+  const { location, rest } = statement;
+  const paths = jsonWords(rest) ?? blankWords(rest);
+  if (paths.length === 0) throw parseError(location, "VOLUME requires at least one argument");
+  if (paths.some((path) => path.trim() === ""))
+    throw parseError(location, "VOLUME specified can not be an empty string");
+  return { kind: "volume", paths };
+}
+
+function parseHealthcheck(statement: Statement): Body {
+  const text = statement.original.slice(statement.keyword.length).trim();
+  if (text === "") throw parseError(statement.location, "HEALTHCHECK requires at least one argument");
+  try {
+    const config = changeHealthcheck(text, (rest) => jsonWords(rest) ?? [rest]);
+    return { kind: "healthcheck", config };
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error;
+    throw parseError(statement.location, error.message);
+  }
+}
+
+function parseOnbuild(statement: Statement): Body {
+  readFlags(statement, {});
+  const { location, rest, heredocs } = statement;
+  if (rest === "") throw parseError(location, "ONBUILD requires at least one argument");
+  const trigger = (rest.split(/\s/, 1)[0] ?? "").toUpperCase();
+  if (trigger === "ONBUILD")
+    throw parseError(location, "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
+  if (trigger === "MAINTAINER" || trigger === "FROM")
+    throw parseError(location, `${trigger} isn't allowed as an ONBUILD trigger`);
+  // Checked now, though it is used only in builds upon the image.
+  parseBody({ ...splitStatement(rest, location, "\\"), heredocs }, "\\");
+  const documents = heredocs.map(({ name, content }) => `\n${content}${name}`).join("");
+  return { kind: "onbuild", trigger: `${rest}${documents}` };
+}
+
+function parseArg(statement: Statement, escapeToken: string): Body {
+  readFlags(statement, {});
+  const { location, rest } = statement;
+  const list = quotedWords(rest, escapeToken);
+  if (list.length === 0) throw parseError(location, "ARG requires at least one argument");
+  return {
+    kind: "arg",
+    args: list.map((word) => {
+      const equals = word.indexOf("=");
+      if (equals === 0) throw parseError(location, "ARG names can not be blank");
+      return equals < 0
+        ? { name: word, value: undefined }
+        : { name: word.slice(0, equals), value: word.slice(equals + 1) };
+    }),
+  };
+}
+
+/** `a=b c="d e"`, or in the old form a name, a blank and the rest of the line. */
+function parsePairs(statement: Statement, escapeToken: string): [string, string][] {
+  readFlags(statement, {});
+  const { keyword, location, rest } = statement;
+  const list = quotedWords(rest, escapeToken);
+  const [first] = list;
+  if (first === undefined) throw parseError(location, `${keyword} requires at least one argument`);
+  if (!first.includes("=")) {
+    const [, name = "", value = ""] = /^(\S+)\s+(.*)$/s.exec(rest) ?? [];
+    if (name === "") throw parseError(location, `${keyword} must have two arguments`);
+    return [[name, value]];
+  }
+  return list.map((word) => {
+    const equals = word.indexOf("=");
+    if (equals < 0) {
+      throw parseError(
+        location,
+        `Syntax error - can't find = in ${JSON.stringify(word)}. Must be of the form: name=value`,
+      );
+    }
+    if (equals === 0) throw parseError(location, `${keyword} names can not be blank`);
+    return [word.slice(0, equals), word.slice(equals + 1)];
+  });
+}

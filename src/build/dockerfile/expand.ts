@@ -1,0 +1,205 @@
+/** Looks up a variable; undefined when it is not set. */
+export type Lookup = (name: string) => string | undefined;
+
+/** What went wrong in a word; the caller knows where. */
+export class ExpansionError extends Error {}
+
+/**
+ * Replaces variables in a word, as a Dockerfile's instructions do (not RUN's shell), and takes quotes and
+ * escapes away: $name, ${name}, ${name:-word}, ${name-word}, ${name:+word}, ${name+word}, ${name:?word},
+ * ${name#pattern}, ##, %, %%, ${name/pattern/word} and //.
+ */
+export function expandWord(text: string, lookup: Lookup, escapeToken = "\\"): string {
+  return new Expansion(text, lookup, escapeToken, false).word("").join("");
+}
+
+/** As `expandWord`, and splits at blanks, also those that variables bring, outside of quotes. */
+export function expandWords(text: string, lookup: Lookup, escapeToken = "\\"): string[] {
+  const words = new Expansion(text, lookup, escapeToken, false).split();
+  return words.filter((word) => word !== "");
+}
+
+/** Replaces variables but leaves quotes and escapes of others as they are: for documents. */
+export function expandDocument(text: string, lookup: Lookup, escapeToken = "\\"): string {
+  return new Expansion(text, lookup, escapeToken, true).word("").join("");
+}
+
+class Expansion {
+  readonly #text: string;
+  readonly #lookup: Lookup;
+  readonly #escapeToken: string;
+  /** Quotes mean nothing. */
+  readonly #raw: boolean;
+  #at = 0;
+
+  constructor(text: string, lookup: Lookup, escapeToken: string, raw: boolean) {
+    this.#text = text;
+    this.#lookup = lookup;
+    this.#escapeToken = escapeToken;
+    this.#raw = raw;
+  }
+
+  #peek(): string {
+    return this.#text[this.#at] ?? "";
+  }
+
+  split(): string[] {
+    const words: string[] = [];
+    let open = false;
+    const add = (piece: string, splits: boolean): void => {
+      const parts = splits ? piece.split(/[ \t\n]+/) : [piece];
+      for (const [index, part] of parts.entries()) {
+        if (index === 0 && open) words[words.length - 1] += part;
+        else words.push(part);
+        open = true;
+      }
+    };
+    while (this.#at < this.#text.length) {
+      if (/\s/.test(this.#peek())) {
+        this.#at++;
+        open = false;
+        continue;
+      }
+      const splits = this.#peek() === "$";
+      add(this.#piece(), splits);
+    }
+    return words;
+  }
+
+  /** Up to one of the letters in `stop`, which is left. */
+  word(stop: string): string[] {
+    const pieces: string[] = [];
+    while (this.#at < this.#text.length && !(stop !== "" && stop.includes(this.#peek()))) {
+      pieces.push(this.#piece());
+    }
+    return pieces;
+  }
+
+  #piece(): string {
+    const c = this.#peek();
+    if (c === "$") return this.#dollar();
+    if (!this.#raw && c === "'") return this.#single();
+    if (!this.#raw && c === '"') return this.#double();
+    this.#at++;
+    if (c !== this.#escapeToken || this.#at >= this.#text.length) return c;
+    const escaped = this.#peek();
+    this.#at++;
+    if (this.#raw && escaped !== "$" && escaped !== this.#escapeToken) return c + escaped;
+    return escaped;
+  }
+
+  #single(): string {
+    const end = this.#text.indexOf("'", this.#at + 1);
+    if (end < 0)
+      throw new ExpansionError("unexpected end of statement while looking for matching single-quote");
+    const inner = this.#text.slice(this.#at + 1, end);
+    this.#at = end + 1;
+    return inner;
+  }
+
+  #double(): string {
+    let result = "";
+    this.#at++;
+    while (this.#peek() !== '"') {
+      if (this.#at >= this.#text.length)
+        throw new ExpansionError("unexpected end of statement while looking for matching double-quote");
+      const c = this.#peek();
+      if (c === "$") {
+        result += this.#dollar();
+        continue;
+      }
+      this.#at++;
+      const escaped = this.#peek();
+      if (c === this.#escapeToken && (escaped === '"' || escaped === "$" || escaped === this.#escapeToken)) {
+        result += escaped;
+        this.#at++;
+      } else result += c;
+    }
+    this.#at++;
+    return result;
+  }
+
+  #dollar(): string {
+    this.#at++;
+    if (this.#peek() !== "{") {
+      const name = this.#name();
+      return name === "" ? "$" : (this.#lookup(name) ?? "");
+    }
+    this.#at++;
+    const name = this.#name();
+    if (name === "") throw new ExpansionError("syntax error: bad substitution");
+    const value = this.#lookup(name);
+    const c = this.#peek();
+    if (c === "}") {
+      this.#at++;
+      return value ?? "";
+    }
+    if (c === "") throw new ExpansionError("syntax error: missing '}'");
+    this.#at++;
+    if (c === "#" || c === "%") return this.#trim(c, value ?? "");
+    if (c === "/") return this.#replace(value ?? "");
+    return this.#choose(c, name, value);
+  }
+
+  #choose(first: string, name: string, value: string | undefined): string {
+    const colon = first === ":";
+    const operator = colon ? this.#peek() : first;
+    if (colon) this.#at++;
+    if (operator === "" || !"-+?".includes(operator)) {
+      throw new ExpansionError(`unsupported modifier (${operator}) in substitution`);
+    }
+    const word = this.#argument("}");
+    const set = value !== undefined && !(colon && value === "");
+    if (operator === "-") return set ? value : word;
+    if (operator === "+") return set ? word : "";
+    if (set) return value;
+    throw new ExpansionError(`${name}: ${word || (colon ? "not set or empty" : "not set")}`);
+  }
+
+  /** Evaluated whether it is used or not: its end must be found. */
+  #argument(stop: string): string {
+    const word = this.word(stop).join("");
+    if (this.#at >= this.#text.length) throw new ExpansionError("syntax error: missing '}'");
+    this.#at++;
+    return word;
+  }
+
+  #trim(kind: string, value: string): string {
+    const greedy = this.#peek() === kind;
+    if (greedy) this.#at++;
+    const pattern = shellPattern(this.#argument("}"));
+    const lengths = Array.from({ length: value.length + 1 }, (_, index) => index);
+    if (greedy) lengths.reverse();
+    for (const length of lengths) {
+      const part = kind === "#" ? value.slice(0, length) : value.slice(value.length - length);
+      if (new RegExp(`^(?:${pattern})$`, "s").test(part)) {
+        return kind === "#" ? value.slice(length) : value.slice(0, value.length - length);
+      }
+    }
+    return value;
+  }
+
+  #replace(value: string): string {
+    const all = this.#peek() === "/";
+    if (all) this.#at++;
+    const pattern = this.word("/}").join("");
+    let replacement = "";
+    if (this.#peek() === "/") {
+      this.#at++;
+      replacement = this.#argument("}");
+    } else this.#argument("}");
+    if (pattern === "") return value;
+    return value.replace(new RegExp(shellPattern(pattern), all ? "gs" : "s"), () => replacement);
+  }
+
+  #name(): string {
+    const [name = ""] = /^(?:[A-Za-z_][A-Za-z0-9_]*|[0-9@*#])/.exec(this.#text.slice(this.#at)) ?? [];
+    this.#at += name.length;
+    return name;
+  }
+}
+
+/** `*` and `?` of the shell as a regular expression. */
+function shellPattern(pattern: string): string {
+  return pattern.replace(/[\\^$.*+?()[\]{}|]/g, (c) => (c === "*" ? ".*" : c === "?" ? "." : `\\${c}`));
+}

@@ -1,0 +1,98 @@
+import { parseBody } from "./body.ts";
+import { readFlags } from "./flags.ts";
+import type { Dockerfile, Instruction, Stage, Warning } from "./instruction.ts";
+import { type Location, parseError } from "./location.ts";
+import { readStatements, type Statement } from "./statements.ts";
+import { blankWords } from "./words.ts";
+
+const stageName = /^[a-z][a-z0-9-_.]*$/;
+
+/** Parses a Dockerfile. Throws DockerfileError with dockerd's words for the first thing that is wrong. */
+export function parseDockerfile(text: string): Dockerfile {
+  const { directives, statements } = readStatements(text);
+  const { escapeToken } = directives;
+  const dockerfile: Dockerfile = { escapeToken, metaArgs: [], stages: [], warnings: [] };
+  for (const statement of statements) {
+    const stage = dockerfile.stages.at(-1);
+    checkCase(statement, dockerfile.warnings);
+    if (statement.keyword === "FROM") {
+      dockerfile.stages.push(parseFrom(statement, dockerfile.warnings));
+      continue;
+    }
+    const instruction = parseInstruction(statement, escapeToken);
+    if (instruction.kind === "maintainer") {
+      dockerfile.warnings.push({
+        rule: "MaintainerDeprecated",
+        message: "Maintainer instruction is deprecated in favor of using label",
+        location: instruction.location,
+      });
+    }
+    if (stage) stage.instructions.push(instruction);
+    else if (instruction.kind === "arg") dockerfile.metaArgs.push(instruction);
+    else throw parseError(statement.location, "no build stage in current context");
+  }
+  if (dockerfile.stages.length === 0) {
+    throw parseError(
+      statements.at(-1)?.location ?? { line: 1, column: 1 },
+      "no build stage in current context",
+    );
+  }
+  return dockerfile;
+}
+
+/** An instruction that an image has kept for builds upon it (ONBUILD). */
+export function parseTrigger(text: string, location: Location): Instruction {
+  const [statement] = readStatements(text).statements;
+  if (!statement) throw parseError(location, "file with no instructions");
+  return parseInstruction({ ...statement, location }, "\\");
+}
+
+function parseInstruction(statement: Statement, escapeToken: string): Instruction {
+  const { location, original } = statement;
+  return { ...parseBody(statement, escapeToken), location, original };
+}
+
+function parseFrom(statement: Statement, warnings: Warning[]): Stage {
+  const { location, original, rest } = statement;
+  const flags = readFlags(statement, { platform: "text" });
+  const words = blankWords(rest);
+  const [base = "", as = "", name] = words;
+  if (words.length !== 1 && !(words.length === 3 && as.toLowerCase() === "as")) {
+    throw parseError(location, "FROM requires either one or three arguments");
+  }
+  const stage: Stage = { location, original, base, instructions: [], platform: flags.text("platform") };
+  if (name === undefined) return stage;
+  stage.name = name.toLowerCase();
+  if (!stageName.test(stage.name)) {
+    throw parseError(
+      location,
+      `invalid name for build stage: "${name}", name can't start with a number or contain symbols`,
+    );
+  }
+  if (stage.name !== name) {
+    warnings.push({
+      rule: "StageNameCasing",
+      message: `Stage name '${name}' should be lowercase`,
+      location,
+    });
+  }
+  const keyword = original.split(/\s/, 1)[0] ?? "";
+  if ((as === "as" && keyword === "FROM") || (as === "AS" && keyword === "from")) {
+    warnings.push({
+      rule: "FromAsCasing",
+      message: `'${as}' and '${keyword}' keywords' casing do not match`,
+      location,
+    });
+  }
+  return stage;
+}
+
+function checkCase({ original, keyword, location }: Statement, warnings: Warning[]): void {
+  const written = original.split(/\s/, 1)[0] ?? "";
+  if (written === keyword || written === keyword.toLowerCase()) return;
+  warnings.push({
+    rule: "ConsistentInstructionCasing",
+    message: `Command '${written}' should be consistently cased`,
+    location,
+  });
+}

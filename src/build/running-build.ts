@@ -1,0 +1,200 @@
+import type { Workshop } from "../engine/engine.ts";
+import type { Layer } from "../image/layers.ts";
+import type { Images } from "../image/types.ts";
+import type { StepCache } from "./cache.ts";
+import { contextSource, layerSource, type SourceFiles } from "./context/source.ts";
+import type { Instruction } from "./dockerfile/instruction.ts";
+import type { Location } from "./dockerfile/location.ts";
+import { parseTrigger } from "./dockerfile/parse.ts";
+import { findBase } from "./from.ts";
+import { type Plan, type PlannedStage, sourceStage } from "./plan.ts";
+import type { BuildSession } from "./stage-build.ts";
+import { defaultPath, StageState } from "./stage-state.ts";
+import { doStep } from "./steps/index.ts";
+import type { BuildEvent, BuildRequest, BuildResult, StepInfo } from "./types.ts";
+
+export interface BuildParts {
+  request: BuildRequest;
+  plan: Plan;
+  workshop: Workshop;
+  registry: Pick<Images, "pull">;
+  cache: StepCache;
+}
+
+/** One build, from its plan to its image. */
+export class RunningBuild {
+  readonly #parts: BuildParts;
+  readonly #abort = new AbortController();
+  readonly #held: Layer[] = [];
+  readonly #stages = new Map<number, Promise<StageState>>();
+  readonly #infos = new Map<number, StepInfo[]>();
+  readonly #session: BuildSession;
+
+  constructor(parts: BuildParts) {
+    this.#parts = parts;
+    const { request, plan, workshop, cache } = parts;
+    this.#session = {
+      request,
+      plan,
+      cache,
+      images: workshop.images,
+      steps: workshop.steps,
+      signal: request.signal ? AbortSignal.any([request.signal, this.#abort.signal]) : this.#abort.signal,
+      emit: (event) => this.#emit(event),
+      keep: (layer) => void this.#held.push(layer),
+      source: (from, stage, location) => this.#source(from, stage, location),
+    };
+  }
+
+  #emit(event: BuildEvent): void {
+    this.#parts.request.onEvent?.(event);
+  }
+
+  async run(): Promise<BuildResult> {
+    const { plan, request, workshop } = this.#parts;
+    this.#number();
+    for (const warning of plan.dockerfile.warnings) this.#emit({ kind: "warning", warning });
+    try {
+      // All at once: each waits for those it stands on or copies from.
+      const started = plan.needed.map((index) => this.#stage(index));
+      await this.#settled(started);
+      const state = await this.#stage(plan.target);
+      this.#session.signal.throwIfAborted();
+      const imageId = workshop.images.add(state.document(), state.layers);
+      const names = (request.tags ?? []).map((tag) => workshop.images.tag(imageId, tag));
+      this.#emit({ kind: "image", id: imageId, names });
+      return { imageId, names };
+    } finally {
+      for (const layer of this.#held) workshop.images.release(layer);
+      await workshop.images.collect();
+    }
+  }
+
+  /** The first failure ends the others; it is told when all have ended. */
+  async #settled(stages: Promise<StageState>[]): Promise<void> {
+    let failure: { error: unknown } | undefined;
+    for (const stage of stages) {
+      stage.catch((error: unknown) => {
+        failure ??= { error };
+        this.#abort.abort(error);
+      });
+    }
+    await Promise.allSettled(stages);
+    if (failure) throw failure.error;
+  }
+
+  #number(): void {
+    const { plan, request } = this.#parts;
+    let number = 0;
+    for (const index of plan.needed) {
+      const planned = plan.stages[index];
+      if (!planned) continue;
+      const texts = [planned.stage.original, ...planned.stage.instructions.map(({ original }) => original)];
+      if (index === plan.target && hasLabels(request)) texts.push(labelText(request));
+      this.#infos.set(
+        index,
+        texts.map((text) => ({ number: ++number, stage: planned.label, text })),
+      );
+    }
+    this.#emit({ kind: "plan", steps: [...this.#infos.values()].flat() });
+  }
+
+  /** A stage that is being built, or begins to be. */
+  #stage(index: number): Promise<StageState> {
+    const known = this.#stages.get(index);
+    if (known) return known;
+    const planned = this.#parts.plan.stages[index];
+    if (!planned) throw new Error(`there is no stage ${index}`);
+    const promise = this.#buildStage(planned);
+    this.#stages.set(index, promise);
+    return promise;
+  }
+
+  async #buildStage(planned: PlannedStage): Promise<StageState> {
+    const { index, stage } = planned;
+    const infos = this.#infos.get(index) ?? [];
+    const [first] = infos;
+    if (!first) throw new Error(`stage ${index} has no steps`);
+    const state = await this.#begin(planned, first);
+    const triggers = (state.config.OnBuild ?? []).map((text) => parseTrigger(text, stage.location));
+    delete state.config.OnBuild;
+    for (const trigger of triggers) await this.#step(state, index, trigger, first);
+    for (const [place, instruction] of stage.instructions.entries()) {
+      await this.#step(state, index, instruction, infos[place + 1] ?? first);
+    }
+    const last = infos.at(-1);
+    if (index === this.#parts.plan.target && hasLabels(this.#parts.request) && last) {
+      await this.#step(state, index, labelInstruction(this.#parts.request, stage.location), last);
+    }
+    return state;
+  }
+
+  async #begin(planned: PlannedStage, info: StepInfo): Promise<StageState> {
+    const { base } = planned;
+    const { signal } = this.#session;
+    if (base !== "scratch" && "stage" in base) {
+      const below = await this.#stage(base.stage);
+      signal.throwIfAborted();
+      this.#emit({ kind: "begin", step: info });
+      const state = new StageState(below.document(), below.layers);
+      this.#emit({ kind: "end", step: info, cached: false });
+      return state;
+    }
+    signal.throwIfAborted();
+    this.#emit({ kind: "begin", step: info });
+    const found = await findBase(this.#parts, planned, info, signal);
+    this.#held.push(...found.layers);
+    const state = new StageState(found.document, found.layers);
+    if (!state.env.some((entry) => entry.startsWith("PATH="))) {
+      state.config.Env = [...state.env, defaultPath];
+    }
+    this.#emit({ kind: "end", step: info, cached: false, ...(found.id ? { result: found.id } : {}) });
+    return state;
+  }
+
+  async #step(state: StageState, stage: number, instruction: Instruction, info: StepInfo): Promise<void> {
+    this.#session.signal.throwIfAborted();
+    this.#emit({ kind: "begin", step: info });
+    const { cached } = await doStep({ session: this.#session, state, stage, info }, instruction);
+    this.#emit({ kind: "end", step: info, cached });
+  }
+
+  async #source(from: string | undefined, at: number, location: Location): Promise<SourceFiles> {
+    const { request, plan, workshop } = this.#parts;
+    if (from === undefined) return contextSource(request.context);
+    const stage = sourceStage(plan.stages, from, at, location);
+    if (stage) {
+      const { layers } = await this.#stage(stage.index);
+      return layerSource(workshop.images.directories(layers));
+    }
+    const named = request.contexts?.[from];
+    if (named) return contextSource(named);
+    const planned = { image: from };
+    const { layers } = await findBase(
+      this.#parts,
+      { base: planned, platform: undefined },
+      null,
+      this.#session.signal,
+    );
+    this.#held.push(...layers);
+    return layerSource(workshop.images.directories(layers));
+  }
+}
+
+const hasLabels = ({ labels = {} }: BuildRequest): boolean => Object.keys(labels).length > 0;
+
+const labelText = ({ labels = {} }: BuildRequest): string =>
+  `LABEL ${Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(" ")}`;
+
+/** Labels that the request adds; nothing in them is a variable. */
+function labelInstruction(request: BuildRequest, location: Location): Instruction {
+  const literal = (text: string): string => `'${text.replaceAll("'", `'"'"'`)}'`;
+  return {
+    kind: "label",
+    pairs: Object.entries(request.labels ?? {}).map(([name, value]) => [literal(name), literal(value)]),
+    location,
+    original: labelText(request),
+  };
+}

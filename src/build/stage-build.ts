@@ -1,0 +1,36 @@
+import type { StepRunner } from "../engine/step.ts";
+import type { ImageBuilding } from "../image/building.ts";
+import type { Layer } from "../image/layers.ts";
+import type { StepCache } from "./cache.ts";
+import type { SourceFiles } from "./context/source.ts";
+import type { Location } from "./dockerfile/location.ts";
+import type { Plan } from "./plan.ts";
+import type { StageState } from "./stage-state.ts";
+import type { BuildRequest, OnBuildEvent, StepInfo } from "./types.ts";
+
+/** What the steps of a build share. */
+export interface BuildSession {
+  readonly request: BuildRequest;
+  readonly plan: Plan;
+  readonly images: ImageBuilding;
+  readonly cache: StepCache;
+  readonly steps: StepRunner;
+  readonly signal: AbortSignal;
+  readonly emit: OnBuildEvent;
+  /** Remembers to let go of a layer when the build is over. */
+  keep(layer: Layer): void;
+  /** The files that `--from` means, seen from a stage; without it those of the context. */
+  source(from: string | undefined, stage: number, location: Location): Promise<SourceFiles>;
+}
+
+/** A step that is being done. */
+export interface StepContext {
+  readonly session: BuildSession;
+  readonly state: StageState;
+  /** The place of its stage. */
+  readonly stage: number;
+  readonly info: StepInfo;
+}
+
+/** Resolves with whether nothing had to be done. */
+export type StepResult = Promise<{ cached: boolean }>;

@@ -1,0 +1,126 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { compressionOf, decompressed } from "../../lib/decompress.ts";
+import { invalid } from "../../lib/errors.ts";
+import { FileWorkError, startFileWork } from "../../lib/file-worker.ts";
+import { readTar } from "../../lib/tar/read.ts";
+import type { IndexedFile } from "../context/file-index.ts";
+import { type FileSource, layerWords, sourceWords } from "../context/files.ts";
+
+/** The file's bytes, read below a root that cannot be left. */
+function readFile(source: FileSource, path: string): { data: Readable; stop: () => void } {
+  const work = startFileWork([...sourceWords(source), "pack", path, "file"], { archive: true });
+  const contents = async function* (): AsyncGenerator<Buffer> {
+    const said = Array.fromAsync(work.lines);
+    said.catch(() => undefined);
+    for await (const { data } of readTar(work.archive)) yield* data;
+    await said;
+  };
+  return { data: Readable.from(contents(), { objectMode: false }), stop: () => work.kill() };
+}
+
+/** Whether ADD unpacks a file: a tar archive, plain or compressed by gzip, bzip2, xz or zstd. */
+export async function isArchive(source: FileSource, file: IndexedFile): Promise<boolean> {
+  if (file.size < 10) return false;
+  const { data, stop } = readFile(source, file.path);
+  let plain: Readable | undefined;
+  try {
+    plain = await plainStream(data);
+    const head = await firstBytes(plain, 512);
+    return head.length === 512 && isTarHeader(head);
+  } catch {
+    // Damaged compression: a file like any other.
+    return false;
+  } finally {
+    plain?.destroy();
+    data.destroy();
+    stop();
+  }
+}
+
+async function firstBytes(stream: Readable, size: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let have = 0;
+  for await (const chunk of stream) {
+    parts.push(chunk);
+    have += chunk.length;
+    if (have >= size) break;
+  }
+  return Buffer.concat(parts).subarray(0, size);
+}
+
+/** By its check sum, which counts its own field as blanks. */
+function isTarHeader(block: Buffer): boolean {
+  const expected = Number.parseInt(block.toString("latin1", 148, 156).replace(/[\0 ].*$/s, ""), 8);
+  let sum = 8 * 32;
+  for (const [at, byte] of block.entries()) if (at < 148 || at >= 156) sum += byte;
+  return sum === expected;
+}
+
+/** What `decompressed` gives, and for bzip2 and xz what their programs make of it. */
+async function plainStream(source: Readable): Promise<Readable> {
+  const [head, rest] = await peeked(source);
+  const kind = compressionOf(head);
+  if (kind !== "bzip2" && kind !== "xz") return decompressed(rest);
+  const child: ChildProcess = spawn(kind, ["-dc"], {
+    stdio: ["pipe", "pipe", "ignore"],
+    env: { PATH: process.env.PATH },
+  });
+  const output = child.stdout;
+  if (!child.stdin || !output) throw invalid(`${kind} cannot be run`);
+  child.on("error", (error) => output.destroy(error));
+  child.on("close", (code) => code !== 0 && output.destroy(invalid(`${kind}: damaged data`)));
+  output.on("close", () => child.kill("SIGKILL"));
+  // Its own end tells of what was wrong.
+  pipeline(rest, child.stdin).catch(() => undefined);
+  return output;
+}
+
+async function peeked(source: Readable): Promise<[Buffer, Readable]> {
+  const iterator: AsyncIterator<Buffer> = source.iterator({ destroyOnReturn: false });
+  const parts: Buffer[] = [];
+  for (let have = 0; have < 6; ) {
+    const next = await iterator.next();
+    if (next.done) break;
+    parts.push(next.value);
+    have += next.value.length;
+  }
+  const rest = async function* (): AsyncGenerator<Buffer> {
+    yield* parts;
+    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
+  };
+  return [Buffer.concat(parts), Readable.from(rest(), { objectMode: false })];
+}
+
+/** Unpacks an archive into a directory of a new layer. */
+export async function addArchive(options: {
+  source: FileSource;
+  path: string;
+  lower: readonly string[];
+  directory: string;
+  destination: string;
+  owner: { uid: number; gid: number } | undefined;
+}): Promise<void> {
+  const { owner, destination } = options;
+  const { data, stop } = readFile(options.source, options.path);
+  const words = ["put", destination, owner ? "c" : "", String(owner?.uid ?? 0), String(owner?.gid ?? 0)];
+  const work = startFileWork([...layerWords(options.lower, options.directory), ...words], { stdin: true });
+  work.stdin.on("error", () => undefined);
+  const said = Array.fromAsync(work.lines);
+  said.catch(() => undefined);
+  try {
+    const plain = await plainStream(data);
+    await Promise.all([said, pipeline(plain, work.stdin)]);
+  } catch (error) {
+    work.kill();
+    const reason = await said.then(
+      () => error,
+      (refusal: unknown) => (refusal instanceof FileWorkError ? refusal : error),
+    );
+    const message = reason instanceof Error ? reason.message : String(reason);
+    throw invalid(`ADD failed: Error processing tar file(exit status 1): ${message}`, error);
+  } finally {
+    stop();
+  }
+}

@@ -1,0 +1,63 @@
+import { rename } from "node:fs/promises";
+import type { Outcome } from "../cache.ts";
+import { keyOf } from "../key.ts";
+import type { StepContext, StepResult } from "../stage-build.ts";
+
+/** What a step depends on, beside the files and the configuration that are there. */
+export interface StepWork {
+  kind: string;
+  /** As the image's history tells it. */
+  createdBy: string;
+  /** All that decides what comes out. */
+  inputs: unknown;
+  /** Whether the files below matter: not for COPY --link. */
+  standsAlone?: boolean;
+}
+
+/** A step that only changes the configuration, which has happened already. */
+export async function configurationStep(context: StepContext, kind: string, createdBy: string): StepResult {
+  const { session, state } = context;
+  const key = keyOf(kind, createdBy, session.images.chainId(state.layers), state.config, state.created);
+  const found = session.request.noCache ? undefined : session.cache.find(key);
+  const outcome: Outcome = found ?? { layer: null, created: new Date().toISOString() };
+  if (!found) session.cache.keep(key, kind, createdBy, outcome);
+  state.add(null, createdBy, outcome.created);
+  return { cached: found !== undefined };
+}
+
+/** A step that makes a layer, in a directory with `fs` and `work`, unless it is known already. */
+export async function layerStep(
+  context: StepContext,
+  work: StepWork,
+  make: (directory: string) => Promise<void>,
+): StepResult {
+  const { session, state } = context;
+  const { kind, createdBy, inputs } = work;
+  const below = work.standsAlone ? "" : session.images.chainId(state.layers);
+  const key = keyOf(kind, below, inputs);
+  const found = session.request.noCache ? undefined : session.cache.find(key);
+  const outcome = found ?? (await makeLayer(context, make));
+  if (outcome.layer) session.keep(outcome.layer);
+  if (!found) session.cache.keep(key, kind, createdBy, outcome);
+  state.add(outcome.layer, createdBy, outcome.created);
+  return { cached: found !== undefined };
+}
+
+async function makeLayer(
+  { session }: StepContext,
+  make: (directory: string) => Promise<void>,
+): Promise<Outcome> {
+  session.signal.throwIfAborted();
+  const directory = await session.images.beginDirectory();
+  try {
+    await make(directory);
+    session.signal.throwIfAborted();
+    return { layer: await session.images.seal(directory), created: new Date().toISOString() };
+  } catch (error) {
+    await session.images.discard(directory);
+    throw error;
+  }
+}
+
+/** Puts a directory in the place of a layer's empty one. */
+export const takeAs = (upper: string, directory: string): Promise<void> => rename(upper, `${directory}/fs`);

@@ -1,0 +1,105 @@
+import { renameSync } from "node:fs";
+import { BerthError, invalid } from "../../lib/errors.ts";
+import type { Command, Instruction } from "../dockerfile/instruction.ts";
+import type { Heredoc } from "../dockerfile/statements.ts";
+import type { StepContext, StepResult } from "../stage-build.ts";
+import { proxyArguments } from "../stage-state.ts";
+import { layerStep } from "./outcome.ts";
+
+/** A RUN that failed. */
+export class RunError extends BerthError {
+  readonly exitCode: number;
+
+  constructor(command: readonly string[], exitCode: number) {
+    super("SYSTEM", `The command '${command.join(" ")}' returned a non-zero code: ${exitCode}`);
+    this.exitCode = exitCode;
+  }
+}
+
+/** RUN: a container over the stage's layers, whose writes become the next layer. */
+export async function runStep(context: StepContext, run: Instruction & { kind: "run" }): StepResult {
+  const { session, state } = context;
+  if (run.security === "insecure") {
+    throw invalid("security.insecure is not allowed: a step runs isolated like any container");
+  }
+  const command = commandOf(run.command, run.heredocs, state.shell);
+  const args = [...state.args].map(([name, value]) => `${name}=${value}`).sort();
+  const network = networkOf(run.network, session.request.network);
+  const prefix = args.length === 0 ? "" : `|${args.length} ${args.join(" ")} `;
+  const { User, WorkingDir } = state.config;
+  const inputs = { command, args, env: state.env, User, WorkingDir, network };
+  const createdBy = `RUN ${prefix}${command.join(" ")}`;
+  return layerStep(context, { kind: "run", createdBy, inputs }, (directory) =>
+    execute(context, { command, args, network }, directory),
+  );
+}
+
+interface Process {
+  command: string[];
+  args: string[];
+  network: string;
+}
+
+async function execute(
+  { session, state, info }: StepContext,
+  { command, args, network }: Process,
+  directory: string,
+): Promise<void> {
+  const { request, images, emit } = session;
+  const { origin, layers, config } = state;
+  const own = new Set(state.env.map((entry) => entry.split("=", 1)[0]));
+  const { exitCode } = await session.steps.run({
+    image: {
+      id: images.chainId(layers) || "scratch",
+      // All of the configuration that counts here is asked for below.
+      document: { ...origin, config: {}, rootfs: { type: "layers", diff_ids: [] } },
+      platform: origin,
+      layers: images.directories(layers),
+    },
+    layerIds: layers.map(({ id }) => id),
+    config: {
+      Cmd: command,
+      Entrypoint: [],
+      Env: [...state.env, ...args, ...proxies(request.buildArgs)].filter(
+        (entry, index) => index < state.env.length || !own.has(entry.split("=", 1)[0]),
+      ),
+      User: config.User,
+      WorkingDir: config.WorkingDir,
+    },
+    hostConfig: { ...request.hostConfig, NetworkMode: network },
+    signal: session.signal,
+    onCreate: (id) => emit({ kind: "container", step: info, id }),
+    onOutput: (stream, data) => emit({ kind: "output", step: info, stream, data }),
+    take: (upper) => renameSync(upper, `${directory}/fs`),
+  });
+  if (exitCode !== 0) throw new RunError(command, exitCode);
+}
+
+const proxies = (given: Readonly<Record<string, string | undefined>> = {}): string[] =>
+  Object.entries(given).flatMap(([name, value]) =>
+    proxyArguments.has(name) && value !== undefined ? [`${name}=${value}`] : [],
+  );
+
+function networkOf(own: "default" | "none" | "host", wanted = ""): string {
+  if (own === "none") return "none";
+  if (own === "host" && wanted !== "host") {
+    throw invalid("network.host is not allowed: build with --network=host to allow it");
+  }
+  return wanted === "" ? "default" : wanted;
+}
+
+/** The words that are executed. A document alone is the script itself, else it follows its line. */
+export function commandOf(
+  command: Command,
+  heredocs: readonly Heredoc[],
+  shell: readonly string[],
+): string[] {
+  if (command.form === "exec") return [...command.words];
+  const [first] = heredocs;
+  if (!first) return [...shell, command.text];
+  if (heredocs.length === 1 && /^<<-?["']?[^\s"'<>]+["']?$/.test(command.text)) {
+    return [...shell, first.content];
+  }
+  const documents = heredocs.map(({ name, content }) => `${content}${name}\n`).join("");
+  return [...shell, `${command.text}\n${documents}`];
+}

@@ -1,0 +1,99 @@
+import type { Readable } from "node:stream";
+import type { HostConfig } from "@docker/node-sdk";
+import type { Credentials } from "../image/types.ts";
+import type { FileIndex } from "./context/file-index.ts";
+import type { Warning } from "./dockerfile/instruction.ts";
+
+/** The files that a build may copy. Whoever brought them here keeps them until the build is over. */
+export interface BuildContext {
+  /** Absolute; holds files of strangers, so that it is read only below a root that cannot be left. */
+  readonly directory: string;
+  /** What is in it, ignored files left out. */
+  readonly index: FileIndex;
+  /** The topmost paths that are there but ignored. */
+  readonly ignored: readonly string[];
+}
+
+/** Secrets by their id. They are asked for when a step mounts them, and kept nowhere. */
+export interface Secrets {
+  /** Undefined when there is no such secret. */
+  read(id: string): Promise<Buffer | undefined>;
+}
+
+/** An ssh agent of the client's, by its id. */
+export interface SshAgents {
+  /** A socket on this machine that is connected to the agent; undefined when there is none. */
+  socket(id: string): Promise<string | undefined>;
+}
+
+/** A step as it is shown: an instruction of a stage. */
+export interface StepInfo {
+  /** From 1, in the order of the Dockerfile. */
+  number: number;
+  /** Of the stage: its name, or its place from 0. */
+  stage: string;
+  /** As it is written. */
+  text: string;
+}
+
+/** What happens in a build. Steps of different stages may happen at the same time. */
+export type BuildEvent =
+  | { kind: "plan"; steps: readonly StepInfo[] }
+  | { kind: "warning"; warning: Warning }
+  | { kind: "begin"; step: StepInfo }
+  | { kind: "container"; step: StepInfo; id: string }
+  | { kind: "output"; step: StepInfo; stream: "stdout" | "stderr"; data: Buffer }
+  | { kind: "pull"; step: StepInfo; progress: object }
+  /** `result`: the image of a FROM. */
+  | { kind: "end"; step: StepInfo; cached: boolean; result?: string }
+  | { kind: "image"; id: string; names: readonly string[] };
+
+export type OnBuildEvent = (event: BuildEvent) => void;
+
+export interface BuildRequest {
+  dockerfile: string;
+  context: BuildContext;
+  /** Further contexts by name, for FROM and COPY --from. */
+  contexts?: Readonly<Record<string, BuildContext>>;
+  secrets?: Secrets;
+  ssh?: SshAgents;
+  onEvent?: OnBuildEvent;
+  /** Ends the build; nothing is left of it. */
+  signal?: AbortSignal;
+  /** A stage's name or number; the last one by default. */
+  target?: string;
+  /** Undefined takes the value of an argument's default away. */
+  buildArgs?: Readonly<Record<string, string | undefined>>;
+  labels?: Readonly<Record<string, string>>;
+  /** Names for the image. */
+  tags?: readonly string[];
+  noCache?: boolean;
+  /** Look for newer base images even when there are some. */
+  pull?: boolean;
+  platform?: string;
+  /** For RUN: default, none, host or a network. */
+  network?: string;
+  /** Limits and the like for the containers of RUN. */
+  hostConfig?: HostConfig;
+  /** For registries, by their host. */
+  credentials?: (host: string) => Credentials;
+}
+
+export interface BuildResult {
+  /** sha256:<hex>. */
+  imageId: string;
+  names: readonly string[];
+}
+
+/** A build whose context and Dockerfile come in one archive. */
+export interface ArchiveBuildRequest extends Omit<BuildRequest, "dockerfile" | "context"> {
+  /** Where in the archive; "Dockerfile" by default. */
+  dockerfileName?: string;
+}
+
+/** Building images: /build of the Docker Engine API. */
+export interface Builds {
+  build(request: BuildRequest): Promise<BuildResult>;
+  /** The archive may be compressed by gzip or zstd. */
+  buildArchive(tar: Readable, request: ArchiveBuildRequest): Promise<BuildResult>;
+}

@@ -1,0 +1,20 @@
+import type { Schema } from "../migrate.ts";
+
+/** What builds have made, to be used again. */
+export const buildSchema: Schema = {
+  domain: "build",
+  steps: [
+    // The outcome of a step, by all that it depends on. Without a layer it changed no file.
+    `CREATE TABLE build_steps(
+       key TEXT PRIMARY KEY,
+       kind TEXT NOT NULL,
+       description TEXT NOT NULL,
+       layer INTEGER REFERENCES layers(id),
+       size INTEGER NOT NULL,
+       created TEXT NOT NULL,
+       last_used INTEGER NOT NULL,
+       uses INTEGER NOT NULL
+     ) STRICT;
+     CREATE INDEX build_steps_layer ON build_steps(layer);`,
+  ],
+};
