@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { TestDaemon } from "../support/daemon.ts";
+import { tarOf } from "../support/images.ts";
+import { mustBuild } from "./support.ts";
+
+let daemon: TestDaemon;
+before(async () => {
+  daemon = await TestDaemon.start("build-copy");
+});
+after(() => daemon.end());
+
+const inImage = (image: string, command: string): Promise<string> =>
+  daemon.ok(["run", "--rm", image, "sh", "-c", command]);
+
+test("owners, modes, globs, links, ignored files, documents", async () => {
+  await mustBuild(
+    daemon,
+    {
+      Dockerfile: `FROM busybox
+RUN ln -s /real /link && mkdir /real
+COPY --chown=nobody:users --chmod=640 a.txt /owned
+COPY --chown=12:34 tree /owned-tree
+COPY --chmod=u=rwX,go=rX a.txt tree /modes/
+COPY *.txt /globs/
+COPY a.txt /link/
+COPY a.txt /link/renamed
+COPY a.txt /deep/er/and/deeper
+COPY . /everything
+COPY --exclude=*.md --exclude=sub/in2 tree /excluding/
+COPY --parents tree/sub/in /parents/
+COPY --link a.txt /alone/
+COPY <<one.sh <<'two' /documents/
+echo $PATH
+one.sh
+$PATH
+two
+`,
+      ".dockerignore": "# not these\nsecret*\n**/*.log\n!keep.log\n",
+      "a.txt": "a\n",
+      "b.txt": "b\n",
+      "secret.txt": "s",
+      "x/y.log": "l",
+      "keep.log": "k",
+      "tree/sub/in": "in\n",
+      "tree/sub/in2": "in2\n",
+      "tree/read.md": "md",
+      "tree/read.txt": "txt",
+    },
+    ["-t", "copies"],
+  );
+  const see = (command: string): Promise<string> => inImage("copies", command);
+  const owners = await see("stat -c '%u:%g %a' /owned /owned-tree /owned-tree/sub/in");
+  assert.equal(owners, "65534:100 640\n12:34 755\n12:34 644");
+  const modes = await see("stat -c %a /modes /modes/a.txt /modes/sub /modes/sub/in");
+  assert.equal(modes, "755\n644\n755\n644");
+  assert.equal(await see("ls /globs"), "a.txt\nb.txt");
+  assert.equal(await see("cat /real/a.txt /real/renamed"), "a\na");
+  assert.equal(await see("cat /deep/er/and/deeper"), "a");
+  const everything = await see("cd /everything; find . -type f | sort | tr '\\n' ' '");
+  assert.equal(
+    everything,
+    "./.dockerignore ./Dockerfile ./a.txt ./b.txt ./keep.log ./tree/read.md ./tree/read.txt ./tree/sub/in ./tree/sub/in2",
+  );
+  assert.equal(await see("cd /excluding; find . -type f | sort"), "./read.txt\n./sub/in");
+  assert.equal(await see("cat /parents/tree/sub/in /alone/a.txt"), "in\na");
+  const documents = await see("cat /documents/one.sh /documents/two");
+  assert.equal(documents, "echo /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n$PATH");
+});
+
+test("ADD unpacks archives, COPY does not", async () => {
+  const archive = tarOf([
+    { name: "in/", type: "directory" },
+    { name: "in/file", data: "in\n", uid: 5, gid: 6, mode: 0o600 },
+  ]);
+  const Dockerfile = "FROM busybox\nADD x.tar plain /added/\nCOPY x.tar /copied/\n";
+  await mustBuild(daemon, { Dockerfile, "x.tar": archive, plain: "p\n" }, ["-t", "archives"]);
+  const added = await inImage("archives", "cd /added; find . -type f | sort; stat -c '%u:%g %a' in/file");
+  assert.equal(added, "./in/file\n./plain\n5:6 600");
+  assert.equal(await inImage("archives", "ls /copied"), "x.tar");
+});
