@@ -5,12 +5,13 @@ import type { ClosableServices, OpenEngine } from "./daemon.ts";
 /** Opens the engine that a daemon serves, with a builder on it. */
 export const openEngine: OpenEngine = async (options): Promise<ClosableServices> => {
   const engine = await Engine.open(options);
-  const { containers, execs, images, volumes, system, explain, cgroups } = engine;
+  const { containers, execs, images, volumes, networks, system, explain, cgroups } = engine;
   return {
     containers,
     execs,
     images,
     volumes,
+    networks,
     system,
     explain,
     cgroups,

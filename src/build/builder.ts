@@ -42,7 +42,7 @@ export class Builder implements Builds {
 
   async buildArchive(tar: Readable, request: ArchiveBuildRequest): Promise<BuildResult> {
     const name = request.dockerfileName || "Dockerfile";
-    const context = await receiveContext(this.#workshop.images, tar, name);
+    const context = await receiveContext(this.#workshop.files, this.#workshop.images, tar, name);
     try {
       const dockerfile = context.read(name);
       if (!dockerfile) throw invalid(`Cannot locate specified Dockerfile: ${name}`);

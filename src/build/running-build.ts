@@ -39,6 +39,7 @@ export class RunningBuild {
       cache,
       images: workshop.images,
       steps: workshop.steps,
+      files: workshop.files,
       signal: request.signal ? AbortSignal.any([request.signal, this.#abort.signal]) : this.#abort.signal,
       emit: (event) => this.#emit(event),
       keep: (layer) => void this.#held.push(layer),
@@ -165,7 +166,7 @@ export class RunningBuild {
     const stage = sourceStage(plan.stages, from, at, location);
     if (stage) {
       const { layers } = await this.#stage(stage.index);
-      return layerSource(workshop.images.directories(layers));
+      return layerSource(workshop.files, workshop.images.directories(layers));
     }
     const named = request.contexts?.[from];
     if (named) return contextSource(named);
@@ -177,7 +178,7 @@ export class RunningBuild {
       this.#session.signal,
     );
     this.#held.push(...layers);
-    return layerSource(workshop.images.directories(layers));
+    return layerSource(workshop.files, workshop.images.directories(layers));
   }
 }
 

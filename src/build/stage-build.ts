@@ -1,6 +1,7 @@
 import type { StepRunner } from "../engine/step.ts";
 import type { ImageBuilding } from "../image/building.ts";
 import type { Layer } from "../image/layers.ts";
+import type { FileWorker } from "../lib/file-worker.ts";
 import type { StepCache } from "./cache.ts";
 import type { SourceFiles } from "./context/source.ts";
 import type { Location } from "./dockerfile/location.ts";
@@ -15,6 +16,7 @@ export interface BuildSession {
   readonly images: ImageBuilding;
   readonly cache: StepCache;
   readonly steps: StepRunner;
+  readonly files: FileWorker;
   readonly signal: AbortSignal;
   readonly emit: OnBuildEvent;
   /** Remembers to let go of a layer when the build is over. */

@@ -39,6 +39,7 @@ import { volumeUsers } from "./volume-use.ts";
 export interface Workshop {
   readonly steps: StepRunner;
   readonly images: ImageBuilding;
+  readonly files: FileWorker;
   readonly state: State;
   readonly log: Logger;
 }
@@ -84,6 +85,7 @@ export class Engine {
     this.workshop = {
       steps: new StepRunner(context),
       images: context.images.building,
+      files: context.files,
       state: context.state,
       log: context.log,
     };

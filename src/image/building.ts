@@ -1,7 +1,7 @@
 import type { ImageContext } from "./context.ts";
 import { createdSeconds, sha256 } from "./document.ts";
 import { findImage } from "./find.ts";
-import { chainIds, type Layer } from "./layers.ts";
+import { chainIds, type Layer, type SealDirectory } from "./layers.ts";
 import { canonical, familiar, parseReference, withDefaultTag } from "./reference.ts";
 import type { ImageDocument } from "./types.ts";
 
@@ -15,9 +15,12 @@ export interface Base {
 /** Images as a builder sees them: layers to stand on, and layers and images to add. */
 export class ImageBuilding {
   readonly #context: ImageContext;
+  readonly #onAdd: () => void;
 
-  constructor(context: ImageContext) {
+  /** `onAdd` is called when images or layers have come. */
+  constructor(context: ImageContext, onAdd: () => void) {
     this.#context = context;
+    this.#onAdd = onAdd;
   }
 
   /** Throws NOT_FOUND with dockerd's words. */
@@ -45,8 +48,8 @@ export class ImageBuilding {
   }
 
   /** See `LayerStore.seal`. */
-  seal(directory: string): Promise<Layer | null> {
-    return this.#context.layers.seal(directory);
+  seal(directory: string, seal: SealDirectory): Promise<Layer | null> {
+    return this.#context.layers.seal(directory, seal);
   }
 
   /** Removes a directory of `beginDirectory`. */
@@ -83,6 +86,7 @@ export class ImageBuilding {
       size: layers.reduce((sum, layer) => sum + layer.size, 0),
       created: createdSeconds(document),
     });
+    this.#onAdd();
     return id;
   }
 

@@ -71,6 +71,7 @@ export class Durability {
       )
       .all();
     for (const { image } of rows) db.prepare("DELETE FROM images WHERE id = ?").run(String(image));
+    db.exec("DELETE FROM build_steps WHERE layer IN (SELECT id FROM layers WHERE synced = 0)");
     // A container on such a layer keeps it: what it wrote itself was in the same danger.
     return rows.map((row) => String(row.image));
   }

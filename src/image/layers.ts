@@ -11,8 +11,7 @@ import { removeLargeTree } from "../lib/remove-tree.ts";
 import type { State } from "../state/index.ts";
 import type { ContentStore } from "./content.ts";
 import { type Candidate, LayerWriter, recipeName } from "./layer-writer.ts";
-import { sealDirectory } from "./seal.ts";
-import { assemble, defaultLimits, type UnpackLimits, unpackInto } from "./unpacker.ts";
+import { assemble, defaultLimits, type Unpacked, type UnpackLimits, unpackInto } from "./unpacker.ts";
 
 /** A layer that is unpacked and kept. Its directory is `layers/<id>/fs`. */
 export interface Layer {
@@ -28,6 +27,12 @@ export interface PackedLayer {
   packing: string;
   size: number;
 }
+
+/** Digests a directory as the archive of a layer that it would be, and writes a recipe of that archive. */
+export type SealDirectory = (
+  directory: string,
+  recipe: string,
+) => Promise<Pick<Unpacked, "diffId" | "plainSize" | "size" | "entries">>;
 
 const emptyName = "empty";
 
@@ -122,13 +127,19 @@ export class LayerStore {
 
   /**
    * Keeps what overlayfs wrote to a directory of `beginDirectory` as a layer, as it is: nothing is copied.
-   * Null when nothing was written; the directory is gone then. The layer is held.
+   * `seal` digests `fs` and writes the recipe. Null when nothing was written; the directory is gone then.
+   * The layer is held.
    */
-  async seal(directory: string): Promise<Layer | null> {
-    const unpacked = await sealDirectory(join(directory, "fs"), join(directory, recipeName));
+  async seal(directory: string, seal: SealDirectory): Promise<Layer | null> {
+    const { diffId, plainSize, size, entries } = await seal(
+      join(directory, "fs"),
+      join(directory, recipeName),
+    );
     await rm(join(directory, "work"), { recursive: true, force: true });
+    const packed = { packedDigest: diffId, packedSize: plainSize, packing: "plain" as const };
+    const unpacked = { ...packed, diffId, plainSize, size, entries, recipe: true, implied: [] };
     const candidate = { unpacked, directory, packed: null };
-    if (unpacked.entries > 0) return this.adopt(candidate, []);
+    if (entries > 0) return this.adopt(candidate, []);
     await this.discard(candidate);
     return null;
   }

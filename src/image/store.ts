@@ -82,7 +82,7 @@ export class ImageStore implements Images {
       emit: options.onEvent ?? (() => undefined),
     };
     this.#durability = new Durability(state);
-    this.building = new ImageBuilding(this.#context);
+    this.building = new ImageBuilding(this.#context, () => this.#inBackground(this.#durability.sync()));
     this.#registries = new Registries(this.#context, options.registries);
     this.#builtin = new Map(Object.entries(options.builtin ?? {}));
   }

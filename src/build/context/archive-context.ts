@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import type { ImageBuilding } from "../../image/building.ts";
 import { invalid } from "../../lib/errors.ts";
-import { FileWorkError, startFileWork } from "../../lib/file-worker.ts";
+import { FileWorkError, type FileWorker } from "../../lib/file-worker.ts";
 import { readRootfsFile } from "../../lib/rootfs-file.ts";
 import type { BuildContext } from "../types.ts";
 import { FileIndex } from "./file-index.ts";
@@ -20,6 +20,7 @@ export interface ArchiveContext extends BuildContext {
 
 /** Unpacks a context's tar archive, plain or compressed. Everything in it belongs to root. */
 export async function receiveContext(
+  worker: FileWorker,
   images: ImageBuilding,
   tar: Readable,
   dockerfile: string,
@@ -27,8 +28,8 @@ export async function receiveContext(
   const directory = await images.beginDirectory();
   try {
     const files = `${directory}/fs`;
-    await unpack(files, tar);
-    const all = (await indexFiles({ directory: files }, "/")) ?? new FileIndex([]);
+    await unpack(worker, files, tar);
+    const all = (await indexFiles(worker, { directory: files }, "/")) ?? new FileIndex([]);
     const read = (path: string): Buffer | null => readRootfsFile([files], path, maxDockerfile);
     const rules = read(`${dockerfile}.dockerignore`) ?? read(".dockerignore");
     const patterns = readIgnore(rules?.toString("utf8") ?? "");
@@ -42,8 +43,8 @@ export async function receiveContext(
   }
 }
 
-async function unpack(directory: string, tar: Readable): Promise<void> {
-  const work = startFileWork(["directory", directory, "put", "/", "c", "0", "0"], { stdin: true });
+async function unpack(worker: FileWorker, directory: string, tar: Readable): Promise<void> {
+  const work = await worker.start(["directory", directory, "put", "/", "c", "0", "0"]);
   work.stdin.on("error", () => undefined);
   const { promise: broken, reject } = Promise.withResolvers<never>();
   const onClose = (): void => {

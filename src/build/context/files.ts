@@ -1,4 +1,5 @@
-import { FileWorkError, runFileWork, startFileWork } from "../../lib/file-worker.ts";
+import type { SealDirectory } from "../../image/layers.ts";
+import { FileWorkError, type FileWorker } from "../../lib/file-worker.ts";
 import { FileIndex, type IndexedFile } from "./file-index.ts";
 
 /** Where files are read from: a directory, or layers of an image, topmost first. */
@@ -11,9 +12,12 @@ export const sourceWords = (source: FileSource): string[] =>
     : source.layers.flatMap((layer) => ["lower", layer]);
 
 /** Reads what is at a path and below, links on the way followed. Null when nothing is there. */
-export async function indexFiles(source: FileSource, path: string): Promise<FileIndex | null> {
-  // An overlay that is not written to needs no upper directory of its own to be read.
-  const work = startFileWork([...sourceWords(source), "index", path]);
+export async function indexFiles(
+  worker: FileWorker,
+  source: FileSource,
+  path: string,
+): Promise<FileIndex | null> {
+  const work = await worker.start([...sourceWords(source), "index", path]);
   const files: IndexedFile[] = [];
   try {
     for await (const line of work.lines) files.push(toFile(line));
@@ -65,36 +69,36 @@ export const layerWords = (lower: readonly string[], directory: string): string[
 ];
 
 /** Copies files into a new layer. */
-export async function copyFiles(options: CopyOptions): Promise<void> {
+export async function copyFiles(worker: FileWorker, options: CopyOptions): Promise<void> {
   const { owner, mode, newest } = options;
   const flags = `${owner ? "cp" : ""}${mode ? "m" : ""}${newest === undefined ? "" : "t"}`;
   const numbers = [owner?.uid, owner?.gid, mode?.clear, mode?.set, mode?.setX, newest].map((n) =>
     String(n ?? 0),
   );
-  const work = startFileWork(
-    [
-      ...layerWords(options.lower, options.directory),
-      "from",
-      ...sourceWords(options.source),
-      "copy",
-      flags,
-      ...numbers,
-    ],
-    { stdin: true },
-  );
+  const work = await worker.start([
+    ...layerWords(options.lower, options.directory),
+    "from",
+    ...sourceWords(options.source),
+    "copy",
+    flags,
+    ...numbers,
+  ]);
   // A program that stops reading says why itself.
   work.stdin.on("error", () => undefined);
   work.stdin.end(options.orders.map((order) => order.map((word) => `${word}\0`).join("")).join(""));
   for await (const _ of work.lines);
 }
 
-/** Whether a path is a directory in these layers. */
-export async function isDirectory(source: FileSource, path: string): Promise<boolean> {
-  try {
-    const [line] = await runFileWork([...sourceWords(source), "stat", path, "x"]);
-    return (Number(line?.mode) & 0o170000) === 0o040000;
-  } catch (error) {
-    if (error instanceof FileWorkError) return false;
-    throw error;
-  }
-}
+/** Digests a directory that overlayfs wrote as the archive of a layer, and writes a recipe of that. */
+export const sealWith =
+  (worker: FileWorker): SealDirectory =>
+  async (directory, recipe) => {
+    const lines = await worker.run(["directory", directory, "seal", recipe]);
+    const { diffId, plainSize, size, entries } = lines.at(-1) ?? {};
+    return {
+      diffId: `sha256:${diffId}`,
+      plainSize: Number(plainSize),
+      size: Number(size),
+      entries: Number(entries),
+    };
+  };

@@ -1,3 +1,4 @@
+import type { FileWorker } from "../../lib/file-worker.ts";
 import type { BuildContext } from "../types.ts";
 import type { FileIndex, IndexedFile } from "./file-index.ts";
 import { type FileSource, indexFiles } from "./files.ts";
@@ -32,14 +33,14 @@ export function contextSource(context: BuildContext): SourceFiles {
 }
 
 /** The files of an image or of another stage; `layers` topmost first. */
-export function layerSource(layers: readonly string[]): SourceFiles {
+export function layerSource(worker: FileWorker, layers: readonly string[]): SourceFiles {
   const files = { layers };
   return {
     files,
     ignored: [],
     async match(pattern) {
       const fixed = fixedPart(pattern);
-      const index = await indexFiles(files, fixed);
+      const index = await indexFiles(worker, files, fixed);
       const root = index?.first();
       if (!index || !root) return [];
       if (fixed === pattern) return [{ path: pattern, file: root, tree: index.tree(root.path) }];

@@ -3,14 +3,18 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { compressionOf, decompressed } from "../../lib/decompress.ts";
 import { invalid } from "../../lib/errors.ts";
-import { FileWorkError, startFileWork } from "../../lib/file-worker.ts";
+import { FileWorkError, type FileWorker } from "../../lib/file-worker.ts";
 import { readTar } from "../../lib/tar/read.ts";
 import type { IndexedFile } from "../context/file-index.ts";
 import { type FileSource, layerWords, sourceWords } from "../context/files.ts";
 
 /** The file's bytes, read below a root that cannot be left. */
-function readFile(source: FileSource, path: string): { data: Readable; stop: () => void } {
-  const work = startFileWork([...sourceWords(source), "pack", path, "file"], { archive: true });
+async function readFile(
+  worker: FileWorker,
+  source: FileSource,
+  path: string,
+): Promise<{ data: Readable; stop: () => void }> {
+  const work = await worker.start([...sourceWords(source), "pack", path, "file"]);
   const contents = async function* (): AsyncGenerator<Buffer> {
     const said = Array.fromAsync(work.lines);
     said.catch(() => undefined);
@@ -21,9 +25,9 @@ function readFile(source: FileSource, path: string): { data: Readable; stop: () 
 }
 
 /** Whether ADD unpacks a file: a tar archive, plain or compressed by gzip, bzip2, xz or zstd. */
-export async function isArchive(source: FileSource, file: IndexedFile): Promise<boolean> {
+export async function isArchive(worker: FileWorker, source: FileSource, file: IndexedFile): Promise<boolean> {
   if (file.size < 10) return false;
-  const { data, stop } = readFile(source, file.path);
+  const { data, stop } = await readFile(worker, source, file.path);
   let plain: Readable | undefined;
   try {
     plain = await plainStream(data);
@@ -95,6 +99,7 @@ async function peeked(source: Readable): Promise<[Buffer, Readable]> {
 
 /** Unpacks an archive into a directory of a new layer. */
 export async function addArchive(options: {
+  worker: FileWorker;
   source: FileSource;
   path: string;
   lower: readonly string[];
@@ -103,9 +108,9 @@ export async function addArchive(options: {
   owner: { uid: number; gid: number } | undefined;
 }): Promise<void> {
   const { owner, destination } = options;
-  const { data, stop } = readFile(options.source, options.path);
+  const { data, stop } = await readFile(options.worker, options.source, options.path);
   const words = ["put", destination, owner ? "c" : "", String(owner?.uid ?? 0), String(owner?.gid ?? 0)];
-  const work = startFileWork([...layerWords(options.lower, options.directory), ...words], { stdin: true });
+  const work = await options.worker.start([...layerWords(options.lower, options.directory), ...words]);
   work.stdin.on("error", () => undefined);
   const said = Array.fromAsync(work.lines);
   said.catch(() => undefined);

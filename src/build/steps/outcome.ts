@@ -1,5 +1,5 @@
-import { rename } from "node:fs/promises";
 import type { Outcome } from "../cache.ts";
+import { sealWith } from "../context/files.ts";
 import { keyOf } from "../key.ts";
 import type { StepContext, StepResult } from "../stage-build.ts";
 
@@ -52,12 +52,12 @@ async function makeLayer(
   try {
     await make(directory);
     session.signal.throwIfAborted();
-    return { layer: await session.images.seal(directory), created: new Date().toISOString() };
+    return {
+      layer: await session.images.seal(directory, sealWith(session.files)),
+      created: new Date().toISOString(),
+    };
   } catch (error) {
     await session.images.discard(directory);
     throw error;
   }
 }
-
-/** Puts a directory in the place of a layer's empty one. */
-export const takeAs = (upper: string, directory: string): Promise<void> => rename(upper, `${directory}/fs`);

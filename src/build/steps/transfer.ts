@@ -1,5 +1,6 @@
 import { resolveUser } from "../../engine/spec/user.ts";
 import { invalid } from "../../lib/errors.ts";
+import type { FileWorker } from "../../lib/file-worker.ts";
 import type { IndexedFile } from "../context/file-index.ts";
 import { type CopyOrder, copyFiles } from "../context/files.ts";
 import { ignores } from "../context/ignore.ts";
@@ -187,13 +188,15 @@ async function fill(
   const { owner, mode, instruction, destination } = transfer;
   const lower = instruction.link ? session.images.directories([]) : session.images.directories(state.layers);
   for (const { source, matches } of parts) {
-    const archives = instruction.kind === "add" ? await archivesOf(source, matches, instruction.unpack) : [];
+    const archives =
+      instruction.kind === "add" ? await archivesOf(session.files, source, matches, instruction.unpack) : [];
     const plain = matches.filter((match) => !archives.includes(match));
     const orders = ordersFor(transfer, source, plain);
     if (archives.length > 0) orders.push(["m", "", destination]);
-    await copyFiles({ lower, directory, source: source.files, orders, owner, mode });
+    await copyFiles(session.files, { lower, directory, source: source.files, orders, owner, mode });
     for (const { file } of archives)
       await addArchive({
+        worker: session.files,
         source: source.files,
         path: file.path,
         lower,
@@ -205,13 +208,14 @@ async function fill(
 }
 
 async function archivesOf(
+  worker: FileWorker,
   source: SourceFiles,
   matches: SourceMatch[],
   unpack = true,
 ): Promise<SourceMatch[]> {
   const found: SourceMatch[] = [];
   for (const match of matches) {
-    if (unpack && match.file.kind === "file" && (await isArchive(source.files, match.file)))
+    if (unpack && match.file.kind === "file" && (await isArchive(worker, source.files, match.file)))
       found.push(match);
   }
   return found;

@@ -18,7 +18,7 @@ export async function workdirStep(
     async (directory) => {
       const lower = session.images.directories(state.layers);
       const source = { layers: session.images.directories([]) };
-      await copyFiles({ lower, directory, source, orders: [["m", "", path]] });
+      await copyFiles(session.files, { lower, directory, source, orders: [["m", "", path]] });
     },
   );
 }
