@@ -1,12 +1,18 @@
 import { imageName } from "./image.ts";
 import type { Daemon } from "./peers/daemon.ts";
 
-/** Creates a container without network that runs `command`; answers its id. */
-export async function create({ api }: Daemon, command: string[]): Promise<string> {
+export type NetworkMode = "none" | "bridge";
+
+/** Creates a container that runs `command`; answers its id. */
+export async function create(
+  { api }: Daemon,
+  command: string[],
+  network: NetworkMode = "none",
+): Promise<string> {
   const { Id } = await api.json<{ Id: string }>("POST", "/containers/create", {
     Image: imageName,
     Cmd: command,
-    HostConfig: { NetworkMode: "none" },
+    HostConfig: { NetworkMode: network },
   });
   return Id;
 }
@@ -25,9 +31,9 @@ export const lifeParts = ["create", "start", "wait", "remove"] as const;
 export type LifeParts = Record<(typeof lifeParts)[number], number>;
 
 /** A container's whole life: create, start, wait for its end, remove. */
-export async function life(daemon: Daemon): Promise<LifeParts> {
+export async function life(daemon: Daemon, network: NetworkMode = "none"): Promise<LifeParts> {
   const began = performance.now();
-  const id = await create(daemon, ["/bin/true"]);
+  const id = await create(daemon, ["/bin/true"], network);
   const created = performance.now();
   await start(daemon, id);
   const started = performance.now();

@@ -73,6 +73,19 @@ export function apiLife(daemons: Daemon[], rounds: number): { whole: Work; parts
   return { whole, parts };
 }
 
+export function bridgedLife(daemons: Daemon[], rounds: number): Work {
+  return {
+    title: "the same on a bridge network",
+    unit: "ms",
+    better: "less",
+    budget: 17,
+    rounds,
+    warmups: 2,
+    batch: 5,
+    contenders: each(daemons, (daemon) => timed(() => life(daemon, "bridge"))),
+  };
+}
+
 export function apiExec(daemons: Daemon[], rounds: number): Work {
   const running = new Map<Daemon, string>();
   return {

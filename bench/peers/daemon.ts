@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ApiClient } from "../api-client.ts";
@@ -14,6 +14,18 @@ export interface Engine {
   /** Writes what the engine wants to find before its first start; answers its environment. */
   prepare?(directory: string): NodeJS.ProcessEnv;
 }
+
+/**
+ * Runs an engine in network and mount namespaces of its own, so that bridges, rules and mounts are its alone
+ * and go with it: sh -c INTO_NAMESPACES SCRATCH PROGRAM ARGUMENT... A sysfs of the new network namespace would
+ * hide the control groups; they are moved onto it.
+ */
+const intoNamespaces = [
+  'mount --rbind /sys/fs/cgroup "$0"',
+  "mount -t sysfs sysfs /sys",
+  'mount --move "$0" /sys/fs/cgroup',
+  'exec "$@"',
+].join(" && ");
 
 /** A private engine: its own directory, its own socket, its own processes. */
 export class Daemon {
@@ -46,7 +58,10 @@ export class Daemon {
   async start(): Promise<void> {
     const log = openSync(join(this.directory, "log"), "a");
     rmSync(this.socket, { force: true });
-    const child = spawn(this.engine.program, this.engine.args(this.directory, this.socket), {
+    const scratch = join(this.directory, "cgroup");
+    mkdirSync(scratch, { recursive: true });
+    const engine = [this.engine.program, ...this.engine.args(this.directory, this.socket)];
+    const child = spawn("unshare", ["--net", "--mount", "sh", "-c", intoNamespaces, scratch, ...engine], {
       stdio: ["ignore", log, log],
       env: this.#env,
     });
@@ -76,13 +91,8 @@ export class Daemon {
     clearTimeout(patience);
   }
 
-  /** Removes what the engine left: mounts first, then files. */
+  /** Removes what the engine left: its mounts are gone with their namespace. */
   remove(): void {
-    const mounted = readFileSync("/proc/self/mounts", "utf8")
-      .split("\n")
-      .map((line) => line.split(" ")[1] ?? "")
-      .filter((path) => path.startsWith(`${this.directory}/`));
-    for (const path of mounted.reverse()) spawnSync("umount", ["--lazy", path]);
     rmSync(this.directory, { recursive: true, force: true });
   }
 

@@ -43,9 +43,6 @@ function dockerd(): Engine | null {
       join(directory, "exec"),
       "--pidfile",
       join(directory, "pid"),
-      "--iptables=false",
-      "--ip6tables=false",
-      "--bridge=none",
       "--log-level=error",
     ],
   };
