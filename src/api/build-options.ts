@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { HostConfig } from "@docker/node-sdk";
-import type { ArchiveBuildRequest } from "../build/types.ts";
+import type { ArchiveBuildRequest, Secrets } from "../build/types.ts";
 import type { Credentials } from "../image/index.ts";
 import { invalid } from "../lib/errors.ts";
 import type { Query } from "./query.ts";
@@ -30,6 +30,7 @@ export function buildOptions(
     network: query.text("networkmode"),
     hostConfig: hostConfig(query),
     credentials: credentials(headers["x-registry-config"]),
+    secrets: secrets(headers["x-berth-build-secrets"]),
   };
 }
 
@@ -92,16 +93,31 @@ function texts(query: Query, name: string, nullable: boolean): Record<string, st
   );
 }
 
+/** X-Berth-Build-Secrets, which Docker does not have: JSON in base64url, each secret's bytes in base64 by its id. */
+function secrets(header: string | string[] | undefined): Secrets {
+  const value = typeof header === "string" ? decodeHeader(header) : {};
+  return {
+    read: async (id) => {
+      const text = isRecord(value) && Object.hasOwn(value, id) ? value[id] : undefined;
+      return typeof text === "string" ? Buffer.from(text, "base64") : undefined;
+    },
+  };
+}
+
+/** Undefined for what is not JSON in base64url. */
+function decodeHeader(header: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(header, "base64url").toString("utf8"));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return undefined;
+  }
+}
+
 /** X-Registry-Config: JSON in base64url, an entry for each registry. What cannot be read means none. */
 function credentials(header: string | string[] | undefined): (host: string) => Credentials {
   if (typeof header !== "string" || header === "") return () => ({});
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(header, "base64url").toString("utf8"));
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return () => ({});
-  }
+  const value = decodeHeader(header);
   const entries = isRecord(value) ? value : {};
   return (host) => {
     const names =

@@ -1,8 +1,11 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { Workshop } from "../engine/engine.ts";
 import type { Images } from "../image/types.ts";
 import { invalid } from "../lib/errors.ts";
 import { StepCache } from "./cache.ts";
+import { CacheMounts } from "./cache-mounts.ts";
 import { receiveContext } from "./context/archive-context.ts";
 import { parseDockerfile } from "./dockerfile/parse.ts";
 import { planBuild } from "./plan.ts";
@@ -17,10 +20,14 @@ export class Builder implements Builds {
   readonly #workshop: Workshop;
   readonly #registry: Pick<Images, "pull">;
   readonly #cache: StepCache;
+  readonly #cacheMounts: CacheMounts;
 
   constructor(workshop: Workshop, registry: Pick<Images, "pull">) {
     this.#workshop = workshop;
     this.#registry = registry;
+    this.#cacheMounts = new CacheMounts(workshop.state);
+    // What was shown to a step when the last daemon died.
+    rmSync(join(workshop.execRoot, "build"), { recursive: true, force: true });
     this.#cache = new StepCache(workshop.state, workshop.images);
   }
 
@@ -36,6 +43,7 @@ export class Builder implements Builds {
       workshop: this.#workshop,
       registry: this.#registry,
       cache: this.#cache,
+      cacheMounts: this.#cacheMounts,
     });
     return build.run();
   }

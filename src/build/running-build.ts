@@ -1,7 +1,9 @@
+import { join } from "node:path";
 import type { Workshop } from "../engine/engine.ts";
 import type { Layer } from "../image/layers.ts";
 import type { Images } from "../image/types.ts";
 import type { StepCache } from "./cache.ts";
+import type { CacheMounts } from "./cache-mounts.ts";
 import { contextSource, layerSource, type SourceFiles } from "./context/source.ts";
 import type { Instruction } from "./dockerfile/instruction.ts";
 import type { Location } from "./dockerfile/location.ts";
@@ -19,6 +21,7 @@ export interface BuildParts {
   workshop: Workshop;
   registry: Pick<Images, "pull">;
   cache: StepCache;
+  cacheMounts: CacheMounts;
 }
 
 /** One build, from its plan to its image. */
@@ -40,6 +43,8 @@ export class RunningBuild {
       images: workshop.images,
       steps: workshop.steps,
       files: workshop.files,
+      cacheMounts: parts.cacheMounts,
+      memory: join(workshop.execRoot, "build"),
       signal: request.signal ? AbortSignal.any([request.signal, this.#abort.signal]) : this.#abort.signal,
       emit: (event) => this.#emit(event),
       keep: (layer) => void this.#held.push(layer),

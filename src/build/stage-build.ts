@@ -3,6 +3,7 @@ import type { ImageBuilding } from "../image/building.ts";
 import type { Layer } from "../image/layers.ts";
 import type { FileWorker } from "../lib/file-worker.ts";
 import type { StepCache } from "./cache.ts";
+import type { CacheMounts } from "./cache-mounts.ts";
 import type { SourceFiles } from "./context/source.ts";
 import type { Location } from "./dockerfile/location.ts";
 import type { Plan } from "./plan.ts";
@@ -17,6 +18,9 @@ export interface BuildSession {
   readonly cache: StepCache;
   readonly steps: StepRunner;
   readonly files: FileWorker;
+  readonly cacheMounts: CacheMounts;
+  /** A directory on a file system in memory, where it can be. */
+  readonly memory: string;
   readonly signal: AbortSignal;
   readonly emit: OnBuildEvent;
   /** Remembers to let go of a layer when the build is over. */

@@ -42,6 +42,8 @@ export class Container {
   spec: Spec | null = null;
   /** Probes its health while it runs, when it has a health check. */
   health: HealthMonitor | null = null;
+  /** Variables of its process that are written down nowhere. */
+  secretEnv: readonly string[] = [];
   /** A restart is under way: --rm does not take the container away between the two runs. */
   held = false;
   /** The last pause before a restart; 0 when the next failure is the first. */

@@ -40,6 +40,7 @@ export interface Workshop {
   readonly steps: StepRunner;
   readonly images: ImageBuilding;
   readonly files: FileWorker;
+  readonly execRoot: string;
   readonly state: State;
   readonly log: Logger;
 }
@@ -86,6 +87,7 @@ export class Engine {
       steps: new StepRunner(context),
       images: context.images.building,
       files: context.files,
+      execRoot: context.execRoot,
       state: context.state,
       log: context.log,
     };

@@ -110,6 +110,7 @@ function buildSpec(
   const mapping = idRange === null ? [] : [idMapping(idRange)];
   const ownNetwork = hostConfig.NetworkMode !== "host" && sharedWith(hostConfig.NetworkMode) === null;
   const process = initProcess(record, user);
+  process.env = [...(process.env ?? []), ...container.secretEnv];
   const seccomp = containerSeccomp(
     parseSecurityOptions(hostConfig.SecurityOpt).seccomp,
     process.capabilities?.bounding ?? [],

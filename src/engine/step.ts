@@ -16,6 +16,8 @@ export interface Step {
   layerIds: readonly number[];
   config: ContainerConfig;
   hostConfig: HostConfig;
+  /** Variables that are written down nowhere. */
+  secretEnv?: readonly string[];
   onCreate?: (containerId: string) => void;
   onOutput?: (stream: "stdout" | "stderr", data: Buffer) => void;
   signal?: AbortSignal;
@@ -48,6 +50,7 @@ export class StepRunner {
     const container = context.table.get(Id);
     // Its files are taken before it goes; after a crash of the daemon the next start removes it.
     container.held = true;
+    container.secretEnv = step.secretEnv ?? [];
     try {
       step.onCreate?.(Id);
       const exitCode = await this.#follow(container, step);

@@ -47,18 +47,24 @@ function toFile(line: Record<string, unknown>): IndexedFile {
 /** One order for the program that copies; native/files/copy.c tells what they mean. */
 export type CopyOrder = readonly [order: "x" | "d" | "f" | "m", source: string, destination: string];
 
-export interface CopyOptions {
-  /** Absolute directories of the layers below, topmost first. */
-  lower: readonly string[];
-  /** A directory with `fs` and `work`. */
-  directory: string;
+/** Where files are copied to: a new layer above others, or a directory as it is. */
+type CopyTarget =
+  | {
+      /** Absolute directories of the layers below, topmost first. */
+      lower: readonly string[];
+      /** A directory with `fs` and `work`. */
+      directory: string;
+    }
+  | { target: string };
+
+export type CopyOptions = CopyTarget & {
   source: FileSource;
   orders: readonly CopyOrder[];
   owner?: { uid: number; gid: number };
   mode?: { clear: number; set: number; setX: number };
   /** Seconds since 1970: nothing is to be younger. */
   newest?: number;
-}
+};
 
 /** The words for a root that is written to: layers below, and the directory that takes the writes. */
 export const layerWords = (lower: readonly string[], directory: string): string[] => [
@@ -68,7 +74,7 @@ export const layerWords = (lower: readonly string[], directory: string): string[
   `${directory}/work`,
 ];
 
-/** Copies files into a new layer. */
+/** Copies files from one root into another. */
 export async function copyFiles(worker: FileWorker, options: CopyOptions): Promise<void> {
   const { owner, mode, newest } = options;
   const flags = `${owner ? "cp" : ""}${mode ? "m" : ""}${newest === undefined ? "" : "t"}`;
@@ -76,7 +82,7 @@ export async function copyFiles(worker: FileWorker, options: CopyOptions): Promi
     String(n ?? 0),
   );
   const work = await worker.start([
-    ...layerWords(options.lower, options.directory),
+    ...("target" in options ? ["directory", options.target] : layerWords(options.lower, options.directory)),
     "from",
     ...sourceWords(options.source),
     "copy",

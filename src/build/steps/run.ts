@@ -4,6 +4,14 @@ import type { Command, Instruction } from "../dockerfile/instruction.ts";
 import type { Heredoc } from "../dockerfile/statements.ts";
 import type { StepContext, StepResult } from "../stage-build.ts";
 import { proxyArguments } from "../stage-state.ts";
+import {
+  mountInputs,
+  type PlannedMount,
+  type PreparedMounts,
+  planMounts,
+  prepareMounts,
+  removeMountPoints,
+} from "./mounts.ts";
 import { layerStep } from "./outcome.ts";
 
 /** A RUN that failed. */
@@ -23,14 +31,15 @@ export async function runStep(context: StepContext, run: Instruction & { kind: "
     throw invalid("security.insecure is not allowed: a step runs isolated like any container");
   }
   const command = commandOf(run.command, run.heredocs, state.shell);
+  const mounts = await planMounts(context, run);
   const args = [...state.args].map(([name, value]) => `${name}=${value}`).sort();
   const network = networkOf(run.network, session.request.network);
   const prefix = args.length === 0 ? "" : `|${args.length} ${args.join(" ")} `;
   const { User, WorkingDir } = state.config;
-  const inputs = { command, args, env: state.env, User, WorkingDir, network };
+  const inputs = { command, args, env: state.env, User, WorkingDir, network, mounts: mountInputs(mounts) };
   const createdBy = `RUN ${prefix}${command.join(" ")}`;
   return layerStep(context, { kind: "run", createdBy, inputs }, (directory) =>
-    execute(context, { command, args, network }, directory),
+    execute(context, { command, args, network, mounts }, directory),
   );
 }
 
@@ -38,11 +47,22 @@ interface Process {
   command: string[];
   args: string[];
   network: string;
+  mounts: PlannedMount[];
 }
 
-async function execute(
+async function execute(context: StepContext, process: Process, directory: string): Promise<void> {
+  const prepared = await prepareMounts(context, process.mounts);
+  try {
+    await runProcess(context, process, prepared, directory);
+  } finally {
+    await prepared.release();
+  }
+}
+
+async function runProcess(
   { session, state, info }: StepContext,
-  { command, args, network }: Process,
+  { command, args, network, mounts }: Process,
+  prepared: PreparedMounts,
   directory: string,
 ): Promise<void> {
   const { request, images, emit } = session;
@@ -66,11 +86,18 @@ async function execute(
       User: config.User,
       WorkingDir: config.WorkingDir,
     },
-    hostConfig: { ...request.hostConfig, NetworkMode: network },
+    hostConfig: { ...request.hostConfig, NetworkMode: network, Mounts: prepared.mounts },
+    secretEnv: prepared.env,
     signal: session.signal,
     onCreate: (id) => emit({ kind: "container", step: info, id }),
     onOutput: (stream, data) => emit({ kind: "output", step: info, stream, data }),
-    take: (upper) => renameSync(upper, `${directory}/fs`),
+    take: (upper) => {
+      removeMountPoints(upper, images.directories(layers), [
+        ...mounts.map(({ target }) => target),
+        ...ownMountPoints,
+      ]);
+      renameSync(upper, `${directory}/fs`);
+    },
   });
   if (exitCode !== 0) throw new RunError(command, exitCode);
 }
@@ -87,6 +114,9 @@ function networkOf(own: "default" | "none" | "host", wanted = ""): string {
   }
   return wanted === "" ? "default" : wanted;
 }
+
+/** Files of the engine's own that every container has mounted. */
+const ownMountPoints = ["/etc/resolv.conf", "/etc/hostname", "/etc/hosts"];
 
 /** The words that are executed. A document alone is the script itself, else it follows its line. */
 export function commandOf(

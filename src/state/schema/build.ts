@@ -16,5 +16,14 @@ export const buildSchema: Schema = {
        uses INTEGER NOT NULL
      ) STRICT;
      CREATE INDEX build_steps_layer ON build_steps(layer);`,
+    // Directories of cache mounts; several have the same id when they were used at the same time.
+    `CREATE TABLE build_mounts(
+       number INTEGER PRIMARY KEY AUTOINCREMENT,
+       id TEXT NOT NULL,
+       created TEXT NOT NULL,
+       last_used INTEGER NOT NULL,
+       uses INTEGER NOT NULL
+     ) STRICT;
+     CREATE INDEX build_mounts_id ON build_mounts(id);`,
   ],
 };
