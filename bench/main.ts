@@ -3,11 +3,15 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { find } from "./command.ts";
 import { importImage, makeRootfs } from "./image.ts";
+import { moving, pulling } from "./image-works.ts";
+import { makeLargeImage } from "./large-image.ts";
 import { describeLoad, describeMachine, describeTools } from "./machine.ts";
 import { Daemon } from "./peers/daemon.ts";
 import { installedEngines } from "./peers/engines.ts";
 import { installedRuntimes } from "./peers/runtimes.ts";
+import { startRegistry } from "./registry.ts";
 import { table } from "./table.ts";
 import { type Measured, measure, ratio, type Work } from "./work.ts";
 import * as works from "./works.ts";
@@ -67,12 +71,40 @@ async function compare(): Promise<void> {
   await take(works.throughput(daemons, rounds(3), 8, options.quick ? 2 : 5));
   await take(works.idleMemory(daemons, rounds(3), 5));
   await take(works.runtimeAlone(runtimes, directory, rootfs, rounds(30)));
+  await compareImages();
   const docker = works.dockerClient(daemons, rounds(20));
   if (docker) await takeRatio(docker.run, docker.version, 1.6);
   const berth = daemons.find(({ name }) => name === "berth");
   if (berth) {
     const own = works.ownClient(berth, rounds(20));
     await takeRatio(own.version, own.node, 1.6);
+  }
+}
+
+/** Images take long to move: only where a registry can be had and the rows are asked for. */
+async function compareImages(): Promise<void> {
+  if (
+    !["pull", "load", "save", "image"].some(
+      (word) => word.includes(options.only) || options.only.includes(word),
+    )
+  ) {
+    return;
+  }
+  const registry = find("skopeo") === null ? null : await startRegistry(directory);
+  if (registry === null) {
+    console.error("docker-registry and skopeo are not installed: nothing is pulled");
+    return;
+  }
+  try {
+    const image = makeLargeImage(directory);
+    const [pull, ...parts] = pulling(daemons, image, directory, rounds(5));
+    if (pull) await takeAlways(pull);
+    for (const part of parts) await takeAlways(part);
+    const [load, ...more] = moving(daemons, image, directory, rounds(5));
+    if (load) await takeAlways(load);
+    for (const part of more) await takeAlways(part);
+  } finally {
+    registry.stop();
   }
 }
 

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { find, firstLine } from "../command.ts";
+import { registryHost } from "../registry.ts";
 import type { Engine } from "./daemon.ts";
 
 const repository = resolve(import.meta.dirname, "../..");
@@ -80,7 +81,9 @@ function podman(): Engine | null {
           "",
         ].join("\n"),
       );
-      return { CONTAINERS_CONF: file };
+      const registries = join(directory, "registries.conf");
+      writeFileSync(registries, `[[registry]]\nlocation = "${registryHost}"\ninsecure = true\n`);
+      return { CONTAINERS_CONF: file, CONTAINERS_REGISTRIES_CONF: registries };
     },
   };
 }

@@ -1,7 +1,5 @@
-import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { system } from "../lib/errors.ts";
-import { nativeFile } from "../lib/own-file.ts";
+import { tarWork } from "../lib/tar-work.ts";
 import type { State } from "../state/index.ts";
 
 /** Changes with every boot of the machine (random(4)). */
@@ -38,12 +36,7 @@ export class Durability {
       db.prepare("SELECT coalesce(max(id), 0) AS id FROM layers WHERE synced = 0").get()?.id ?? 0,
     );
     if (last === 0) return;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    execFile(nativeFile("berth-tar"), ["sync", paths.root], { env: {} }, (error, stdout) => {
-      if (error) reject(system(`layers could not be synced: ${stdout || error.message}`, error));
-      else resolve();
-    });
-    await promise;
+    await tarWork(["sync", paths.root]);
     if (db.isOpen) db.prepare("UPDATE layers SET synced = 1 WHERE id <= ?").run(last);
   }
 

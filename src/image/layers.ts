@@ -1,4 +1,3 @@
-import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { chmod, mkdir, rename, rm } from "node:fs/promises";
@@ -6,8 +5,8 @@ import { dirname, join } from "node:path";
 import { pipeline, type Readable } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { system } from "../lib/errors.ts";
-import { nativeFile } from "../lib/own-file.ts";
 import { removeLargeTree } from "../lib/remove-tree.ts";
+import { tarWork } from "../lib/tar-work.ts";
 import type { State } from "../state/index.ts";
 import type { ContentStore } from "./content.ts";
 import { type Candidate, LayerWriter, recipeName } from "./layer-writer.ts";
@@ -61,6 +60,10 @@ export class LayerStore {
   readonly #limits: UnpackLimits;
   /** Layers that an operation under way has found or made: not to be collected. */
   readonly #held = new Map<number, number>();
+  /** Has layers, which are unpacked in the temporary directory, start in different places of the disk. */
+  #spread: Promise<void> | null = null;
+  /** Blobs that are in the content store before there is a row that says so. */
+  readonly #arriving = new Set<string>();
   readonly #byKey;
   readonly #byPacked;
 
@@ -110,6 +113,8 @@ export class LayerStore {
 
   /** Begins to unpack an archive. */
   async begin(): Promise<LayerWriter> {
+    this.#spread ??= tarWork(["spread", this.#state.paths.temporary]);
+    await this.#spread;
     const directory = join(this.#state.paths.temporary, `layer-${randomBytes(8).toString("hex")}`);
     const files = join(directory, "fs");
     await mkdir(files, { recursive: true, mode: 0o755 });
@@ -173,6 +178,7 @@ export class LayerStore {
       return known;
     }
     try {
+      this.#arriving.add(unpacked.packedDigest);
       if (candidate.packed) await candidate.packed.commit(unpacked.packedDigest);
       if (unpacked.implied.length > 0 && below.length > 0) await this.#inherit(candidate, below);
       return await this.#place(candidate, unpacked.implied.length > 0 ? chainId : unpacked.diffId);
@@ -181,6 +187,8 @@ export class LayerStore {
       if (candidate.packed && !this.#isKept(unpacked.packedDigest))
         await this.#content.remove(unpacked.packedDigest);
       throw error;
+    } finally {
+      this.#arriving.delete(unpacked.packedDigest);
     }
   }
 
@@ -237,15 +245,8 @@ export class LayerStore {
 
   async #inherit(candidate: Candidate, below: readonly Layer[]): Promise<void> {
     const lowers = below.map(({ id }) => this.directory(id)).reverse();
-    const args = ["inherit", join(candidate.directory, "fs"), ...lowers];
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const child = execFile(nativeFile("berth-tar"), args, (error, stdout) => {
-      if (error) reject(system(`could not complete a layer: ${stdout || error.message}`, error));
-      else resolve();
-    });
-    child.stdin?.on("error", reject);
-    child.stdin?.end(Buffer.from(candidate.unpacked.implied.map((path) => `${path}\0`).join(""), "latin1"));
-    await promise;
+    const paths = Buffer.from(candidate.unpacked.implied.map((path) => `${path}\0`).join(""), "latin1");
+    await tarWork(["inherit", join(candidate.directory, "fs"), ...lowers], paths);
   }
 
   /** Keeps a layer from being collected until `release`; counts. */
@@ -368,7 +369,9 @@ export class LayerStore {
     const ids = column("SELECT id FROM layers").add(emptyName);
     const digests = column("SELECT digest FROM packed_layers WHERE kept = 1");
     const orphans = readdirSync(paths.layers).filter((name) => !ids.has(name));
-    const blobs = this.#content.list().filter((digest) => !digests.has(digest));
+    const blobs = this.#content
+      .list()
+      .filter((digest) => !digests.has(digest) && !this.#arriving.has(digest));
     const doomed = await Promise.all(
       orphans.map((name) => moveAway(join(paths.layers, name), paths.temporary)),
     );

@@ -1,7 +1,5 @@
-import { execFile } from "node:child_process";
 import { rm } from "node:fs/promises";
-import { system } from "./errors.ts";
-import { nativeFile } from "./own-file.ts";
+import { tarWork } from "./tar-work.ts";
 
 /** What rm of Node cannot do: paths longer than PATH_MAX, more levels than descriptors. */
 const tooDeep = new Set(["ENAMETOOLONG", "EMFILE"]);
@@ -21,10 +19,5 @@ export async function removeTree(path: string): Promise<void> {
 
 /** As `removeTree`, for trees of many files: does not load this process. */
 export async function removeLargeTree(path: string): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  execFile(nativeFile("berth-tar"), ["remove", path], { env: {} }, (error, stdout) => {
-    if (error) reject(system(`could not remove ${path}: ${stdout || error.message}`, error));
-    else resolve();
-  });
-  await promise;
+  await tarWork(["remove", path]);
 }
