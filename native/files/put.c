@@ -336,11 +336,10 @@ void put(int root_fd, const char *path, const struct put_options *put_options)
 	input_start(ARCHIVE_IN, UINT64_MAX);
 	while (header_next(&entry)) {
 		uint64_t size = entry.size;
-		uint64_t padding = -size & (BLOCK - 1);
 		put_entry(&entry);
 		if (entry.type != '0')
 			input_skip(size);
-		input_skip(padding);
+		input_padding(size);
 	}
 	set_directory_times();
 	const unsigned char *rest;

@@ -54,6 +54,12 @@ void input_skip(uint64_t size)
 	rest_size -= size;
 }
 
+void input_padding(uint64_t size)
+{
+	uint64_t padding = -size & (BLOCK - 1);
+	input_skip(padding < rest_size ? padding : rest_size);
+}
+
 /* Random bytes never have the right sum, so it is put in where a header looks like one. */
 static void correct_sums(unsigned char *data, size_t size)
 {
@@ -82,7 +88,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 			clean_path(entry.path);
 			clean_path(entry.link);
 			input_skip(entry.size);
-			input_skip(-entry.size & (BLOCK - 1));
+			input_padding(entry.size);
 		}
 	free(copy);
 	return 0;

@@ -228,6 +228,15 @@ void input_skip(uint64_t size)
 	}
 }
 
+void input_padding(uint64_t size)
+{
+	uint64_t left = -size & (BLOCK - 1);
+	const unsigned char *data;
+	size_t n;
+	while (left > 0 && (n = input_next(&data, (size_t)left)) > 0)
+		left -= n;
+}
+
 void input_drain(void)
 {
 	const unsigned char *data;

@@ -57,7 +57,7 @@ static void unpack(int root, const struct limits *limits)
 		}
 		place(&entry);
 		input_skip(entry.size);
-		input_skip(-entry.size & (BLOCK - 1));
+		input_padding(entry.size);
 	}
 	place_finish();
 	input_drain();

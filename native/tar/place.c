@@ -86,7 +86,7 @@ static void place_file(int parent, const char *name, struct entry *entry)
 	recipe_file(entry);
 	entry_data(fd, entry);
 	recipe_file_end();
-	input_skip(-entry->size & (BLOCK - 1));
+	input_padding(entry->size);
 	entry->size = 0;
 	if (fchown(fd, entry->uid, entry->gid) != 0)
 		fail_errno("chown");

@@ -37,6 +37,9 @@ size_t input_next(const unsigned char **data, size_t want);
 /* Exactly `size` bytes; false when the archive ends right here, fails when it ends within. */
 bool input_exact(void *buffer, size_t size);
 void input_skip(uint64_t size);
+/* Skips what fills an entry of that size to a whole block. The last one's may be missing: Go's writer leaves
+ * it out when it is not closed, as docker build's is not. */
+void input_padding(uint64_t size);
 /* Reads what is left, which may fail; after it the digests can be printed, as JSON members. */
 void input_drain(void);
 void input_print(void);

@@ -173,8 +173,9 @@ export class Engine {
   async close(): Promise<void> {
     for (const container of this.#context.table.all()) container.health?.close();
     await closeNetworks(this.#context);
-    await this.#context.runtime.close();
+    // Its socket is in the exec root, which may go with the runtime.
     await this.#context.files.close();
+    await this.#context.runtime.close();
     this.#context.images.close();
     removeIfUnused(this.#context.cgroups, this.#context.cgroupParent);
     this.#context.state.close();

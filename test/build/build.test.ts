@@ -203,3 +203,9 @@ test("failures say what is wrong and leave nothing", async () => {
   const failed = await failedBuild(daemon, { Dockerfile: "FROM busybox\nRUN exit 42" });
   assert.equal(failed.code, 42);
 });
+
+test("a Dockerfile from outside the context: docker appends it and leaves the archive's end out", async () => {
+  using outside = new ContextDirectory({ Dockerfile: "FROM busybox\nCOPY file /copied\n" });
+  await mustBuild(daemon, { file: "text\n" }, ["-t", "outside", "-f", `${outside.path}/Dockerfile`]);
+  assert.equal(await inImage("outside", "cat /copied"), "text");
+});
