@@ -22,5 +22,18 @@ async function build(context: Context): Promise<void> {
   });
 }
 
+async function prune(context: Context): Promise<void> {
+  const { query, version } = context;
+  const { deleted, reclaimed } = await context.services.builds.prune({
+    all: query.flag("all"),
+    keep: query.integer(version < 48 ? "keep-storage" : "reserved-space"),
+    filters: query.filters(),
+  });
+  context.json(200, { CachesDeleted: deleted, SpaceReclaimed: reclaimed });
+}
+
 /** Building images. */
-export const buildRoutes: Route[] = [{ method: "POST", path: "/build", handle: build }];
+export const buildRoutes: Route[] = [
+  { method: "POST", path: "/build", handle: build },
+  { method: "POST", path: "/build/prune", handle: prune },
+];

@@ -81,7 +81,7 @@ export function fakeServices(
       remove: unexpected,
       ...given.cgroups,
     },
-    builds: { buildArchive: unexpected, ...given.builds },
+    builds: { buildArchive: unexpected, cache: unexpected, prune: unexpected, ...given.builds },
     volumes: {
       list: unexpected,
       create: unexpected,

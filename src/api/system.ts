@@ -25,7 +25,10 @@ async function info(context: Context): Promise<void> {
 
 async function diskUsage(context: Context): Promise<void> {
   const types = context.query.all("type");
-  context.json(200, await context.services.system.diskUsage(types.length > 0 ? types : undefined));
+  const { system, builds } = context.services;
+  const usage = await system.diskUsage(types.length > 0 ? types : undefined);
+  if (types.length === 0 || types.includes("build-cache")) usage.BuildCache = await builds.cache();
+  context.json(200, usage);
 }
 
 async function events(context: Context): Promise<void> {

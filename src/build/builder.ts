@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
+import type { BuildCache } from "@docker/node-sdk";
 import type { Workshop } from "../engine/engine.ts";
 import type { Images } from "../image/types.ts";
 import { invalid } from "../lib/errors.ts";
@@ -9,6 +10,7 @@ import { CacheMounts } from "./cache-mounts.ts";
 import { receiveContext } from "./context/archive-context.ts";
 import { parseDockerfile } from "./dockerfile/parse.ts";
 import { planBuild } from "./plan.ts";
+import { CacheKeeper, type PruneOptions, type PruneResult } from "./prune.ts";
 import { RunningBuild } from "./running-build.ts";
 import type { ArchiveBuildRequest, BuildRequest, BuildResult, Builds } from "./types.ts";
 
@@ -21,11 +23,14 @@ export class Builder implements Builds {
   readonly #registry: Pick<Images, "pull">;
   readonly #cache: StepCache;
   readonly #cacheMounts: CacheMounts;
+  readonly #keeper: CacheKeeper;
+  #tidied = Date.now();
 
   constructor(workshop: Workshop, registry: Pick<Images, "pull">) {
     this.#workshop = workshop;
     this.#registry = registry;
     this.#cacheMounts = new CacheMounts(workshop.state);
+    this.#keeper = new CacheKeeper(workshop, this.#cacheMounts);
     // What was shown to a step when the last daemon died.
     rmSync(join(workshop.execRoot, "build"), { recursive: true, force: true });
     this.#cache = new StepCache(workshop.state, workshop.images);
@@ -45,7 +50,30 @@ export class Builder implements Builds {
       cache: this.#cache,
       cacheMounts: this.#cacheMounts,
     });
-    return build.run();
+    try {
+      return await build.run();
+    } finally {
+      this.#tidy();
+    }
+  }
+
+  /** At most once a minute, while nobody waits. */
+  #tidy(): void {
+    if (Date.now() - this.#tidied < 60_000) return;
+    this.#tidied = Date.now();
+    this.#keeper.tidy().catch((error: unknown) => {
+      // A closed engine goes on at the next opening.
+      if (this.#workshop.state.db.isOpen)
+        this.#workshop.log.error("the build cache could not be tidied", { error });
+    });
+  }
+
+  cache(): Promise<BuildCache[]> {
+    return this.#keeper.list();
+  }
+
+  prune(options?: PruneOptions): Promise<PruneResult> {
+    return this.#keeper.prune(options);
   }
 
   async buildArchive(tar: Readable, request: ArchiveBuildRequest): Promise<BuildResult> {

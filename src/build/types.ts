@@ -1,8 +1,9 @@
 import type { Readable } from "node:stream";
-import type { HostConfig } from "@docker/node-sdk";
+import type { BuildCache, HostConfig } from "@docker/node-sdk";
 import type { Credentials } from "../image/types.ts";
 import type { FileIndex } from "./context/file-index.ts";
 import type { Warning } from "./dockerfile/instruction.ts";
+import type { PruneOptions, PruneResult } from "./prune.ts";
 
 /** The files that a build may copy. Whoever brought them here keeps them until the build is over. */
 export interface BuildContext {
@@ -96,4 +97,7 @@ export interface Builds {
   build(request: BuildRequest): Promise<BuildResult>;
   /** The archive may be compressed by gzip or zstd. */
   buildArchive(tar: Readable, request: ArchiveBuildRequest): Promise<BuildResult>;
+  /** What is kept of earlier builds. */
+  cache(): Promise<BuildCache[]>;
+  prune(options?: PruneOptions): Promise<PruneResult>;
 }

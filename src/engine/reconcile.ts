@@ -33,7 +33,7 @@ export async function reconcile(context: EngineContext): Promise<void> {
     else {
       adopt(context, container, shim);
       // The build that waited for it ended with the daemon.
-      if (container.record.step) await killAndWait(context, container);
+      if (container.record.step) endStep(context, container);
     }
   }
   await removeOrphans(context);
@@ -65,6 +65,13 @@ function adopt(context: EngineContext, container: Container, shim: Shim): void {
   if (state.idRange !== null) context.idRanges.claim(state.idRange);
   context.table.save(container);
   follow(context, container, shim);
+}
+
+/** It goes by itself when it has ended. */
+function endStep(context: EngineContext, container: Container): void {
+  killAndWait(context, container).catch((error: unknown) => {
+    context.log.warn("could not end a step of a build", { container: container.id, error: String(error) });
+  });
 }
 
 /** No shim: what was running is gone, with everything of the host (reboot) or by force. */

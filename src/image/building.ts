@@ -70,9 +70,10 @@ export class ImageBuilding {
     this.#context.layers.release(layer);
   }
 
-  /** Removes the layers that nothing refers to any more. */
-  async collect(): Promise<void> {
-    await this.#context.layers.collect();
+  /** Removes the layers that nothing refers to any more; resolves with their bytes. */
+  async collect(): Promise<number> {
+    const gone = await this.#context.layers.collect();
+    return gone.reduce((sum, { size }) => sum + size, 0);
   }
 
   /** Adds an image of these layers, lowest first; returns its id. */

@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync } from "node:fs";
+import { type ClientRequest, type IncomingMessage, request } from "node:http";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { TestDaemon, until } from "../support/daemon.ts";
+import { tarOf } from "../support/images.ts";
+import { failedBuild, mustBuild } from "./support.ts";
+
+let daemon: TestDaemon;
+before(async () => {
+  daemon = await TestDaemon.start("build-faults");
+});
+after(() => daemon.end());
+
+/** Sends a context; resolves with the answer when it begins. */
+function post(body: Buffer, query = ""): { sent: ClientRequest; answer: Promise<IncomingMessage> } {
+  const headers = { "Content-Type": "application/x-tar", "Content-Length": body.length };
+  const sent = request({
+    socketPath: daemon.socket,
+    method: "POST",
+    path: `/build?${query}`,
+    headers,
+    agent: false,
+  });
+  const answer = new Promise<IncomingMessage>((resolve, reject) => {
+    sent.on("response", resolve);
+    sent.on("error", reject);
+  });
+  return { sent, answer };
+}
+
+async function build(body: Buffer, query?: string): Promise<string> {
+  const { sent, answer } = post(body, query);
+  sent.end(body);
+  const chunks: Buffer[] = [];
+  for await (const chunk of await answer) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+const halfMade = (): string[] => readdirSync(join(daemon.dataRoot, "tmp"));
+
+const nothingLeft = async (): Promise<void> => {
+  await until("no container is left", async () => (await daemon.ok(["ps", "-aq"])) === "");
+  await until("nothing half-made is left", () => halfMade().length === 0);
+  const memory = join(daemon.execRoot, "build");
+  assert.deepEqual(existsSync(memory) ? readdirSync(memory) : [], []);
+};
+
+test("a client that goes away ends its build", async () => {
+  const body = tarOf([
+    { name: "Dockerfile", data: "FROM busybox\nRUN --mount=type=tmpfs,target=/x sleep 1000\n" },
+  ]);
+  const { sent, answer } = post(body);
+  sent.end(body);
+  for await (const chunk of await answer) if (String(chunk).includes("Running in")) break;
+  sent.destroy();
+  await nothingLeft();
+});
+
+test("a client that goes away while it sends leaves nothing", async () => {
+  const body = tarOf([
+    { name: "Dockerfile", data: "FROM busybox" },
+    { name: "big", data: Buffer.alloc(1 << 20) },
+  ]);
+  const { sent, answer } = post(body);
+  answer.catch(() => undefined);
+  sent.write(body.subarray(0, body.length / 2));
+  await until("it has begun", () => halfMade().length > 0);
+  sent.destroy();
+  await nothingLeft();
+});
+
+test("a killed daemon leaves nothing half-made and a sound cache", async () => {
+  const steps = Array.from({ length: 8 }, (_, index) => `RUN echo ${index} > /${index}; sleep 0.05`);
+  const Dockerfile = ["FROM busybox", "COPY data /data", ...steps].join("\n");
+  const body = tarOf([
+    { name: "Dockerfile", data: Dockerfile },
+    { name: "data", data: Buffer.alloc(300_000, 7) },
+  ]);
+  for (let round = 0; round < 5; round++) {
+    const { sent, answer } = post(body, "t=survivor&nocache=1");
+    answer.catch(() => undefined);
+    sent.end(body);
+    await sleep(100 + round * 130);
+    await daemon.down("SIGKILL");
+    await daemon.up();
+    await nothingLeft();
+    assert.deepEqual(daemon.leftovers(), []);
+  }
+  const output = await mustBuild(daemon, { Dockerfile, data: Buffer.alloc(300_000, 7) }, ["-t", "survivor"]);
+  assert.match(output, /Successfully tagged survivor/);
+  const files = await daemon.ok(["run", "--rm", "survivor", "sh", "-c", "cat /[0-7]; wc -c < /data"]);
+  assert.equal(files, "0\n1\n2\n3\n4\n5\n6\n7\n300000");
+});
+
+test("contexts that reach out are refused or stay within", async () => {
+  const dockerfile = (text: string) => ({ name: "Dockerfile", data: text });
+  const outside = await build(tarOf([dockerfile("FROM busybox"), { name: "../../outside", data: "x" }]));
+  assert.match(outside, /is outside of/);
+  const throughLink = await build(
+    tarOf([
+      dockerfile("FROM busybox\nCOPY out/passwd /x"),
+      { name: "out", type: "symlink", linkname: "/etc" },
+      { name: "up", type: "symlink", linkname: "../../../../etc" },
+    ]),
+  );
+  assert.match(throughLink, /stat out\/passwd: file does not exist/);
+  const hardLink = await build(
+    tarOf([dockerfile("FROM busybox"), { name: "h", type: "link", linkname: "/etc/passwd" }]),
+  );
+  assert.match(hardLink, /no such file or directory/);
+  const notTar = await build(Buffer.alloc(2048, 65));
+  assert.match(notTar, /invalid|Error processing tar file/i);
+  const dockerfileLink = await build(
+    tarOf([{ name: "Dockerfile", type: "symlink", linkname: "/etc/passwd" }]),
+  );
+  assert.match(dockerfileLink, /Cannot locate specified Dockerfile: Dockerfile/);
+  await nothingLeft();
+});
+
+test("an image that leads out with links is written within", async () => {
+  const Dockerfile = `FROM busybox
+RUN rmdir /home && ln -s ../../../../../../tmp/berth-build-escape /home && ln -s /proc/1/root /var/tmp/root
+COPY a /home/a
+WORKDIR /var/tmp/root/made
+COPY a .
+`;
+  await mustBuild(daemon, { Dockerfile, a: "a" }, ["-t", "links"]);
+  assert.equal(existsSync("/tmp/berth-build-escape"), false);
+  assert.equal(await daemon.ok(["run", "--rm", "-w", "/", "links", "cat", "/tmp/berth-build-escape/a"]), "a");
+});
+
+test("what a step says last is shown when it fails, and later steps do not happen", async () => {
+  const { stdout, stderr } = await failedBuild(daemon, {
+    Dockerfile: "FROM busybox\nRUN echo before; echo why >&2; exit 9\nRUN echo after",
+  });
+  assert.match(`${stdout}${stderr}`, /before[\s\S]*why/);
+  assert.doesNotMatch(stdout, /Step 3/);
+  await nothingLeft();
+});
