@@ -113,6 +113,10 @@ export class TestDaemon {
     const ended = new Promise((done) => child.once("exit", done));
     child.kill(signal);
     await ended;
+    if (signal === "SIGTERM" && child.exitCode !== 0)
+      throw new Error(
+        `the daemon did not stop in order (${child.signalCode ?? child.exitCode}):\n${this.#log}`,
+      );
   }
 
   /** The docker CLI against this daemon. */
