@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "init.h"
+#include "netlink.h"
 #include "seal.h"
 #include "shim.h"
 #include "status.h"
@@ -166,5 +167,6 @@ int main(int argc, char **argv, char **env) {
     return 2;
   }
   reset_process();
+  netlink_keep();
   return serve();
 }

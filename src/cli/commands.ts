@@ -94,6 +94,10 @@ const networkDisconnect = entry(
 const networkInspect = entry("Show everything about networks", () => import("./commands/network-inspect.ts"));
 const networkLs = entry("List networks", () => import("./commands/network-ls.ts"));
 const networkPrune = entry("Remove unused networks", () => import("./commands/network-prune.ts"));
+const networkRepair = entry(
+  "Load the rules of networks and published ports again, after they were flushed",
+  () => import("./commands/network-repair.ts"),
+);
 const networkRm = entry("Remove networks", () => import("./commands/network-rm.ts"));
 const cgroupCreate = entry("Make a control group", () => import("./commands/cgroup-create.ts"));
 const cgroupLs = entry("List control groups as a tree", () => import("./commands/cgroup-ls.ts"));
@@ -181,6 +185,7 @@ export const commands: Record<string, Entry> = {
     ls: networkLs,
     prune: networkPrune,
     remove: hidden(networkRm),
+    repair: networkRepair,
     rm: networkRm,
   }),
   system: group("Look after the engine", {

@@ -116,6 +116,7 @@ export class ContainerVerbs implements Containers {
       throw invalid("Renaming a container with the same name as its current name");
     }
     await reworded(ALLOCATING, () => this.#context.table.rename(container, bare));
+    this.#context.names.changed();
     containerEvent(this.#context, container, "rename", { oldName: `/${oldName}` });
   }
 

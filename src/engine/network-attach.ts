@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import type { EndpointSettings } from "@docker/node-sdk";
 import { BerthError, notFound } from "../lib/errors.ts";
 import { defaultRoutes, endpointLinks, gatewayOf, linkNameInside, loopback } from "../network/links.ts";
-import { endpointElements, portElements, type RuleElement } from "../network/rules/elements.ts";
+import { endpointElements, portElements, type RuleElement, selfElements } from "../network/rules/elements.ts";
 import type { Endpoint, NetworkRecord } from "../network/types.ts";
 import type { NetworkSetup } from "../runtime/types.ts";
 import type { Container } from "./container.ts";
@@ -57,7 +57,7 @@ export async function acquireNetworks(context: EngineContext, container: Contain
     network.endpoints.push(takeEndpoint(context, membership, position));
   }
   network.gateway = chooseGateway(joined, network.endpoints);
-  network.ports = takePorts(context, container);
+  network.ports = await takePorts(context, container);
   // What was taken is written before it is used, for the daemon that comes after a crash.
   context.table.save(container);
   context.names.changed();
@@ -114,13 +114,16 @@ export function chooseGateway(joined: readonly Membership[], endpoints: readonly
   return candidates[0]?.endpoint?.id ?? "";
 }
 
-export function takePorts(context: EngineContext, container: Container): NetworkState["ports"] {
+export async function takePorts(
+  context: EngineContext,
+  container: Container,
+): Promise<NetworkState["ports"]> {
   const { network } = container.record.state;
   const gateway = gatewayEndpoint(container);
   const home = gateway && context.networks.find(gateway.networkId);
   if (!network || !gateway || home?.driver !== "bridge") return [];
   try {
-    return publishedPorts(context, container, home, gateway);
+    return await publishedPorts(context, container, home, gateway);
   } catch (error) {
     if (!(error instanceof BerthError)) throw error;
     throw new BerthError(
@@ -172,6 +175,7 @@ export function networkElements(state: NetworkState | null | undefined): RuleEle
   const gateway = state.endpoints.find(({ id }) => id === state.gateway);
   return [
     ...state.endpoints.flatMap(endpointElements),
+    ...(gateway && state.ports.length > 0 ? selfElements(gateway) : []),
     ...state.ports.flatMap((ports) => {
       const address = ports.hostIp.includes(":") ? gateway?.ipv6 : gateway?.ipv4;
       return address ? portElements(ports, address) : [];

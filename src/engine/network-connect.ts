@@ -108,7 +108,7 @@ async function connectLive(
     ports: old.ports,
   };
   try {
-    if (isFirstWayOut) state.network.ports = takePorts(context, container);
+    if (isFirstWayOut) state.network.ports = await takePorts(context, container);
     context.table.save(container);
     const links = endpointLinks(network, endpoint, onto, isFirstWayOut);
     const plan = new Plan().group("network");

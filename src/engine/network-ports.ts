@@ -8,12 +8,12 @@ import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 
 /** Takes the host's ports for everything a container publishes. Throws dockerd's texts. */
-export function publishedPorts(
+export async function publishedPorts(
   context: EngineContext,
   container: Container,
   network: NetworkRecord,
   endpoint: Endpoint,
-): PublishedPorts[] {
+): Promise<PublishedPorts[]> {
   const wishes = portWishes(container, network, endpoint);
   if (wishes.length === 0) return [];
   return context.ports.take(wishes, (hostIp) =>

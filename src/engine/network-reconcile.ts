@@ -11,13 +11,12 @@ export function usedNetworks(context: EngineContext): Set<string> {
  * what somebody took away is made again.
  */
 export async function reconcileNetworks(context: EngineContext): Promise<void> {
-  const endpoints = context.table.all().flatMap(({ record }) => record.state.network?.endpoints ?? []);
   const used = usedNetworks(context);
   for (const id of used) {
     const network = context.networks.find(id);
     if (network) await context.networkHost.ensure(network);
   }
-  await context.networkHost.removeStrayLinks(new Set(endpoints.map(({ link }) => link)));
+  await removeStrayLinks(context);
   await context.networkHost.removeUnused(used);
 }
 
@@ -25,8 +24,15 @@ export async function reconcileNetworks(context: EngineContext): Promise<void> {
 export async function closeNetworks(context: EngineContext): Promise<void> {
   context.names.close();
   try {
+    // Namespaces that are being taken down have theirs for some milliseconds more.
+    await removeStrayLinks(context);
     await context.networkHost.removeUnused(usedNetworks(context));
   } catch (error) {
     context.log.warn("could not remove unused bridges", { error: String(error) });
   }
+}
+
+async function removeStrayLinks(context: EngineContext): Promise<void> {
+  const endpoints = context.table.all().flatMap(({ record }) => record.state.network?.endpoints ?? []);
+  await context.networkHost.removeStrayLinks(new Set(endpoints.map(({ link }) => link)));
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { macBytes } from "./mac.ts";
 import {
   addAddress,
@@ -5,9 +6,9 @@ import {
   addVeth,
   addVirtualLan,
   type Ip,
-  isolatePort,
   LOOPBACK,
   setLinkUp,
+  setPort,
 } from "./netlink/route.ts";
 import { networkOptions } from "./options.ts";
 import { addressBytes, parseAddress, parseCidr } from "./subnet.ts";
@@ -99,13 +100,25 @@ function hostMessages(network: NetworkRecord, endpoint: Endpoint, onto: number):
     peer: { name, index, mac: mac ?? Buffer.alloc(6) },
   });
   const messages = [{ ...pair, why: `${name} inside, ${endpoint.link} on bridge ${network.bridge}` }];
-  if (!icc)
-    messages.push({
-      message: isolatePort(endpoint.link),
-      descriptorAt: -1,
-      why: "containers do not reach each other",
-    });
+  const port = { isolated: !icc, hairpin: filtersBridges() };
+  if (port.isolated || port.hairpin) {
+    const why = icc ? "a container reaches its own published ports" : "containers do not reach each other";
+    messages.push({ message: setPort(endpoint.link, port), descriptorAt: -1, why });
+  }
   return messages;
+}
+
+/**
+ * Whether the host filters bridged packets as it does routed ones: published ports are then led on by the
+ * bridge itself, and back to where they came from only with a port's leave.
+ */
+function filtersBridges(): boolean {
+  try {
+    return readFileSync("/proc/sys/net/bridge/bridge-nf-call-iptables", "latin1").startsWith("1");
+  } catch {
+    // There is no such switch where the kernel cannot do it.
+    return false;
+  }
 }
 
 /** A number for the link on the host that is hardly taken: the kernel's own are small. */

@@ -13,7 +13,7 @@ const IFLA = {
 } as const;
 const INFO = { KIND: 1, DATA: 2, SLAVE_KIND: 4, SLAVE_DATA: 5 } as const;
 const VETH_PEER = 1;
-const BRPORT_ISOLATED = 33;
+const BRPORT = { HAIRPIN: 4, ISOLATED: 33 } as const;
 /** The one attribute of macvlan and ipvlan links that is used. */
 const VLAN_MODE = 1;
 const IFA = { ADDRESS: 1, LOCAL: 2, BROADCAST: 4, FLAGS: 8 } as const;
@@ -93,12 +93,19 @@ export const deleteLink = (name: string): Buffer =>
     .text(IFLA.IFNAME, name)
     .finish();
 
-/** Keeps a bridge's port from those of its other ports that are kept so too. */
-export const isolatePort = (name: string): Buffer =>
+/**
+ * Sets what a bridge's port may do: an isolated one does not reach others that are, a hairpin one gets
+ * back what came from it.
+ */
+export const setPort = (name: string, port: { isolated: boolean; hairpin: boolean }): Buffer =>
   new NetlinkMessage(RTM.NEWLINK, flags.REQUEST | flags.ACK, 1, link(0, true))
     .text(IFLA.IFNAME, name)
     .nest(IFLA.LINKINFO, (info) =>
-      info.text(INFO.SLAVE_KIND, "bridge").nest(INFO.SLAVE_DATA, (data) => data.u8(BRPORT_ISOLATED, 1)),
+      info
+        .text(INFO.SLAVE_KIND, "bridge")
+        .nest(INFO.SLAVE_DATA, (data) =>
+          data.u8(BRPORT.HAIRPIN, port.hairpin ? 1 : 0).u8(BRPORT.ISOLATED, port.isolated ? 1 : 0),
+        ),
     )
     .finish();
 

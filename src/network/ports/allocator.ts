@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { system } from "../../lib/errors.ts";
 import type { Protocol, PublishedPorts } from "../types.ts";
 import { type Listener, listeners } from "./listening.ts";
+import { canBind } from "./probe.ts";
 
 /** A port of a container that is to be published; hostPort 0 to 0 for any. */
 export interface PortWish {
@@ -22,19 +23,11 @@ export class PortAllocator {
    * Takes a port for each wish. `addressOf` gives the container's address of the wish's family, for
    * messages. Throws with dockerd's words when one is not to be had; then nothing is taken.
    */
-  take(wishes: readonly PortWish[], addressOf: (hostIp: string) => string): PublishedPorts[] {
-    const served = new Map<Protocol, Listener[]>();
-    for (const { protocol } of wishes) if (!served.has(protocol)) served.set(protocol, listeners(protocol));
+  async take(wishes: readonly PortWish[], addressOf: (hostIp: string) => string): Promise<PublishedPorts[]> {
+    const suspects = new Suspects(wishes.length);
     const taken: PublishedPorts[] = [];
     try {
-      for (const wish of wishes) {
-        const foreign = (served.get(wish.protocol) ?? []).filter(({ ip }) => serves(ip, wish.hostIp));
-        const hostPort = this.#choose(wish, new Set(foreign.map(({ port }) => port)), addressOf(wish.hostIp));
-        const { protocol, hostIp, containerPort } = wish;
-        const ports = { protocol, hostIp, hostPort, containerPort, count: 1 };
-        this.adopt([ports]);
-        taken.push(ports);
-      }
+      for (const wish of wishes) taken.push(await this.#takeOne(wish, suspects, addressOf(wish.hostIp)));
     } catch (error) {
       this.release(taken);
       throw error;
@@ -64,30 +57,66 @@ export class PortAllocator {
     return (this.#taken.get(`${protocol}/${port}`) ?? []).some((other) => meets(other, hostIp));
   }
 
-  #choose(wish: PortWish, foreign: ReadonlySet<number>, containerAddress: string): number {
+  async #takeOne(wish: PortWish, suspects: Suspects, containerAddress: string): Promise<PublishedPorts> {
     const { hostIp, hostFirst, hostLast, protocol, containerPort } = wish;
     const shownIp = hostIp.includes(":") ? `[${hostIp}]` : hostIp;
-    if (hostFirst === hostLast && hostFirst !== 0) {
-      if (this.#isTaken(wish, hostFirst)) {
-        throw system(`Bind for ${shownIp}:${hostFirst} failed: port is already allocated`);
+    for (const hostPort of this.#candidates(wish)) {
+      if (this.#isTaken(wish, hostPort)) continue;
+      const ports = { protocol, hostIp, hostPort, containerPort, count: 1 };
+      // Nobody else may come to it while the kernel is asked.
+      this.adopt([ports]);
+      if (!(await suspects.isForeign(protocol, hostIp, hostPort))) {
+        if (hostFirst === 0) this.#nextEphemeral = hostPort + 1;
+        return ports;
       }
-      if (foreign.has(hostFirst)) {
+      this.release([ports]);
+      if (hostFirst === hostLast && hostFirst !== 0) {
         throw system(
-          `failed to bind host port for ${shownIp}:${hostFirst}:${containerAddress}:${containerPort}/${protocol}: address already in use`,
+          `failed to bind host port for ${shownIp}:${hostPort}:${containerAddress}:${containerPort}/${protocol}: address already in use`,
         );
       }
-      return hostFirst;
     }
+    throw system(
+      hostFirst === hostLast
+        ? `Bind for ${shownIp}:${hostFirst} failed: port is already allocated`
+        : `Bind for ${shownIp}:${hostFirst}-${hostLast} failed: all ports are allocated`,
+    );
+  }
+
+  /** The ports that would do, in the order in which they are tried. */
+  *#candidates({ hostFirst, hostLast }: PortWish): Generator<number> {
     const [first, last] = hostFirst === 0 ? ephemeralRange() : [hostFirst, hostLast];
+    const start = hostFirst === 0 ? Math.max(0, this.#nextEphemeral - first) : 0;
     const size = last - first + 1;
-    const start = hostFirst === 0 ? this.#nextEphemeral++ : 0;
-    for (let offset = 0; offset < size; offset++) {
-      const port = first + ((start + offset) % size);
-      if (this.#isTaken(wish, port) || foreign.has(port)) continue;
-      if (hostFirst === 0) this.#nextEphemeral = start + offset + 1;
-      return port;
+    for (let offset = 0; offset < size; offset++) yield first + ((start + offset) % size);
+  }
+}
+
+/** As many ports are probed one by one; for more a list is read first, which takes ten milliseconds. */
+const FEW = 16;
+
+/** What other programs of the host have. */
+class Suspects {
+  readonly #few: boolean;
+  readonly #lists = new Map<Protocol, Map<number, Listener[]>>();
+
+  constructor(count: number) {
+    this.#few = count <= FEW;
+  }
+
+  async isForeign(protocol: Protocol, ip: string, port: number): Promise<boolean> {
+    if (protocol !== "sctp" && this.#few) return !(await canBind(protocol, ip, port));
+    const suspected = (this.#list(protocol).get(port) ?? []).some((listener) => serves(listener.ip, ip));
+    return suspected && !(await canBind(protocol, ip, port));
+  }
+
+  #list(protocol: Protocol): Map<number, Listener[]> {
+    let list = this.#lists.get(protocol);
+    if (!list) {
+      list = Map.groupBy(listeners(protocol), ({ port }) => port);
+      this.#lists.set(protocol, list);
     }
-    throw system(`Bind for ${shownIp}:${first}-${last} failed: all ports are allocated`);
+    return list;
   }
 }
 

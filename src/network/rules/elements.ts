@@ -92,6 +92,13 @@ function linkLocal(mac: string): string {
   return `fe80::${group(a ^ 2, b)}:${group(c, 0xff)}:${group(0xfe, d)}:${group(e, f)}`;
 }
 
+/** What tells packets of an address to itself, which come about by its own published ports. */
+export function selfElements({ ipv4, ipv6 }: Endpoint): RuleElement[] {
+  const own = (set: string, address: string) =>
+    element({ family: "inet", set }, [addressField(address), addressField(address)]);
+  return [...(ipv4 ? [own("self4", ipv4)] : []), ...(ipv6 ? [own("self6", ipv6)] : [])];
+}
+
 /** The map elements that lead published ports to the container's address of the same family. */
 export function portElements(ports: PublishedPorts, address: string): RuleElement[] {
   const version = address.includes(":") ? 6 : 4;

@@ -30,6 +30,8 @@ delete table bridge ${table}
 table inet ${table} {
 ${SETS.map((name) => set(name, "ifname")).join("\n")}
 ${set("hairpin", "ifname . ifname")}
+${set("self4", "ipv4_addr . ipv4_addr")}
+${set("self6", "ipv6_addr . ipv6_addr")}
 ${[4, 6].map((version) => portMaps(version, map)).join("\n")}
   chain user {
     ${userRules.join("\n    ")}
@@ -70,8 +72,8 @@ const lead = (ip: "ip" | "ip6", version: 4 | 6): string => `
 /**
  * Packets to the host's own addresses are led to containers; those from the host's loopback get the
  * bridge's address, so that answers find back; everybody else keeps theirs. Into a network comes only
- * what belongs to a connection that a published port or the network itself began. Neighbours on one
- * bridge come by here too where the kernel shows bridged packets to these chains (br_netfilter).
+ * what belongs to a connection that a published port or the network itself began. Where the host filters
+ * bridged packets too (bridge-nf-call-iptables), those within a network have its bridge on both sides.
  */
 const CHAINS = `
   chain publish {${lead("ip", 4)}${lead("ip6", 6)}
@@ -113,6 +115,8 @@ const CHAINS = `
     oifname @bridges ip saddr 127.0.0.0/8 masquerade
     oifname @bridges ip6 saddr ::1 masquerade
     iifname . oifname @hairpin ct status dnat masquerade
+    ip saddr . ip daddr @self4 masquerade
+    ip6 saddr . ip6 daddr @self6 masquerade
     oifname @bridges return
     iifname @outward masquerade
   }`;
