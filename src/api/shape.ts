@@ -23,9 +23,14 @@ class Mismatch extends Error {
 function kindOf(value: unknown): string {
   if (Array.isArray(value)) return "array";
   if (typeof value === "boolean") return "bool";
-  if (typeof value === "number" && !Number.isInteger(value)) return `number ${value}`;
+  if (typeof value === "number" && !isInt64(value)) return `number ${numberText(value)}`;
   return typeof value;
 }
+
+const isInt64 = (value: number): boolean => Number.isInteger(value) && Math.abs(value) < 2 ** 63;
+
+/** Go repeats what was written, which JavaScript would give an exponent. */
+const numberText = (value: number): string => (Number.isInteger(value) ? `${BigInt(value)}` : `${value}`);
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -48,7 +53,7 @@ export const flag: Shape<boolean> = (value) => {
 };
 
 export const integer: Shape<number> = (value) => {
-  if (typeof value === "number" && Number.isInteger(value)) return value;
+  if (typeof value === "number" && isInt64(value)) return value;
   if (value === null) return 0;
   throw new Mismatch(value, "int64");
 };

@@ -18,6 +18,7 @@ import { logPath } from "./log-options.ts";
 import { checkName, generateName } from "./names.ts";
 import { checkPolicy } from "./policy.ts";
 import { type ContainerRecord, initialState } from "./record.ts";
+import { checkRequest } from "./request-checks.ts";
 import { makeMounts } from "./volume-use.ts";
 
 /** Makes a container from a request; nothing stays when it fails. */
@@ -82,6 +83,7 @@ export function newRecord(
   request: ContainerCreateRequest,
   image: ResolvedImage,
 ): { record: ContainerRecord; warnings: string[] } {
+  checkRequest(request);
   checkConflicts(request);
   const hostConfig = normalizeHostConfig(request.HostConfig);
   const warnings = [...vainOptions(hostConfig), ...checkPolicy(hostConfig, context.cgroups.support)];

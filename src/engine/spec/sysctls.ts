@@ -11,6 +11,8 @@ export function sysctls({ Sysctls, NetworkMode, IpcMode, UTSMode }: HostConfig):
   for (const name of Object.keys(Sysctls ?? {})) {
     const [first = "", second = "", ...rest] = name.split(/[./]/);
     const quoted = `sysctl ${JSON.stringify(name)}`;
+    // "net/../kernel/panic" would be found at its true place.
+    if (/(^|\/)\.*(\/|$)/.test(name)) throw refusedSpec(`${quoted} is not in a separate kernel namespace`);
     if (first === "net") {
       if (NetworkMode === "host") throw refusedSpec(`${quoted} not allowed in host network namespace`);
     } else if ((first === "kernel" && ipc.has(second) && rest.length === 0) || isQueue(first, second)) {
