@@ -1,4 +1,4 @@
-import type { PortBinding } from "@docker/node-sdk";
+import type { HostConfig, PortBinding } from "@docker/node-sdk";
 import { invalid } from "../lib/errors.ts";
 import { networkOptions } from "../network/options.ts";
 import type { PortWish } from "../network/ports/allocator.ts";
@@ -52,6 +52,14 @@ export function parsePort(text: string): { port: number; protocol: Protocol } {
   if (protocol !== "tcp" && protocol !== "udp" && protocol !== "sctp")
     throw invalid(`invalid proto: ${protocol}`);
   return { port: Number(number), protocol };
+}
+
+/** Throws for bindings that could never be taken, which dockerd says when the container is created. */
+export function checkPortBindings(bindings: HostConfig["PortBindings"]): void {
+  for (const [port, list] of Object.entries(bindings ?? {})) {
+    parsePort(port);
+    for (const { HostPort = "" } of list ?? []) hostRange(HostPort);
+  }
 }
 
 function hostRange(text: string): [number, number] {
