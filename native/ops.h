@@ -78,6 +78,7 @@ void run_output(struct run *run, const void *data, uint32_t size);
   X(setns, "di")                                                                                     \
   X(unshare, "i")                                                                                    \
   X(clone_parent, "i")       /* clone3(flags | CLONE_PARENT): the new process goes on */             \
+  X(await_parent, "i")       /* the parent phase runs now; 1: for the process of a clone_parent before */ \
   X(setresgid, "iii")                                                                                \
   X(setresuid, "iii")                                                                                \
   X(setgroups, "b")          /* u32 each */                                                          \

@@ -55,6 +55,10 @@ long op_clone_parent(struct run *run, const union arg *a) {
   _exit(0);
 }
 
+long op_await_parent(struct run *run, const union arg *a) {
+  return shim_await_parent(a[0].i != 0);
+}
+
 long op_setresgid(struct run *run, const union arg *a) {
   return setresgid((gid_t)a[0].i, (gid_t)a[1].i, (gid_t)a[2].i);
 }

@@ -100,11 +100,21 @@ void shim_hand_over(pid_t pid, int pidfd) {
   if (write(S.sync[1], "P", 1) != 1) _exit(1);
 }
 
-static noreturn void child_main(void) {
+static void await_release(void) {
   struct pollfd fds[2] = {{.fd = S.release, .events = POLLIN}, {.fd = S.self, .events = POLLIN}};
-  S.run.pid = 0;
   while (S.release >= 0 && poll(fds, 2, -1) < 0 && errno == EINTR) continue;
   if (fds[1].revents) _exit(1); // the shim is gone
+}
+
+int shim_await_parent(bool handed_over) {
+  if (write(S.sync[1], handed_over ? "w" : "W", 1) != 1) return -1;
+  await_release();
+  return 0;
+}
+
+static noreturn void child_main(void) {
+  S.run.pid = 0;
+  if (!(S.options->flags & SHIM_LATE_PARENT)) await_release();
   run_mark(&S.run, "child phase");
   signal(SIGPIPE, SIG_DFL);
   run_phase(&S.run, PHASE_CHILD, &S.shared->failure);
@@ -125,6 +135,18 @@ static void write_pid(void) {
 static void grow_descriptors(void) {
   int high = fcntl(0, F_DUPFD_CLOEXEC, SLOTS + 50);
   if (high >= 0) close(high);
+}
+
+static void run_parent_phase(void) {
+  if (S.release < 0) return;
+  char path[32];
+  snprintf(path, sizeof path, "/proc/%d", S.pid);
+  S.shared->slots[0] = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  struct failure failure;
+  if (run_phase(&S.run, PHASE_PARENT, &failure) < 0) fail(&failure, "");
+  uint64_t one = 1;
+  run_mark(&S.run, "parent phase ends");
+  if (write(S.release, &one, sizeof one) < 0) fail_setup("eventfd");
 }
 
 static void start_child(void) {
@@ -150,15 +172,7 @@ static void start_child(void) {
   S.pid = S.run.pid = (pid_t)pid;
   S.pidfd = pidfd;
   write_pid();
-  if (!waits) return;
-  char path[32];
-  snprintf(path, sizeof path, "/proc/%d", S.pid);
-  S.shared->slots[0] = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  struct failure failure;
-  if (run_phase(&S.run, PHASE_PARENT, &failure) < 0) fail(&failure, "");
-  uint64_t one = 1;
-  run_mark(&S.run, "parent phase ends");
-  if (write(S.release, &one, sizeof one) < 0) fail_setup("eventfd");
+  if (!(S.options->flags & SHIM_LATE_PARENT)) run_parent_phase();
 }
 
 // The child has its own descriptors now: what it alone uses is closed here.
@@ -177,7 +191,8 @@ static void leave_child(void) {
 }
 
 static void await_exec(void) {
-  bool left = false;
+  bool left = false, handed_over = false;
+  char asked = 0;
   while (true) {
     struct pollfd fds[2] = {{.fd = S.sync[0], .events = POLLIN}, {.fd = S.pidfd, .events = POLLIN}};
     if (poll(fds, 2, -1) < 0 && errno != EINTR) fail_setup("poll");
@@ -192,11 +207,19 @@ static void await_exec(void) {
         siginfo_t info;
         waitid((idtype_t)P_PIDFD, (id_t)S.pidfd, &info, WEXITED | __WALL);
         close(S.pidfd);
-        S.pid = S.shared->next_pid;
+        handed_over = true;
+        S.pid = S.run.pid = S.shared->next_pid;
         S.pidfd = S.shared->next_pidfd;
         write_pid();
+      } else {
+        asked = message;
       }
-    } else if (fds[1].revents && !left) {
+      // The new process may ask before the old one has told of it.
+      if (asked == 'W' || (asked == 'w' && handed_over)) {
+        asked = 0;
+        run_parent_phase();
+      }
+    } else if (fds[1].revents && !left && poll(fds, 1, 0) == 0) {
       break;
     }
   }

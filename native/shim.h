@@ -1,5 +1,6 @@
 // A shim: one container's or exec's process, its streams, its log and its end.
 #pragma once
+#include <stdbool.h>
 #include <stdnoreturn.h>
 #include <sys/types.h>
 
@@ -13,3 +14,4 @@ noreturn void shim_main(int channel, uint32_t id, const struct shim_options *opt
 // For operations of the child phase:
 int shim_own_descriptors(void);            // leaves the descriptor table that it shares with the shim
 void shim_hand_over(pid_t pid, int pidfd); // the process that goes on is another one
+int shim_await_parent(bool handed_over);   // waits until the shim has run the parent phase

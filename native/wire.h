@@ -17,7 +17,14 @@ enum request_kind { REQUEST_LAUNCH = 1, REQUEST_RUN = 2 };
 enum answer_kind { ANSWER_STARTED = 1, ANSWER_FAILED, ANSWER_EXITED, ANSWER_OOM, ANSWER_OK, ANSWER_GONE };
 enum phase { PHASE_HOST, PHASE_PARENT, PHASE_CHILD, PHASES };
 enum log_driver { LOG_NONE, LOG_JSON, LOG_LOCAL };
-enum shim_flags { SHIM_TTY = 1, SHIM_STDIN = 2, SHIM_STDIN_ONCE = 4, SHIM_OOM_EVENTFD = 8, SHIM_OOM_EVENTS = 16 };
+enum shim_flags {
+  SHIM_TTY = 1,
+  SHIM_STDIN = 2,
+  SHIM_STDIN_ONCE = 4,
+  SHIM_OOM_EVENTFD = 8,
+  SHIM_OOM_EVENTS = 16,
+  SHIM_LATE_PARENT = 32, // the parent phase runs when the child asks for it by await_parent
+};
 
 // A position in untrusted bytes. After the first read past the end `bad` stays set and reads give zeros.
 struct reader {

@@ -43,7 +43,11 @@ export function sendFailure(
     response.end();
     return;
   }
-  sendMessage(response, status, message);
   // Closing at once would keep the client, which still sends, from reading why.
+  if (!request.complete && !response.shouldKeepAlive) {
+    response.shouldKeepAlive = true;
+    request.once("end", () => socket?.end());
+  }
+  sendMessage(response, status, message);
   if (!request.complete) setTimeout(() => request.complete || socket?.destroy(), draining).unref();
 }

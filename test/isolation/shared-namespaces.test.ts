@@ -65,6 +65,16 @@ test("--pid and --network of another: its processes, its links", async () => {
   assert.equal(stdout, "1\nlo\n");
 });
 
+test("--pid or --ipc of another with a network of its own", async () => {
+  for (const mode of ["--pid", "--ipc"]) {
+    const { code, stdout, stderr } = await run(
+      [mode, "container:shareable"],
+      "ip -4 -o addr | wc -l; ls /sys/class/net",
+    );
+    assert.deepEqual([code, stdout], [0, "2\neth0\nlo\n"], stderr);
+  }
+});
+
 test("options that contradict a shared namespace are refused", async () => {
   for (const [options, conflict] of [
     [["--network", "container:shareable", "-h", "foo"], "hostname and the network mode"],

@@ -20,16 +20,12 @@ interface Answer {
   body: string;
 }
 
-/** Sends bytes as they are; a server may answer and hang up before it has read them all. */
+/** Sends bytes as they are. Who sends too much is heard out and gets to read why it was refused. */
 function send(method: string, path: string, body: Buffer | string = ""): Promise<Answer> {
   return new Promise((done, fail) => {
     const socket = connect(daemon.socket);
     const parts: Buffer[] = [];
-    let answered = false;
-    socket.on("data", (part: Buffer) => {
-      answered = true;
-      parts.push(part);
-    });
+    socket.on("data", (part: Buffer) => parts.push(part));
     const finish = (): void => {
       const [head = "", ...rest] = Buffer.concat(parts).toString().split("\r\n\r\n");
       if (head === "") fail(new Error(`no answer to ${method} ${path}`));
@@ -41,13 +37,7 @@ function send(method: string, path: string, body: Buffer | string = ""): Promise
     socket.write(
       `${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`,
     );
-    const bytes = Buffer.from(body);
-    const step = 1 << 20;
-    const more = (at: number): void => {
-      if (answered || at >= length) return;
-      socket.write(bytes.subarray(at, at + step), () => setImmediate(more, at + step));
-    };
-    more(0);
+    socket.write(body);
   });
 }
 

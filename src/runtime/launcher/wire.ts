@@ -11,7 +11,7 @@ export const requestKind = { launch: 1, run: 2 } as const;
 export const answerKind = { started: 1, failed: 2, exited: 3, oom: 4, ok: 5, gone: 6 } as const;
 
 const logDrivers = { none: 0, "json-file": 1, local: 2 } as const;
-const shimFlag = { tty: 1, stdin: 2, stdinOnce: 4, oomEventfd: 8, oomEvents: 16 } as const;
+const shimFlag = { tty: 1, stdin: 2, stdinOnce: 4, oomEventfd: 8, oomEvents: 16, lateParent: 32 } as const;
 
 /** What a shim does beside its plan. */
 export interface ShimOptions {
@@ -29,6 +29,8 @@ export interface ShimOptions {
   owner: { uid: number; gid: number };
   /** For clone3(2). */
   cloneFlags: number;
+  /** The parent phase runs when the child asks for it by await_parent. */
+  lateParent: boolean;
   /** A v2 cgroup directory to be born in. */
   cgroup: Slot | null;
   /** An eventfd of a v1 memory cgroup, or memory.events of v2. */
@@ -55,6 +57,7 @@ export function launchFrame(id: number, options: ShimOptions, plan: Plan): Buffe
     (options.tty ? shimFlag.tty : 0) |
     (options.stdin ? shimFlag.stdin : 0) |
     (options.stdinOnce ? shimFlag.stdinOnce : 0) |
+    (options.lateParent ? shimFlag.lateParent : 0) |
     (oom ? (oom.kind === "eventfd" ? shimFlag.oomEventfd : shimFlag.oomEvents) : 0);
   return frame(id, requestKind.launch, (writer) => {
     writer.bytes(options.id).bytes(options.dir);

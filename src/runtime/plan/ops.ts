@@ -40,6 +40,7 @@ export const operations = {
   setns: "di",
   unshare: "i",
   clone_parent: "i",
+  await_parent: "i",
   setresgid: "iii",
   setresuid: "iii",
   setgroups: "b",

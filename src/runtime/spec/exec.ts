@@ -98,6 +98,7 @@ export function planExec(
         gid: hostId(mapped ? gidMappings : undefined, process.user.gid),
       },
       cloneFlags: 0,
+      lateParent: false,
       cgroup: born,
       oom: null,
       console,

@@ -104,6 +104,7 @@ export function planContainer(
         gid: hostId(context.ids?.gid, process.user.gid),
       },
       cloneFlags: namespaces.cloneFlags,
+      lateParent: namespaces.lateParent,
       cgroup: groups.born,
       oom: groups.oom,
       console: terminal?.master ?? null,

@@ -31,6 +31,8 @@ export interface NamespacePlan {
   cloneFlags: number;
   /** The user namespace, to map mounts by. */
   userns: Slot | null;
+  /** The parent phase runs late: when the child asks for it. */
+  lateParent: boolean;
 }
 
 function mapText(mappings: readonly IdMapping[]): string {
@@ -69,7 +71,9 @@ export function planNamespaces(plan: Plan, spec: Spec): NamespacePlan {
     if (fresh & CLONE_NEWPID)
       plan.add("child", "clone_parent", [fresh], "new namespaces that belong to the user namespace");
     else if (fresh) plan.add("child", "unshare", [fresh], "new namespaces that belong to the user namespace");
-    return { cloneFlags: 0, userns };
+    // Only now the process has the namespaces that the host furnishes.
+    plan.add("child", "await_parent", [fresh & CLONE_NEWPID ? 1 : 0], "the host's part, for what is new");
+    return { cloneFlags: 0, userns, lateParent: true };
   }
   let userns: Slot | null = null;
   if (user) {
@@ -92,7 +96,7 @@ export function planNamespaces(plan: Plan, spec: Spec): NamespacePlan {
     plan.group("namespaces");
   }
   for (const { type, slot } of others) plan.add("child", "setns", [slot, flagOf(type)], `share the ${type}`);
-  return { cloneFlags: fresh | (user ? CLONE_NEWUSER : 0), userns };
+  return { cloneFlags: fresh | (user ? CLONE_NEWUSER : 0), userns, lateParent: false };
 }
 
 /** The flags for setns(2) with a pidfd that enter all namespaces the container does not share with the host. */
