@@ -20,6 +20,8 @@ export function startContainer(context: EngineContext, container: Container): Pr
   return container.lock.run(async () => {
     refuseStart(container);
     container.record.state.restartCount = 0;
+    // Not at automatic restarts: a stop that meets one must hold for the run that is just beginning.
+    container.record.state.stoppedByUser = false;
     container.restartDelayMs = 0;
     try {
       await startLocked(context, container);
@@ -50,7 +52,6 @@ export async function startLocked(context: EngineContext, container: Container):
   state.exitCode = 0;
   state.error = "";
   state.oomKilled = false;
-  state.stoppedByUser = false;
   state.startedAt = timestamp();
   state.finishedAt = ZERO_TIME;
   resetHealth(container);

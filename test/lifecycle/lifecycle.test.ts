@@ -186,3 +186,14 @@ test("a restart keeps a --rm container", async () => {
   await daemon.ok(["kill", id]);
   await until("it is gone", async () => (await daemon.docker(["inspect", id])).code === 1);
 });
+
+test("a stop holds, whatever moment of a restart it meets", async () => {
+  for (let round = 0; round < 12; round++) {
+    await daemon.ok(["run", "-d", "--name", "again", "--restart", "always", "busybox", "true"]);
+    await new Promise((done) => setTimeout(done, 90 + 5 * round));
+    await daemon.ok(["stop", "again"]);
+    await new Promise((done) => setTimeout(done, 250));
+    assert.equal(await state("again", "Status"), "exited", `round ${round}`);
+    await daemon.ok(["rm", "again"]);
+  }
+});
