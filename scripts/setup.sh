@@ -50,6 +50,9 @@ missing_packages() {
 	has skopeo || echo skopeo
 	has openssl || echo openssl
 	has python3 || echo python3-minimal
+	# An application of several services.
+	has docker-compose || echo docker-compose
+	has redis-server || echo redis-server
 }
 
 # The docker command line that the end-to-end tests drive: the machine's when it is new enough, else
