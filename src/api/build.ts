@@ -1,3 +1,4 @@
+import { eventView } from "./build-events.ts";
 import { buildOptions } from "./build-options.ts";
 import { classicView, shortId } from "./build-view.ts";
 import type { Context } from "./context.ts";
@@ -8,14 +9,16 @@ async function build(context: Context): Promise<void> {
   const options = buildOptions(context.query, context.request.headers);
   const progress = new ProgressStream(context);
   const quiet = context.query.flag("q");
-  const view = classicView(quiet ? () => undefined : (line) => progress.send(line));
+  const events = context.query.flag("events");
+  const send = quiet ? () => undefined : (line: object) => progress.send(line);
+  const view = events ? eventView(send) : classicView(send);
   await progress.run(async () => {
     const request = { ...options, onEvent: view.onEvent, signal: context.signal };
     const { imageId, names } = await context.services.builds
       .buildArchive(context.request, request)
       .finally(() => view.flush());
     if (quiet) progress.send({ stream: `${imageId}\n` });
-    else {
+    else if (!events) {
       progress.send({ stream: `Successfully built ${shortId(imageId)}\n` });
       for (const name of names) progress.send({ stream: `Successfully tagged ${name}\n` });
     }

@@ -54,6 +54,8 @@ const containerInspect = entry(
 );
 const containerPrune = entry("Remove all stopped containers", () => import("./commands/container-prune.ts"));
 const history = entry("List the layers of an image", () => import("./commands/history.ts"));
+const build = entry("Build an image from a Dockerfile", () => import("./commands/build.ts"));
+const builderPrune = entry("Remove the build cache", () => import("./commands/builder-prune.ts"));
 const images = entry("List images", () => import("./commands/images.ts"));
 const importImage = entry(
   "Make an image of a filesystem in a tar archive",
@@ -121,6 +123,7 @@ export const commands: Record<string, Entry> = {
   login: common(login),
   logout: common(logout),
   version: common(version),
+  build: common(build),
   info: common(info),
   cgroup: group("Work with control groups", {
     create: cgroupCreate,
@@ -161,7 +164,9 @@ export const commands: Record<string, Entry> = {
     update,
     wait,
   }),
+  builder: group("Work with builds", { build: hidden(build), prune: builderPrune }),
   image: group("Work with images", {
+    build,
     history,
     import: importImage,
     inspect: imageInspect,

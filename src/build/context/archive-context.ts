@@ -2,11 +2,11 @@ import type { Readable } from "node:stream";
 import type { ImageBuilding } from "../../image/building.ts";
 import { invalid } from "../../lib/errors.ts";
 import { FileWorkError, type FileWorker } from "../../lib/file-worker.ts";
+import { ignores, readIgnore } from "../../lib/ignore.ts";
 import { readRootfsFile } from "../../lib/rootfs-file.ts";
 import type { BuildContext } from "../types.ts";
 import { FileIndex } from "./file-index.ts";
 import { indexFiles } from "./files.ts";
-import { ignores, readIgnore } from "./ignore.ts";
 
 /** The largest Dockerfile that is read, in bytes. */
 const maxDockerfile = 16 << 20;

@@ -1,4 +1,4 @@
-import { globPattern, hasWildcard } from "./glob.ts";
+import { globPattern, hasWildcard } from "../../lib/glob.ts";
 
 /** A file as a builder sees it: what its content is, not when it was made. */
 export interface IndexedFile {

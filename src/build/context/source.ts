@@ -1,8 +1,8 @@
 import type { FileWorker } from "../../lib/file-worker.ts";
+import { hasWildcard } from "../../lib/glob.ts";
 import type { BuildContext } from "../types.ts";
 import type { FileIndex, IndexedFile } from "./file-index.ts";
 import { type FileSource, indexFiles } from "./files.ts";
-import { hasWildcard } from "./glob.ts";
 
 /** What a source word of COPY names. */
 export interface SourceMatch {

@@ -1,9 +1,9 @@
 import { resolveUser } from "../../engine/spec/user.ts";
 import { invalid } from "../../lib/errors.ts";
 import type { FileWorker } from "../../lib/file-worker.ts";
+import { ignores } from "../../lib/ignore.ts";
 import type { IndexedFile } from "../context/file-index.ts";
 import { type CopyOrder, copyFiles } from "../context/files.ts";
-import { ignores } from "../context/ignore.ts";
 import type { SourceFiles, SourceMatch } from "../context/source.ts";
 import type { Instruction } from "../dockerfile/instruction.ts";
 import { expandAt } from "../plan.ts";

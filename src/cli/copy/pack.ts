@@ -17,6 +17,38 @@ export async function* packTree(root: string, name: string): AsyncGenerator<Buff
   yield tarEnd;
 }
 
+/** Which files of a tree are left out. */
+export interface PackChoice {
+  /** `name` is relative to the tree. */
+  excludes: (name: string) => boolean;
+  /** Whether a directory that is left out may hold what is not. */
+  mayHold: boolean;
+}
+
+/** The members of what is in a directory, without an end of the archive. */
+export function* packFiles(root: string, choice: PackChoice): Generator<Buffer> {
+  const seen = new Map<string, string>();
+  for (const child of fs.readdirSync(root).sort()) yield* packChosen(`${root}/${child}`, child, seen, choice);
+}
+
+function* packChosen(
+  path: string,
+  name: string,
+  seen: Map<string, string>,
+  choice: PackChoice,
+): Generator<Buffer> {
+  const isLeftOut = choice.excludes(name);
+  if (isLeftOut && !choice.mayHold) return;
+  if (!fs.lstatSync(path).isDirectory()) {
+    if (!isLeftOut) yield* packEntry(path, name, seen);
+    return;
+  }
+  const entry = describe(path, name, fs.lstatSync(path, { bigint: true }));
+  if (entry && !isLeftOut) yield tarHeader(entry);
+  for (const child of fs.readdirSync(path).sort())
+    yield* packChosen(`${path}/${child}`, `${name}/${child}`, seen, choice);
+}
+
 function* packEntry(path: string, name: string, seen: Map<string, string>): Generator<Buffer> {
   const stat = fs.lstatSync(path, { bigint: true });
   const entry = describe(path, name, stat);

@@ -1,4 +1,4 @@
-import { invalid } from "../../lib/errors.ts";
+import { invalid } from "./errors.ts";
 
 /** Whether Go's filepath.Match would see more than a plain name. */
 export const hasWildcard = (text: string): boolean => /[*?[\\]/.test(text);

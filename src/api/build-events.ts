@@ -1,0 +1,42 @@
+import type { BuildEvent } from "../build/types.ts";
+import type { BuildMessage } from "../lib/build-events.ts";
+import type { BuildView } from "./build-view.ts";
+
+/** Tells of a build as it happens, stages at the same time; Docker has no such answer. */
+export function eventView(send: (line: object) => void): BuildView {
+  return {
+    onEvent: (event) => {
+      const message = toMessage(event);
+      if (message) send({ build: message });
+    },
+    flush: () => undefined,
+  };
+}
+
+function toMessage(event: BuildEvent): BuildMessage | null {
+  switch (event.kind) {
+    case "plan":
+      return { kind: "plan", steps: event.steps };
+    case "warning": {
+      const { rule, message, location } = event.warning;
+      return { kind: "warning", rule, message, ...location };
+    }
+    case "begin":
+      return { kind: "begin", step: event.step.number };
+    case "output":
+      return {
+        kind: "output",
+        step: event.step.number,
+        stream: event.stream,
+        text: event.data.toString("utf8"),
+      };
+    case "pull":
+      return { kind: "pull", step: event.step.number, progress: event.progress };
+    case "end":
+      return { kind: "end", step: event.step.number, cached: event.cached };
+    case "image":
+      return { kind: "image", id: event.id, names: event.names };
+    case "container":
+      return null;
+  }
+}

@@ -1,0 +1,20 @@
+import { defineCommand, noArgs } from "../command.ts";
+import { out } from "../io/output.ts";
+import { mayPrune, prune, pruneCache, pruneFlags, reclaimed } from "../prune.ts";
+
+/** Removes what earlier builds left to be used again. */
+export const command = defineCommand({
+  usage: "[OPTIONS]",
+  summary: "Remove the build cache",
+  aliases: ["builder prune"],
+  flags: {
+    ...pruneFlags,
+    all: { type: "bool", short: "a", help: "Also forget what images use" },
+  },
+  arity: noArgs,
+  async run({ all, filter, force }, { client }) {
+    if (!mayPrune(force, `This will remove ${all ? "all" : "unused"} build cache.`)) return 0;
+    out(reclaimed(await prune(client, pruneCache(filter, all))));
+    return 0;
+  },
+});

@@ -1,0 +1,19 @@
+/** A step of a build, as the API tells of it. */
+export interface BuildStepMessage {
+  /** From 1, in the order of the Dockerfile. */
+  number: number;
+  /** The stage: its name, or its place from 0. */
+  stage: string;
+  /** As it is written. */
+  text: string;
+}
+
+/** What happens in a build, as a line of the answer to `POST /build?events=1`. */
+export type BuildMessage =
+  | { kind: "plan"; steps: readonly BuildStepMessage[] }
+  | { kind: "warning"; rule: string; message: string; line: number; column: number }
+  | { kind: "begin"; step: number }
+  | { kind: "output"; step: number; stream: "stdout" | "stderr"; text: string }
+  | { kind: "pull"; step: number; progress: { id?: string; status?: string } }
+  | { kind: "end"; step: number; cached: boolean }
+  | { kind: "image"; id: string; names: readonly string[] };
