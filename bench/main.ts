@@ -90,13 +90,18 @@ async function compareImages(): Promise<void> {
   ) {
     return;
   }
-  const registry = find("skopeo") === null ? null : await startRegistry(directory);
-  if (registry === null) {
+  const own = find("skopeo") === null ? null : await startRegistry(directory, process.pid);
+  if (own === null) {
     console.error("docker-registry and skopeo are not installed: nothing is pulled");
     return;
   }
+  const registries = [own];
   try {
     const image = makeLargeImage(directory);
+    for (const daemon of daemons) {
+      const registry = await startRegistry(directory, daemon.processes[0] ?? 0);
+      if (registry) registries.push(registry);
+    }
     const [pull, ...parts] = pulling(daemons, image, directory, rounds(5));
     if (pull) await takeAlways(pull);
     for (const part of parts) await takeAlways(part);
@@ -104,7 +109,7 @@ async function compareImages(): Promise<void> {
     if (load) await takeAlways(load);
     for (const part of more) await takeAlways(part);
   } finally {
-    registry.stop();
+    for (const registry of registries) registry.stop();
   }
 }
 

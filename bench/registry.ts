@@ -1,6 +1,5 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { find } from "./command.ts";
@@ -9,8 +8,11 @@ import { find } from "./command.ts";
 const port = 15_000;
 export const registryHost = `127.0.0.1:${port}`;
 
-/** The distribution project's registry on loopback; null where it is not installed. */
-export async function startRegistry(directory: string): Promise<{ stop(): void } | null> {
+/**
+ * The distribution project's registry on the loopback of a process's network namespace; all of them serve
+ * the same files below `directory`. Null where it is not installed.
+ */
+export async function startRegistry(directory: string, pid: number): Promise<{ stop(): void } | null> {
   const program = find("docker-registry");
   if (program === null) return null;
   const file = join(directory, "registry.yml");
@@ -22,21 +24,17 @@ storage: {filesystem: {rootdirectory: ${join(directory, "registry")}}}
 http: {addr: "${registryHost}"}
 `,
   );
-  const child: ChildProcess = spawn(program, ["serve", file], { stdio: "ignore" });
-  for (let tries = 0; tries < 500; tries++) {
-    if (await listens()) return { stop: () => void child.kill("SIGKILL") };
-    await pause(20);
+  const namespace = ["--target", String(pid), "--net"];
+  const serve = 'ip link set lo up && exec "$@"';
+  const child = spawn("nsenter", [...namespace, "sh", "-c", serve, "sh", program, "serve", file], {
+    stdio: "ignore",
+  });
+  const look = `require("node:net").connect(${port}, "127.0.0.1").on("error", () => process.exit(1)).on("connect", () => process.exit(0))`;
+  for (let tries = 0; tries < 100; tries++) {
+    const { status } = spawnSync("nsenter", [...namespace, process.execPath, "-e", look]);
+    if (status === 0) return { stop: () => void child.kill("SIGKILL") };
+    await pause(50);
   }
   child.kill("SIGKILL");
   throw new Error("the registry does not listen");
-}
-
-function listens(): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on("error", () => resolve(false));
-  });
 }
