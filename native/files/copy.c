@@ -196,7 +196,8 @@ static void copy_child(int from, const char *name, int to, const char *as)
 	}
 }
 
-static int make_directories(int root, char *path)
+/* Only the last one is the copied files' owner's. */
+static int make_directories(int root, char *path, bool last)
 {
 	int fd = open_inside(root, path, O_RDONLY | O_DIRECTORY);
 	if (fd >= 0 || errno != ENOENT || *path == 0)
@@ -205,7 +206,7 @@ static int make_directories(int root, char *path)
 	if (!slash)
 		return -1;
 	*slash = 0;
-	int parent = make_directories(root, path);
+	int parent = make_directories(root, path, false);
 	*slash = '/';
 	if (parent < 0)
 		return -1;
@@ -213,8 +214,8 @@ static int make_directories(int root, char *path)
 		fail_errno("mkdir");
 	fd = open_child(parent, slash + 1, O_RDONLY | O_DIRECTORY);
 	close(parent);
-	uint32_t uid = options->own_parents && options->chown ? options->uid : 0;
-	uint32_t gid = options->own_parents && options->chown ? options->gid : 0;
+	uint32_t uid = last && options->chown ? options->uid : 0;
+	uint32_t gid = last && options->chown ? options->gid : 0;
 	if (fd < 0 || fchown(fd, id_to_host(uid), id_to_host(gid)) != 0)
 		fail_errno("chown");
 	if (options->has_time) {
@@ -225,11 +226,11 @@ static int make_directories(int root, char *path)
 	return fd;
 }
 
-static int open_destination(int root, const char *path)
+static int open_destination(int root, const char *path, bool own)
 {
 	char resolved[MAX_PATH_BYTES];
 	follow_links(root, path, resolved);
-	int fd = make_directories(root, strcmp(resolved, "/") == 0 ? (char[]){ "" } : resolved);
+	int fd = make_directories(root, strcmp(resolved, "/") == 0 ? (char[]){ "" } : resolved, own);
 	if (fd < 0) {
 		current_entry = path;
 		fail_errno("mkdir");
@@ -243,7 +244,7 @@ static void order_contents(int source, int root, const char *from, const char *t
 	int directory = open_inside(source, source_path, O_RDONLY | O_DIRECTORY);
 	if (directory < 0)
 		fail_errno("open");
-	int fd = open_destination(root, to);
+	int fd = open_destination(root, to, true);
 	copy_contents(directory, fd);
 	close(fd);
 }
@@ -264,13 +265,13 @@ static void order_one(int source, int root, const char *from, const char *to)
 	int fd = open_inside(root, resolved, O_RDONLY | O_DIRECTORY);
 	if (fd >= 0 || (*to && to[strlen(to) - 1] == '/')) {
 		if (fd < 0)
-			fd = open_destination(root, resolved);
+			fd = open_destination(root, resolved, false);
 		const char *own = strrchr(from, '/');
 		copy_child(parent, name, fd, own ? own + 1 : from);
 	} else {
 		char *last = strrchr(resolved, '/');
 		*last = 0;
-		fd = open_destination(root, resolved);
+		fd = open_destination(root, resolved, false);
 		copy_child(parent, name, fd, last + 1);
 	}
 	close(fd);
@@ -312,7 +313,7 @@ void copy(int source, int root, const struct copy_options *copy_options)
 		else if (*order == 'f')
 			order_one(source, root, from, to);
 		else if (*order == 'm')
-			close(open_destination(root, to));
+			close(open_destination(root, to, false));
 		else
 			fail("unknown order: %s", order);
 	}

@@ -86,7 +86,7 @@ void index_tree(int root, const char *path);
 
 /* copy.c */
 struct copy_options {
-	bool chown, own_parents; /* to this owner, and so the directories that have to be made */
+	bool chown; /* to this owner */
 	uint32_t uid, gid;
 	bool chmod;
 	mode_t mode_clear, mode_set, mode_set_x;

@@ -84,7 +84,7 @@ static bool root_word(struct root *to, const char *word)
 static struct copy_options copy_words(void)
 {
 	const char *flags = take();
-	struct copy_options options = { .chown = strchr(flags, 'c'), .own_parents = strchr(flags, 'p') };
+	struct copy_options options = { .chown = strchr(flags, 'c') };
 	options.chmod = strchr(flags, 'm');
 	options.has_time = strchr(flags, 't');
 	options.uid = number(take());

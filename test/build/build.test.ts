@@ -83,7 +83,7 @@ RUN echo base > /base
 FROM base AS unused
 RUN false
 FROM base AS left
-RUN echo left > /left
+RUN echo left > /left && chown 5:6 /left
 FROM base AS right
 RUN echo right > /right
 FROM scratch AS both
@@ -92,10 +92,13 @@ COPY --from=right /right /out/
 COPY --from=busybox:latest /bin/busybox /bin/sh
 FROM both
 COPY --from=both /bin/sh /bin/cat
+COPY --from=both /bin/sh /bin/stat
 `;
   const output = await mustBuild(daemon, { Dockerfile }, ["-t", "stages"]);
   assert.doesNotMatch(output, /RUN false/);
   assert.equal(await inImage("stages", "cat /out/base /out/left /out/right"), "base\nleft\nright");
+  // As with dockerd, what comes from another stage keeps its owner.
+  assert.equal(await inImage("stages", "stat -c %u:%g /out/left"), "5:6");
   await mustBuild(daemon, { Dockerfile }, ["-t", "left", "--target", "left"]);
   assert.equal(await inImage("left", "ls / | grep -c right; cat /base"), "0\nbase");
   const unknown = await failedBuild(daemon, { Dockerfile }, ["--target", "no"]);

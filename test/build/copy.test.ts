@@ -21,6 +21,7 @@ test("owners, modes, globs, links, ignored files, documents", async () => {
 RUN ln -s /real /link && mkdir /real
 COPY --chown=nobody:users --chmod=640 a.txt /owned
 COPY --chown=12:34 tree /owned-tree
+COPY --chown=12:34 tree /parent/owned
 COPY --chmod=u=rwX,go=rX a.txt tree /modes/
 COPY *.txt /globs/
 COPY a.txt /link/
@@ -52,6 +53,7 @@ two
   const see = (command: string): Promise<string> => inImage("copies", command);
   const owners = await see("stat -c '%u:%g %a' /owned /owned-tree /owned-tree/sub/in");
   assert.equal(owners, "65534:100 640\n12:34 755\n12:34 644");
+  assert.equal(await see("stat -c %u:%g /parent /parent/owned"), "0:0\n12:34");
   const modes = await see("stat -c %a /modes /modes/a.txt /modes/sub /modes/sub/in");
   assert.equal(modes, "755\n644\n755\n644");
   assert.equal(await see("ls /globs"), "a.txt\nb.txt");

@@ -77,7 +77,7 @@ export const layerWords = (lower: readonly string[], directory: string): string[
 /** Copies files from one root into another. */
 export async function copyFiles(worker: FileWorker, options: CopyOptions): Promise<void> {
   const { owner, mode, newest } = options;
-  const flags = `${owner ? "cp" : ""}${mode ? "m" : ""}${newest === undefined ? "" : "t"}`;
+  const flags = `${owner ? "c" : ""}${mode ? "m" : ""}${newest === undefined ? "" : "t"}`;
   const numbers = [owner?.uid, owner?.gid, mode?.clear, mode?.set, mode?.setX, newest].map((n) =>
     String(n ?? 0),
   );

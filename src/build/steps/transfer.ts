@@ -89,7 +89,8 @@ function prepare(context: StepContext, instruction: TransferInstruction): Transf
     sources: instruction.sources.map((word) => (word.startsWith("<<") ? word : expand(word))),
     destination: isDirectory && destination !== "/" ? `${destination}/` : destination,
     exclude: instruction.exclude.map(expand),
-    owner: chown ? ownerOf(chown, layers) : { uid: 0, gid: 0 },
+    // What comes from other images keeps its owner.
+    owner: chown ? ownerOf(chown, layers) : instruction.from === undefined ? { uid: 0, gid: 0 } : undefined,
     mode: instruction.chmod ? parseChmod(expand(instruction.chmod)) : undefined,
   };
 }
@@ -161,14 +162,14 @@ function inputsOf(transfer: Transfer, parts: readonly Part[]): unknown {
     files: parts.flatMap(({ matches }) =>
       matches.map(({ path, file, tree }) => [
         parents || file.kind !== "directory" ? path : "",
-        tree.map((entry) => describe(entry, file.path)),
+        tree.map((entry) => describe(entry, file.path, owner === undefined)),
       ]),
     ),
   };
 }
 
-function describe(file: IndexedFile, root: string): unknown[] {
-  const { kind, mode, size, digest, target, capability, device } = file;
+function describe(file: IndexedFile, root: string, owners: boolean): unknown[] {
+  const { kind, mode, uid, gid, size, digest, target, capability, device } = file;
   return [
     file.path.slice(root === "/" ? 0 : root.length),
     kind,
@@ -176,6 +177,7 @@ function describe(file: IndexedFile, root: string): unknown[] {
     size,
     digest ?? target ?? device,
     capability,
+    ...(owners ? [uid, gid] : []),
   ];
 }
 
