@@ -204,6 +204,23 @@ describe("credentials", () => {
   });
 });
 
+test("mirrors do not learn the registry's credentials", async () => {
+  const mirror = await TestRegistry.start();
+  const { store } = open({ mirrors: { [registry.host]: [`http://${mirror.host}`] } });
+  mirror.basic = "user:secret";
+  registry.basic = "user:secret";
+  let told = false;
+  mirror.fault = (request) => {
+    told ||= request.headers.authorization !== undefined;
+    return false;
+  };
+  registry.add("x:1", manifestOf(image("own")));
+  mirror.add("x:1", manifestOf(image("own")));
+  await store.pull(`${registry.host}/x:1`, { credentials: { username: "user", password: "secret" } });
+  await mirror.stop();
+  assert.equal(told, false);
+});
+
 test("mirrors are asked first, and passed over when they cannot serve", async () => {
   const mirror = await TestRegistry.start();
   const { store } = open({ mirrors: { [registry.host]: [`http://${mirror.host}`] } });

@@ -1,9 +1,9 @@
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { system } from "../../lib/errors.ts";
+import { BerthError, system } from "../../lib/errors.ts";
 import type { Credentials } from "../types.ts";
 import { Authorizer } from "./auth.ts";
-import { RegistryError, registryError } from "./failure.ts";
+import { registryError } from "./failure.ts";
 import type { Endpoint, RegistryHosts } from "./hosts.ts";
 import { ConnectionError, type HttpAnswer, type HttpRequest, sendFollowing } from "./http.ts";
 
@@ -40,6 +40,8 @@ export interface Ask {
 export class Session {
   readonly #options: SessionOptions;
   readonly #authorizer: Authorizer;
+  /** A mirror is another's: it does not learn the registry's credentials. */
+  readonly #anonymous = new Authorizer({});
   /** The endpoint that answered; all further requests go there. */
   #endpoint: Endpoint | undefined;
 
@@ -68,9 +70,7 @@ export class Session {
         return answer;
       } catch (error) {
         // A mirror that cannot serve is passed over; a host that speaks no TLS is tried without.
-        const mayPass = endpoint.mirror
-          ? error instanceof RegistryError || isConnection(error)
-          : isConnection(error);
+        const mayPass = endpoint.mirror ? error instanceof BerthError : isConnection(error);
         if (last || !mayPass) throw preferred(failure, error);
         failure ??= error;
       }
@@ -115,10 +115,11 @@ export class Session {
       agent,
       signal: ask.signal ?? this.#options.signal,
     });
-    const first = await sendFollowing(request(this.#authorizer.known(this.#options.scope)));
+    const authorizer = endpoint.mirror ? this.#anonymous : this.#authorizer;
+    const first = await sendFollowing(request(authorizer.known(this.#options.scope)));
     if (first.status !== 401 || !own || (ask.body !== undefined && !Buffer.isBuffer(ask.body))) return first;
     first.body.resume();
-    return sendFollowing(request(await this.#authorizer.answer(first, this.#options.scope)));
+    return sendFollowing(request(await authorizer.answer(first, this.#options.scope)));
   }
 }
 
