@@ -84,11 +84,47 @@ function assemble(
 /** The spec of a running container, for processes that join it. */
 export function execSpec(context: EngineContext, container: Container): Spec {
   if (!container.spec) {
-    // Found running by a new daemon: the same spec again, but for who made the user namespace.
-    const layers = rootLayers(context, container);
-    container.spec = buildSpec(context, container, layers, container.record.state.idRange !== null);
+    // Found running by a new daemon. Peers, users and devices of the start may have gone since, and are not
+    // asked for: a process that joins takes its namespaces from the container's own.
+    const { record } = container;
+    const { pid, idRange } = record.state;
+    const process = initProcess(record, { uid: 0, gid: 0, additionalGids: [], home: "/" });
+    const joined = namespaces(record.hostConfig, () => pid, idRange !== null);
+    container.spec = baseSpec(context, container, process, joined);
   }
   return container.spec;
+}
+
+/** What every process of a container shares. */
+function baseSpec(
+  context: EngineContext,
+  container: Container,
+  process: Process,
+  joined: Spec["linux"]["namespaces"],
+): Spec {
+  const { hostConfig, state, cgroupPath } = container.record;
+  const mapping = state.idRange === null ? [] : [idMapping(state.idRange)];
+  const seccomp = containerSeccomp(
+    parseSecurityOptions(hostConfig.SecurityOpt).seccomp,
+    process.capabilities?.bounding ?? [],
+    hostConfig.Privileged,
+  );
+  return {
+    ociVersion: "1.2.0",
+    root: {
+      path: join(containerDirectory(context, container.id), "rootfs"),
+      readonly: hostConfig.ReadonlyRootfs ?? false,
+    },
+    process,
+    mounts: [],
+    linux: {
+      namespaces: joined,
+      uidMappings: mapping,
+      gidMappings: mapping,
+      cgroupsPath: cgroupPath,
+      ...(seccomp ? { seccomp } : {}),
+    },
+  };
 }
 
 function buildSpec(
@@ -107,20 +143,14 @@ function buildSpec(
   );
   const grant = devices(hostConfig);
   const { idRange } = record.state;
-  const mapping = idRange === null ? [] : [idMapping(idRange)];
   const ownNetwork = hostConfig.NetworkMode !== "host" && sharedWith(hostConfig.NetworkMode) === null;
   const process = initProcess(record, user);
   process.env = [...(process.env ?? []), ...container.secretEnv];
-  const seccomp = containerSeccomp(
-    parseSecurityOptions(hostConfig.SecurityOpt).seccomp,
-    process.capabilities?.bounding ?? [],
-    hostConfig.Privileged,
-  );
+  const shared = namespaces(hostConfig, (ref) => runningPid(context, ref), userNamespace);
+  const base = baseSpec(context, container, process, shared);
   return {
-    ociVersion: "1.2.0",
-    root: { path: join(directory, "rootfs"), readonly: hostConfig.ReadonlyRootfs ?? false },
+    ...base,
     ...(hostConfig.UTSMode === "host" ? {} : { hostname: config.Hostname, domainname: config.Domainname }),
-    process,
     mounts: mounts(
       hostConfig,
       record.mounts,
@@ -128,11 +158,8 @@ function buildSpec(
       ipcPeer(context, hostConfig),
     ),
     linux: {
-      namespaces: namespaces(hostConfig, (ref) => runningPid(context, ref), userNamespace),
-      uidMappings: mapping,
-      gidMappings: mapping,
+      ...base.linux,
       devices: grant.devices,
-      cgroupsPath: record.cgroupPath,
       resources: {
         ...resourcesOf(hostConfig, grant.rules),
         lowPorts: hostConfig.NetworkMode === "host" && idRange !== null && mayBind(process),
@@ -144,7 +171,6 @@ function buildSpec(
       },
       maskedPaths: hostConfig.MaskedPaths ?? [],
       readonlyPaths: hostConfig.ReadonlyPaths ?? [],
-      ...(seccomp ? { seccomp } : {}),
     },
   };
 }
