@@ -22,6 +22,8 @@ import { rewriteNetworkFiles } from "./network-files.ts";
 import { noNetwork } from "./record.ts";
 
 const CLONE_NEWNET = 0x40000000;
+const EEXIST = 17;
+const ENODEV = 19;
 
 /** Puts a container, running or not, into a network. Throws dockerd's texts. */
 export function connectContainer(
@@ -155,7 +157,6 @@ export function disconnectContainer(
   container: Container,
 ): Promise<void> {
   return container.lock.run(async () => {
-    const { record } = container;
     if (network.driver === "host") {
       throw new BerthError(
         "FORBIDDEN",
@@ -169,19 +170,49 @@ export function disconnectContainer(
         `container ${container.id} is not connected to network ${network.name}`,
       );
     }
-    if (container.running) await disconnectLive(context, network, container);
-    const { [key]: _gone, [network.name]: _byName, ...rest } = record.networking.EndpointsConfig ?? {};
-    record.networking.EndpointsConfig = rest;
-    const mode = record.hostConfig.NetworkMode ?? "bridge";
-    // The mode names the first network; without it the next one is the first.
-    if (context.networks.find(mode)?.id === network.id)
-      record.hostConfig.NetworkMode = Object.keys(rest)[0] ?? "none";
-    context.table.save(container);
-    if (container.running) {
-      context.names.changed();
-      rewriteNetworkFiles(context, container);
-    }
+    await leave(context, network, container, key);
   });
+}
+
+async function leave(
+  context: EngineContext,
+  network: NetworkRecord,
+  container: Container,
+  key: string | undefined,
+): Promise<void> {
+  const { record } = container;
+  if (container.running) await disconnectLive(context, network, container);
+  const configs = { ...record.networking.EndpointsConfig };
+  if (key !== undefined) delete configs[key];
+  delete configs[network.name];
+  record.networking.EndpointsConfig = configs;
+  const mode = record.hostConfig.NetworkMode ?? "bridge";
+  // The mode names the first network; without it the next one is the first.
+  if (context.networks.find(mode)?.id === network.id)
+    record.hostConfig.NetworkMode = Object.keys(configs)[0] ?? "none";
+  context.table.save(container);
+  if (container.running) {
+    context.names.changed();
+    rewriteNetworkFiles(context, container);
+  }
+}
+
+/**
+ * Ends what a crash cut off in a running container: a connect whose network is not in its configuration
+ * yet is undone, a disconnect that took only the link, or only the address, is finished.
+ */
+export async function settleConnections(
+  context: EngineContext,
+  container: Container,
+  isLink: (name: string) => boolean,
+): Promise<void> {
+  for (const network of context.networks.all()) {
+    const key = membershipKey(context, container, network);
+    const endpoint = endpointOf(container, network);
+    const linked = endpoint !== undefined && isLink(endpoint.link);
+    if (linked ? key !== undefined : key === undefined && !endpoint) continue;
+    if (network.driver === "bridge") await leave(context, network, container, key);
+  }
 }
 
 async function disconnectLive(
@@ -204,10 +235,11 @@ async function disconnectLive(
   const plan = new Plan().group("network");
   const namespace = enter(plan, container);
   plan.add("host", "setns", [namespace, CLONE_NEWNET], "");
-  plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, deleteLink(linkNameInside(endpoint))], "");
+  plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, deleteLink(linkNameInside(endpoint))], "", ENODEV);
   if (gateway !== old.gateway) {
+    // What a disconnect before a crash has done already is no failure.
     for (const message of gatewayRoutes(joined, next))
-      plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, message], "");
+      plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, message], "", EEXIST);
   }
   await context.runtime.run(plan);
   await context.networkHost.change("remove", networkElements(old));

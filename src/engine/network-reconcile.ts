@@ -1,4 +1,6 @@
+import { existsSync } from "node:fs";
 import type { EngineContext } from "./context.ts";
+import { settleConnections } from "./network-connect.ts";
 
 /** Ids of the networks in which containers are now. */
 export function usedNetworks(context: EngineContext): Set<string> {
@@ -16,8 +18,21 @@ export async function reconcileNetworks(context: EngineContext): Promise<void> {
     const network = context.networks.find(id);
     if (network) await context.networkHost.ensure(network);
   }
+  const isLink = (name: string): boolean => existsSync(`/sys/class/net/${name}`);
+  for (const container of context.table.all()) {
+    if (!container.running) continue;
+    try {
+      await container.lock.run(() => settleConnections(context, container, isLink));
+    } catch (error) {
+      // One container's network must not keep the daemon from serving the others.
+      context.log.error("a connection that was cut off could not be settled", {
+        container: container.id,
+        error: String(error),
+      });
+    }
+  }
   await removeStrayLinks(context);
-  await context.networkHost.removeUnused(used);
+  await context.networkHost.removeUnused(usedNetworks(context));
 }
 
 /** Removes what no running container needs any more. */

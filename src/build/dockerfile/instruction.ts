@@ -18,8 +18,6 @@ export interface Transfer {
   link: boolean;
   parents: boolean;
   exclude: string[];
-  checksum?: string;
-  keepGitDir: boolean;
   unpack?: boolean;
 }
 

@@ -92,6 +92,11 @@ test("what is wrong is said in dockerd's words, with its place", () => {
       "dockerfile parse error on line 2: FROM isn't allowed as an ONBUILD trigger",
       2,
     ],
+    [
+      "FROM a\nADD --checksum=sha256:0 x /y",
+      "dockerfile parse error on line 2: ADD --checksum is not supported: only files of the context can be added",
+      2,
+    ],
     ["FROM a\nRUN <<E\nx", "dockerfile parse error on line 2: unterminated heredoc", 2],
   ];
   for (const [text, message, line, column = 1] of cases) {

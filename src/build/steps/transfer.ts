@@ -6,6 +6,7 @@ import type { IndexedFile } from "../context/file-index.ts";
 import { type CopyOrder, copyFiles } from "../context/files.ts";
 import type { SourceFiles, SourceMatch } from "../context/source.ts";
 import type { Instruction } from "../dockerfile/instruction.ts";
+import { parseError } from "../dockerfile/location.ts";
 import { expandAt } from "../plan.ts";
 import type { StepContext, StepResult } from "../stage-build.ts";
 import { addArchive, isArchive } from "./archive.ts";
@@ -83,10 +84,14 @@ function prepare(context: StepContext, instruction: TransferInstruction): Transf
   const name = instruction.kind === "copy" ? "COPY" : "ADD";
   const chown = instruction.chown && expand(instruction.chown);
   const layers = session.images.directories(state.layers);
+  const sources = instruction.sources.map((word) => (word.startsWith("<<") ? word : expand(word)));
+  const remote = name === "ADD" && sources.find((word) => /^(https?|ftp|git|ssh):\/\/|^git@/.test(word));
+  if (remote)
+    throw parseError(instruction.location, `cannot add ${remote}: only files of the context can be added`);
   return {
     instruction,
     name,
-    sources: instruction.sources.map((word) => (word.startsWith("<<") ? word : expand(word))),
+    sources,
     destination: isDirectory && destination !== "/" ? `${destination}/` : destination,
     exclude: instruction.exclude.map(expand),
     // What comes from other images keeps its owner.
