@@ -47,7 +47,9 @@ async function takeAlways(...works: Work[]): Promise<Measured[]> {
 
 /** The same, unless none of them is asked for. */
 async function take(...works: Work[]): Promise<Measured[]> {
-  return works.some(({ title }) => options.only.split(",").some((part) => title.includes(part))) ? takeAlways(...works) : [];
+  return works.some(({ title }) => options.only.split(",").some((part) => title.includes(part)))
+    ? takeAlways(...works)
+    : [];
 }
 
 /** The same for two works, and the ratio of their medians as a further row. */
