@@ -4,7 +4,7 @@ import type { Shim, ShimAttachment } from "../runtime/types.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
-import { readLogs } from "./logs.ts";
+import { readLogs } from "./logs/logs.ts";
 import type { Attachment, AttachOptions } from "./types.ts";
 
 type Output = { stream: "stdout" | "stderr"; data: Buffer };

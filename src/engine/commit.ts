@@ -1,8 +1,8 @@
 import type { ContainerConfig, ImageConfig } from "@docker/node-sdk";
-import { changesArchive } from "./archive.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
+import { changesArchive } from "./files/archive.ts";
 import { pauseContainer, unpauseContainer } from "./pause.ts";
 import type { CommitOptions } from "./types.ts";
 

@@ -13,26 +13,26 @@ import type {
   FilesystemChange,
 } from "@docker/node-sdk";
 import { BerthError, conflict, invalid } from "../lib/errors.ts";
-import { exportContainer, getArchive, putArchive, statPath } from "./archive.ts";
 import { attachContainer } from "./attach.ts";
-import { changes } from "./changes.ts";
 import { commitContainer } from "./commit.ts";
 import type { Container, Outcome } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
 import { createContainer } from "./create.ts";
+import { exportContainer, getArchive, putArchive, statPath } from "./files/archive.ts";
+import { changes } from "./files/changes.ts";
 import { inspectContainer } from "./inspect.ts";
 import { startContainer } from "./lifecycle.ts";
 import { selectContainers, summarize } from "./list.ts";
-import { readLogs } from "./logs.ts";
+import { readLogs } from "./logs/logs.ts";
 import { checkName } from "./names.ts";
 import { pauseContainer, unpauseContainer } from "./pause.ts";
-import { pruneContainers } from "./prune.ts";
 import { remove } from "./remove.ts";
 import { containerSizes } from "./sizes.ts";
-import { containerStats } from "./stats.ts";
+import { containerStats } from "./stats/stats.ts";
 import { killContainer, restartContainer, stopContainer } from "./stop.ts";
-import { top } from "./top.ts";
+import { pruneContainers } from "./system/prune.ts";
+import { top } from "./top/top.ts";
 import type {
   Attachment,
   AttachOptions,

@@ -10,8 +10,8 @@ import type { VolumeStore } from "../volume/store.ts";
 import type { EventBus } from "./events.ts";
 import type { ExecTable } from "./exec.ts";
 import type { IdRanges } from "./id-ranges.ts";
-import type { NetworkHost } from "./network-host.ts";
-import type { NameDirectory } from "./network-names.ts";
+import type { NetworkHost } from "./network/host.ts";
+import type { NameDirectory } from "./network/names.ts";
 import type { ContainerTable } from "./table.ts";
 
 /** What the engine's parts share. */

@@ -12,14 +12,14 @@ import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
 import { discardTree } from "./discard-tree.ts";
-import { validateHealthcheck } from "./health-config.ts";
+import { validateHealthcheck } from "./health/config.ts";
 import { normalizeHostConfig } from "./host-config.ts";
-import { logPath } from "./log-options.ts";
+import { logPath } from "./logs/options.ts";
+import { makeMounts } from "./mounts/volume-use.ts";
 import { checkName, generateName } from "./names.ts";
 import { checkPolicy } from "./policy.ts";
 import { type ContainerRecord, initialState } from "./record.ts";
 import { checkRequest } from "./request-checks.ts";
-import { makeMounts } from "./volume-use.ts";
 
 /** Makes a container from a request; nothing stays when it fails. */
 export async function createContainer(

@@ -21,19 +21,19 @@ import { ContainerVerbs } from "./containers.ts";
 import type { EngineContext } from "./context.ts";
 import { EventBus } from "./events.ts";
 import { ExecTable } from "./exec.ts";
-import { ExplainVerbs } from "./explain.ts";
+import { ExplainVerbs } from "./explain/explain.ts";
 import { IdRanges } from "./id-ranges.ts";
-import { networkElements } from "./network-attach.ts";
-import { NetworkHost } from "./network-host.ts";
-import { NameDirectory } from "./network-names.ts";
-import { closeNetworks } from "./network-reconcile.ts";
-import { NetworkVerbs } from "./networks.ts";
+import { volumeUsers } from "./mounts/volume-use.ts";
+import { networkElements } from "./network/attach.ts";
+import { NetworkHost } from "./network/host.ts";
+import { NameDirectory } from "./network/names.ts";
+import { NetworkVerbs } from "./network/networks.ts";
+import { closeNetworks } from "./network/reconcile.ts";
 import { reconcile } from "./reconcile.ts";
 import { StepRunner } from "./step.ts";
-import { SystemVerbs } from "./system.ts";
+import { SystemVerbs } from "./system/system.ts";
 import { ContainerTable } from "./table.ts";
 import type { Cgroups, Containers, EngineOptions, Execs, Explains, Networks, System } from "./types.ts";
-import { volumeUsers } from "./volume-use.ts";
 
 /** What a builder works with. */
 export interface Workshop {

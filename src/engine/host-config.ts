@@ -2,7 +2,7 @@ import type { HostConfig } from "@docker/node-sdk";
 import { invalid } from "../lib/errors.ts";
 import { orNull } from "../lib/or-null.ts";
 import { defaultShmSize, maskedPaths, readonlyPaths } from "../runtime/defaults.ts";
-import { checkLogOptions } from "./log-check.ts";
+import { checkLogOptions } from "./logs/check.ts";
 
 /** Logs are bounded unless the user says otherwise: docker's grow until the disk is full. */
 const DEFAULT_LOG = { "max-size": "10m", "max-file": "3" };

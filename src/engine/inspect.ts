@@ -4,9 +4,9 @@ import { ZERO_TIME } from "../lib/time.ts";
 import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { containerDirectory } from "./create.ts";
-import { logPath } from "./log-options.ts";
-import { networkFiles } from "./network-files.ts";
-import { networkSettings } from "./network-settings.ts";
+import { logPath } from "./logs/options.ts";
+import { networkFiles } from "./network/files.ts";
+import { networkSettings } from "./network/settings.ts";
 import { isActive, type MountRecord, type StateRecord } from "./record.ts";
 
 /** A container as `docker inspect` shows it. */

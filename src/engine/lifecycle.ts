@@ -8,12 +8,12 @@ import type { ExitStatus, Shim } from "../runtime/types.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
-import { resetHealth, watchHealth } from "./health.ts";
+import { resetHealth, watchHealth } from "./health/health.ts";
 import { buildLaunch } from "./launch.ts";
-import { acquireNetworks, announceNetworks, releaseNetworks } from "./network-attach.ts";
+import { acquireMounts, releaseMounts } from "./mounts/volume-use.ts";
+import { acquireNetworks, announceNetworks, releaseNetworks } from "./network/attach.ts";
 import { removeContainer } from "./remove.ts";
 import { scheduleRestart, shouldRestart } from "./restart.ts";
-import { acquireMounts, releaseMounts } from "./volume-use.ts";
 
 /** Starts a container that is not running; throws NOT_MODIFIED when it runs. */
 export function startContainer(context: EngineContext, container: Container): Promise<void> {

@@ -5,7 +5,7 @@ import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { matchesLabel } from "./events.ts";
 import { mountPoint } from "./inspect.ts";
-import { networkNames, networkSettings, summaryPorts } from "./network-settings.ts";
+import { networkNames, networkSettings, summaryPorts } from "./network/settings.ts";
 import type { Filters, ListOptions } from "./types.ts";
 
 const STATUSES = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];

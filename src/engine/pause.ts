@@ -3,7 +3,7 @@ import { freeze, thaw as thawGroup } from "../runtime/cgroup/freeze.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
-import { watchHealth } from "./health.ts";
+import { watchHealth } from "./health/health.ts";
 
 /** `docker pause`: the freezer stops every process of the container where it is. */
 export function pauseContainer(context: EngineContext, container: Container): Promise<void> {

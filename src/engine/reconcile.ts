@@ -8,13 +8,13 @@ import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { discardTree } from "./discard-tree.ts";
 import { cleanUp, follow, startContainer } from "./lifecycle.ts";
-import { adoptNetworks, releaseNetworks } from "./network-attach.ts";
-import { networkDirectory } from "./network-files.ts";
-import { reconcileNetworks } from "./network-reconcile.ts";
+import { adoptMounts } from "./mounts/volume-use.ts";
+import { adoptNetworks, releaseNetworks } from "./network/attach.ts";
+import { networkDirectory } from "./network/files.ts";
+import { reconcileNetworks } from "./network/reconcile.ts";
 import { isActive } from "./record.ts";
 import { removeContainer } from "./remove.ts";
 import { killAndWait } from "./stop.ts";
-import { adoptMounts } from "./volume-use.ts";
 
 /**
  * Makes the world and the records agree after whatever ended the last daemon: running containers are

@@ -6,9 +6,9 @@ import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
 import { containerDirectory } from "./create.ts";
 import { discardTree } from "./discard-tree.ts";
-import { networkFiles } from "./network-files.ts";
+import { removeAnonymous } from "./mounts/volume-use.ts";
+import { networkFiles } from "./network/files.ts";
 import { killAndWait } from "./stop.ts";
-import { removeAnonymous } from "./volume-use.ts";
 
 export interface RemoveOptions {
   force?: boolean;

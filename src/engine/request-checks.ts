@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import type { ContainerCreateRequest } from "@docker/node-sdk";
 import { invalid } from "../lib/errors.ts";
-import { checkPortBindings } from "./network-ports.ts";
+import { checkPortBindings } from "./network/ports.ts";
 
 /** Refuses malformed variables, ports and hosts of a request, with dockerd's texts. */
 export function checkRequest({ Env, HostConfig }: ContainerCreateRequest): void {

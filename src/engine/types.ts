@@ -25,12 +25,12 @@ import type {
 } from "@docker/node-sdk";
 import type { GroupDetails, GroupTree } from "../runtime/cgroup/tree.ts";
 import type { ResourceOptions } from "../runtime/cgroup/validate.ts";
-import type { ContainerExplanation, LaunchExplanation } from "./explain-types.ts";
+import type { ContainerExplanation, LaunchExplanation } from "./explain/types.ts";
 
 export type { GroupDetails, GroupTree } from "../runtime/cgroup/tree.ts";
 export type { ResourceOptions } from "../runtime/cgroup/validate.ts";
 export type { Volumes } from "../volume/types.ts";
-export type { ContainerExplanation, LaunchExplanation } from "./explain-types.ts";
+export type { ContainerExplanation, LaunchExplanation } from "./explain/types.ts";
 
 /** Docker's filters: a name and the values asked for, e.g. { status: ["running"] }. */
 export type Filters = Record<string, string[]>;

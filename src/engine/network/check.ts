@@ -1,0 +1,41 @@
+import type { EndpointSettings } from "@docker/node-sdk";
+import { invalid } from "../../lib/errors.ts";
+import { normalizeMac } from "../../network/mac.ts";
+import { contains, parseAddress, parseCidr } from "../../network/subnet.ts";
+import type { NetworkRecord } from "../../network/types.ts";
+
+/** Checks what a container wants of a place in a network. Throws INVALID_PARAMETER with dockerd's words. */
+export function checkWish(network: NetworkRecord, wish: EndpointSettings): void {
+  const { IPv4Address: ipv4, IPv6Address: ipv6 } = wish.IPAMConfig ?? {};
+  if (network.name === "bridge" && (ipv4 || ipv6)) {
+    throw invalid(
+      "invalid config for network bridge: invalid endpoint settings:\nuser specified IP address is supported on user defined networks only",
+    );
+  }
+  if (network.name === "bridge" && (wish.Aliases?.length ?? 0) > 0) {
+    throw invalid(
+      "invalid config for network bridge: invalid endpoint settings:\nnetwork-scoped alias is supported only for containers in user defined networks",
+    );
+  }
+  const faults = [...addressFaults(network, 4, ipv4), ...addressFaults(network, 6, ipv6)];
+  if (faults.length > 0) {
+    throw invalid(
+      `invalid config for network ${network.name}: invalid endpoint settings:\n${faults.join("\n")}`,
+    );
+  }
+  if (wish.MacAddress) normalizeMac(wish.MacAddress);
+}
+
+function addressFaults(network: NetworkRecord, version: 4 | 6, text: string | undefined): string[] {
+  if (!text) return [];
+  const bad = [`invalid IPv${version} address: ${text}`];
+  let address: ReturnType<typeof parseAddress>;
+  try {
+    address = parseAddress(text);
+  } catch {
+    return bad;
+  }
+  if (address.version !== version) return bad;
+  const inside = network.subnets.some(({ subnet }) => contains(parseCidr(subnet), address));
+  return inside ? [] : [`no configured subnet contains IP address ${text}`];
+}

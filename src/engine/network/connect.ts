@@ -1,0 +1,252 @@
+import type { EndpointSettings } from "@docker/node-sdk";
+import { BerthError } from "../../lib/errors.ts";
+import { endpointLinks, gatewayOf, linkNameInside } from "../../network/links.ts";
+import { NETLINK_NETFILTER } from "../../network/netlink/nftables.ts";
+import { deleteLink, NETLINK_ROUTE } from "../../network/netlink/route.ts";
+import type { Endpoint, NetworkRecord } from "../../network/types.ts";
+import { O_RDONLY } from "../../runtime/linux.ts";
+import { Plan } from "../../runtime/plan/plan.ts";
+import type { Container } from "../container.ts";
+import type { EngineContext } from "../context.ts";
+import { noNetwork } from "../record.ts";
+import {
+  chooseGateway,
+  endpointSysctls,
+  gatewayRoutes,
+  networkElements,
+  takeEndpoint,
+  takePorts,
+} from "./attach.ts";
+import { checkWish } from "./check.ts";
+import { networkEvent } from "./events.ts";
+import { rewriteNetworkFiles } from "./files.ts";
+
+const CLONE_NEWNET = 0x40000000;
+const EEXIST = 17;
+const ENODEV = 19;
+
+/** Puts a container, running or not, into a network. Throws dockerd's texts. */
+export function connectContainer(
+  context: EngineContext,
+  network: NetworkRecord,
+  container: Container,
+  wish: EndpointSettings,
+): Promise<void> {
+  return container.lock.run(async () => {
+    refuseShared(container, network);
+    checkWish(network, wish);
+    const { networking, hostConfig } = container.record;
+    const known = membershipKey(context, container, network);
+    if (known !== undefined && (!container.running || endpointOf(container, network))) {
+      throw new BerthError(
+        "FORBIDDEN",
+        `endpoint with name ${container.record.name} already exists in network ${network.name}`,
+      );
+    }
+    if (container.running) await connectLive(context, network, container, wish);
+    // Without a network before, its first one is this.
+    if (hostConfig.NetworkMode === "none") hostConfig.NetworkMode = network.name;
+    networking.EndpointsConfig = { ...networking.EndpointsConfig, [network.name]: wish };
+    context.table.save(container);
+    if (container.running) {
+      context.names.changed();
+      rewriteNetworkFiles(context, container);
+      networkEvent(context, network.id, "connect", { container: container.id });
+    }
+  });
+}
+
+function refuseShared({ record }: Container, network: NetworkRecord): void {
+  const mode = record.hostConfig.NetworkMode ?? "";
+  if (mode.startsWith("container:") || mode === "host" || network.driver === "host") {
+    throw new BerthError(
+      "FORBIDDEN",
+      network.driver === "host"
+        ? "container cannot be disconnected from host network or connected to host network"
+        : "container sharing network namespace with another container or host cannot be connected to any other network",
+    );
+  }
+  if (network.driver === "null") {
+    throw new BerthError(
+      "FORBIDDEN",
+      "container cannot be connected to multiple networks with one of the networks in private (none) mode",
+    );
+  }
+}
+
+const endpointOf = ({ record }: Container, { id }: NetworkRecord): Endpoint | undefined =>
+  record.state.network?.endpoints.find(({ networkId }) => networkId === id);
+
+/** Under what name the container's configuration has the network. */
+function membershipKey(
+  context: EngineContext,
+  { record }: Container,
+  network: NetworkRecord,
+): string | undefined {
+  const keys = [
+    record.hostConfig.NetworkMode ?? "bridge",
+    ...Object.keys(record.networking.EndpointsConfig ?? {}),
+  ];
+  return keys.find((key) => context.networks.find(key)?.id === network.id);
+}
+
+async function connectLive(
+  context: EngineContext,
+  network: NetworkRecord,
+  container: Container,
+  wish: EndpointSettings,
+): Promise<void> {
+  const { state } = container.record;
+  const onto = await context.networkHost.ensure(network);
+  const old = state.network ?? noNetwork();
+  const used = new Set(old.endpoints.map(({ position }) => position));
+  const position = [...used, -1].findIndex((_, candidate) => !used.has(candidate));
+  const endpoint = takeEndpoint(context, { network, wish }, position);
+  const isFirstWayOut =
+    old.gateway === "" && [4, 6].some((version) => gatewayOf(network, version as 4 | 6) !== "");
+  state.network = {
+    endpoints: [...old.endpoints, endpoint],
+    gateway: isFirstWayOut ? endpoint.id : old.gateway,
+    ports: old.ports,
+  };
+  try {
+    if (isFirstWayOut) state.network.ports = await takePorts(context, container);
+    context.table.save(container);
+    const links = endpointLinks(network, endpoint, onto, isFirstWayOut);
+    const plan = new Plan().group("network");
+    for (const batch of context.networkHost.additions(networkElements(state.network)))
+      plan.add("host", "netlink", [NETLINK_NETFILTER, null, -1, batch], "");
+    const namespace = enter(plan, container);
+    for (const { message, descriptorAt } of links.host)
+      plan.add("host", "netlink", [NETLINK_ROUTE, namespace, descriptorAt, message], "");
+    plan.add("host", "setns", [namespace, CLONE_NEWNET], "");
+    for (const [name, value] of Object.entries(endpointSysctls({ ...noNetwork(), endpoints: [endpoint] })))
+      plan.add("host", "write_file", [null, `/proc/sys/${name}`, value], "");
+    for (const { message } of links.inside)
+      plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, message], "");
+    await context.runtime.run(plan);
+  } catch (error) {
+    const failed = state.network;
+    state.network = old;
+    context.table.save(container);
+    const kept = new Set(networkElements(old).map(({ text }) => text));
+    await context.networkHost.change(
+      "remove",
+      networkElements(failed).filter(({ text }) => !kept.has(text)),
+    );
+    await context.networkHost.removeLink(endpoint.link);
+    context.networks.releaseEndpoint(endpoint);
+    if (isFirstWayOut) context.ports.release(failed.ports);
+    throw error;
+  }
+}
+
+/** Opens the network namespace of a container's process, which is checked to be the one that was started. */
+function enter(plan: Plan, { record, shim }: Container) {
+  const process = plan.slot("process");
+  const namespace = plan.slot("network-namespace");
+  plan.add("host", "pidfd_open", [process, record.state.pid, shim?.startTime ?? 0], "");
+  plan.add("host", "openat", [namespace, null, `/proc/${record.state.pid}/ns/net`, O_RDONLY, 0], "");
+  return namespace;
+}
+
+/** Takes a container out of a network. Throws dockerd's texts. */
+export function disconnectContainer(
+  context: EngineContext,
+  network: NetworkRecord,
+  container: Container,
+): Promise<void> {
+  return container.lock.run(async () => {
+    if (network.driver === "host") {
+      throw new BerthError(
+        "FORBIDDEN",
+        "container cannot be disconnected from host network or connected to host network",
+      );
+    }
+    const key = membershipKey(context, container, network);
+    if (key === undefined) {
+      throw new BerthError(
+        "FORBIDDEN",
+        `container ${container.id} is not connected to network ${network.name}`,
+      );
+    }
+    await leave(context, network, container, key);
+  });
+}
+
+async function leave(
+  context: EngineContext,
+  network: NetworkRecord,
+  container: Container,
+  key: string | undefined,
+): Promise<void> {
+  const { record } = container;
+  if (container.running) await disconnectLive(context, network, container);
+  const configs = { ...record.networking.EndpointsConfig };
+  if (key !== undefined) delete configs[key];
+  delete configs[network.name];
+  record.networking.EndpointsConfig = configs;
+  const mode = record.hostConfig.NetworkMode ?? "bridge";
+  // The mode names the first network; without it the next one is the first.
+  if (context.networks.find(mode)?.id === network.id)
+    record.hostConfig.NetworkMode = Object.keys(configs)[0] ?? "none";
+  context.table.save(container);
+  if (container.running) {
+    context.names.changed();
+    rewriteNetworkFiles(context, container);
+  }
+}
+
+/**
+ * Ends what a crash cut off in a running container: a connect whose network is not in its configuration
+ * yet is undone, a disconnect that took only the link, or only the address, is finished.
+ */
+export async function settleConnections(
+  context: EngineContext,
+  container: Container,
+  isLink: (name: string) => boolean,
+): Promise<void> {
+  for (const network of context.networks.all()) {
+    const key = membershipKey(context, container, network);
+    const endpoint = endpointOf(container, network);
+    const linked = endpoint !== undefined && isLink(endpoint.link);
+    if (linked ? key !== undefined : key === undefined && !endpoint) continue;
+    if (network.driver === "bridge") await leave(context, network, container, key);
+  }
+}
+
+async function disconnectLive(
+  context: EngineContext,
+  network: NetworkRecord,
+  container: Container,
+): Promise<void> {
+  const { state } = container.record;
+  const old = state.network;
+  const endpoint = endpointOf(container, network);
+  if (!old || !endpoint) return;
+  const endpoints = old.endpoints.filter((other) => other !== endpoint);
+  const joined = endpoints.flatMap(({ networkId }) => {
+    const home = context.networks.find(networkId);
+    const wish = home && container.record.networking.EndpointsConfig?.[home.name];
+    return home ? [{ network: home, wish: wish ?? {} }] : [];
+  });
+  const gateway = old.gateway === endpoint.id ? chooseGateway(joined, endpoints) : old.gateway;
+  const next = { endpoints, gateway, ports: gateway === "" ? [] : old.ports };
+  const plan = new Plan().group("network");
+  const namespace = enter(plan, container);
+  plan.add("host", "setns", [namespace, CLONE_NEWNET], "");
+  plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, deleteLink(linkNameInside(endpoint))], "", ENODEV);
+  if (gateway !== old.gateway) {
+    // What a disconnect before a crash has done already is no failure.
+    for (const message of gatewayRoutes(joined, next))
+      plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, message], "", EEXIST);
+  }
+  await context.runtime.run(plan);
+  await context.networkHost.change("remove", networkElements(old));
+  state.network = next;
+  await context.networkHost.change("add", networkElements(next));
+  context.table.save(container);
+  context.networks.releaseEndpoint(endpoint);
+  if (gateway === "") context.ports.release(old.ports);
+  networkEvent(context, network.id, "disconnect", { container: container.id });
+}

@@ -1,0 +1,149 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Container } from "../container.ts";
+import type { EngineContext } from "../context.ts";
+import type { NetworkFiles } from "../spec/mounts.ts";
+import { sharedWith } from "../spec/namespaces.ts";
+import { hasNames, hostResolver, hostServers, parseLink } from "./names.ts";
+
+/** Every container's directory of network files; below the exec root, since each start writes them anew. */
+export const networkDirectory = (context: EngineContext): string => join(context.execRoot, "network");
+
+/** Where a container's own /etc/hostname, /etc/hosts and /etc/resolv.conf are on the host. */
+export function networkFiles(context: EngineContext, id: string): NetworkFiles {
+  const directory = join(networkDirectory(context), id);
+  return {
+    hostname: join(directory, "hostname"),
+    hosts: join(directory, "hosts"),
+    resolvConf: join(directory, "resolv.conf"),
+  };
+}
+
+/** Writes them for a start. */
+export function writeNetworkFiles(context: EngineContext, container: Container): void {
+  const { config, hostConfig } = container.record;
+  const files = networkFiles(context, container.id);
+  mkdirSync(dirname(files.hostname), { recursive: true, mode: 0o711 });
+  const other = sharedWith(hostConfig.NetworkMode);
+  const owner = other === null ? null : context.table.find(other);
+  // One network, one set of names.
+  const source = owner && networkFiles(context, owner.id);
+  writeFileSync(files.hostname, source ? readFileSync(source.hostname) : `${config.Hostname}\n`);
+  writeFileSync(files.hosts, source ? readFileSync(source.hosts) : hosts(context, container));
+  writeFileSync(files.resolvConf, source ? readFileSync(source.resolvConf) : resolvConf(context, container));
+}
+
+/** Brings those of a running container up to date, in place: they are mounted. */
+export function rewriteNetworkFiles(context: EngineContext, container: Container): void {
+  const files = networkFiles(context, container.id);
+  writeFileSync(files.hosts, hosts(context, container));
+  writeFileSync(files.resolvConf, resolvConf(context, container));
+}
+
+function hosts(context: EngineContext, container: Container): string {
+  const { hostConfig } = container.record;
+  if (hostConfig.NetworkMode === "host") return hostFile("/etc/hosts");
+  const lines = [
+    "127.0.0.1\tlocalhost",
+    "::1\tlocalhost ip6-localhost ip6-loopback",
+    "fe00::\tip6-localnet",
+    "ff00::\tip6-mcastprefix",
+    "ff02::1\tip6-allnodes",
+    "ff02::2\tip6-allrouters",
+    ...extraHosts(context, hostConfig.ExtraHosts ?? []),
+    ...linkedHosts(context, container),
+    ...ownHosts(container),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function extraHosts(context: EngineContext, entries: readonly string[]): string[] {
+  return entries.flatMap((entry) => {
+    const at = entry.search(/[:=]/);
+    if (at <= 0) return [];
+    const [name, address] = [entry.slice(0, at), entry.slice(at + 1)];
+    if (address !== "host-gateway") return [`${address.replace(/^\[(.*)\]$/, "$1")}\t${name}`];
+    // The host is reached at the default bridge's address.
+    return context.networks.get("bridge").subnets.map(({ gateway }) => `${gateway}\t${name}`);
+  });
+}
+
+/** The default bridge has no name server: those that are linked to are told by the file. */
+function linkedHosts(context: EngineContext, { record }: Container): string[] {
+  if (record.hostConfig.NetworkMode !== "bridge") return [];
+  return (record.hostConfig.Links ?? []).flatMap((link) => {
+    const { target, alias } = parseLink(link);
+    const other = context.table.find(target)?.record;
+    const address = other?.state.network?.endpoints[0]?.ipv4;
+    if (!other || !address) return [];
+    const names = new Set([alias, other.config.Hostname ?? "", other.name]);
+    return [`${address}\t${[...names].filter(Boolean).join(" ")}`];
+  });
+}
+
+function ownHosts({ record }: Container): string[] {
+  const { Hostname = "", Domainname } = record.config;
+  const names = Domainname ? `${Hostname}.${Domainname} ${Hostname}` : Hostname;
+  const endpoints = record.state.network?.endpoints ?? [];
+  return endpoints
+    .flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6])
+    .filter(Boolean)
+    .map((address) => `${address}\t${names}`);
+}
+
+function resolvConf(context: EngineContext, container: Container): string {
+  const { hostConfig, state } = container.record;
+  const { Dns = [], DnsSearch = [], DnsOptions = [] } = hostConfig;
+  const given = Dns.length > 0 || DnsSearch.length > 0 || DnsOptions.length > 0;
+  const host = hostResolver();
+  if (!state.network) return given ? render({ servers: Dns, search: DnsSearch, options: DnsOptions }) : host;
+  const networks = state.network.endpoints.flatMap(({ networkId }) => context.networks.find(networkId) ?? []);
+  const named = networks.filter((network) => network.driver === "bridge" && hasNames(network));
+  // A loopback server of the host is out of a container's reach: ours asks it in its place.
+  const reachable = hostServers().filter((server) => !/^(127\.|::1$)/.test(server));
+  const through = named.length > 0 ? named : reachable.length === 0 ? networks.slice(0, 1) : [];
+  const gateways = through.flatMap(({ subnets }) => subnets.map(({ gateway }) => gateway)).filter(Boolean);
+  const search =
+    DnsSearch.length > 0 ? DnsSearch.filter((domain) => domain !== ".") : wordsOf(host, "search");
+  const options = DnsOptions.length > 0 ? DnsOptions : wordsOf(host, "options");
+  if (named.length > 0) {
+    if (!options.some((option) => option.startsWith("ndots:"))) options.push("ndots:0");
+    return render({ servers: gateways, search, options });
+  }
+  return render({
+    servers: Dns.length > 0 ? Dns : reachable.length > 0 ? reachable : gateways,
+    search,
+    options,
+  });
+}
+
+const wordsOf = (file: string, keyword: string): string[] =>
+  [...file.matchAll(new RegExp(`^${keyword}\\s+(.*)$`, "gm"))].flatMap(([, words = ""]) =>
+    words.split(/\s+/).filter(Boolean),
+  );
+
+function render({
+  servers,
+  search,
+  options,
+}: {
+  servers: string[];
+  search: string[];
+  options: string[];
+}): string {
+  const lines = [
+    ...(search.length > 0 ? [`search ${search.join(" ")}`] : []),
+    ...servers.map((address) => `nameserver ${address}`),
+    ...(options.length > 0 ? [`options ${options.join(" ")}`] : []),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function hostFile(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return "";
+    throw error;
+  }
+}

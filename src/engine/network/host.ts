@@ -1,0 +1,207 @@
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { invalid, system } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/log.ts";
+import { Mutex } from "../../lib/mutex.ts";
+import { allowForwarding, bridgeAddresses, isBridge, linkIndex, newBridge } from "../../network/bridge.ts";
+import { hostRoutes } from "../../network/host-routes.ts";
+import { elementBatches, NETLINK_NETFILTER, type SetElement } from "../../network/netlink/nftables.ts";
+import { deleteLink, NETLINK_ROUTE } from "../../network/netlink/route.ts";
+import { networkOptions } from "../../network/options.ts";
+import { bridgeElements, type RuleElement } from "../../network/rules/elements.ts";
+import { nft, removeTables, userRules } from "../../network/rules/nft.ts";
+import { renderRules } from "../../network/rules/ruleset.ts";
+import type { NetworkStore } from "../../network/store.ts";
+import { overlap, parseCidr } from "../../network/subnet.ts";
+import type { NetworkRecord } from "../../network/types.ts";
+import { LaunchError } from "../../runtime/launch-error.ts";
+import { anyErrno, Plan } from "../../runtime/plan/plan.ts";
+import type { Runtime } from "../../runtime/types.ts";
+import type { NameDirectory } from "./names.ts";
+
+export interface NetworkHostOptions {
+  store: NetworkStore;
+  runtime: Runtime;
+  execRoot: string;
+  log: Logger;
+  /** The rules' elements for all containers that have endpoints now. */
+  elements(): RuleElement[];
+  names: NameDirectory;
+}
+
+/** The default bridge gives way when another link came to the same addresses at the same time. */
+const ATTEMPTS = 5;
+
+/** What networks are on the machine: bridges, and one table of rules. Made at first need. */
+export class NetworkHost {
+  /** The table's name, in both families. */
+  readonly table: string;
+  readonly #options: NetworkHostOptions;
+  readonly #lock = new Mutex();
+  readonly #marker: string;
+  /** Networks whose bridge is there and known to the rules. */
+  readonly #ready = new Map<string, NetworkRecord>();
+  #loaded = false;
+
+  constructor(options: NetworkHostOptions) {
+    this.#options = options;
+    const { tag } = options.store;
+    this.table = tag === "" ? "berth" : `berth_${tag}`;
+    this.#marker = join(options.execRoot, "network-rules");
+  }
+
+  /**
+   * The index of the link that endpoints of the network are put on. Makes what is missing; quick when
+   * everything is there. Throws SYSTEM when the bridge cannot be made.
+   */
+  async ensure(network: NetworkRecord): Promise<number> {
+    if (network.driver !== "bridge") return this.#parent(network);
+    const index = this.#ready.has(network.id) ? linkIndex(network.bridge) : undefined;
+    return index ?? this.#lock.run(() => this.#make(network));
+  }
+
+  #parent({ name, options }: NetworkRecord): number {
+    const { parent = "" } = options;
+    const index = linkIndex(parent);
+    if (index === undefined)
+      throw invalid(`network ${name}: the parent link ${parent} was not found on this host`);
+    return index;
+  }
+
+  async #make(network: NetworkRecord): Promise<number> {
+    const index = await this.#makeBridge(network);
+    allowForwarding(network);
+    await this.#options.names.serve(network);
+    this.#ready.set(network.id, network);
+    if (!this.#loaded) await this.#load();
+    else await this.change("add", this.#bridgeElements(network));
+    return index;
+  }
+
+  async #makeBridge(network: NetworkRecord): Promise<number> {
+    const present = linkIndex(network.bridge);
+    if (present !== undefined) {
+      if (!isBridge(network.bridge))
+        throw system(`the link ${network.bridge} is there already and is no bridge`);
+      await this.#route(bridgeAddresses(network, present), anyErrno);
+      return present;
+    }
+    for (let attempt = 1; ; attempt++) {
+      if (network.name === "bridge" && (network.subnets.length === 0 || isTaken(network)))
+        this.#options.store.chooseDefaultSubnet(network);
+      await this.#route([newBridge(network)]);
+      const index = linkIndex(network.bridge);
+      if (index === undefined) throw system(`the bridge ${network.bridge} vanished`);
+      await this.#route(bridgeAddresses(network, index));
+      if (network.name !== "bridge" || attempt === ATTEMPTS || !isTaken(network)) return index;
+      await this.#route([deleteLink(network.bridge)]);
+    }
+  }
+
+  /** Loads the rules anew from what is known: after they were flushed, and at the first need. */
+  repair(): Promise<void> {
+    return this.#lock.run(() => this.#load());
+  }
+
+  async #load(): Promise<void> {
+    const { store } = this.#options;
+    writeFileSync(this.#marker, "");
+    const before = this.#elements();
+    await nft(["-f", "-"], renderRules(this.table, store.linkPrefix, before, await userRules(this.table)));
+    this.#loaded = true;
+    // Containers came and went meanwhile, and their changes may have been before ours.
+    const after = this.#elements();
+    await this.change("add", after.filter(missingIn(before)));
+    await this.change("remove", before.filter(missingIn(after)));
+  }
+
+  #elements(): RuleElement[] {
+    const bridges = [...this.#ready.values()].flatMap((network) => this.#bridgeElements(network));
+    return [...bridges, ...this.#options.elements()];
+  }
+
+  #bridgeElements(network: NetworkRecord): RuleElement[] {
+    const { masquerade, routed } = networkOptions(network);
+    return bridgeElements({ link: network.bridge, internal: network.internal, masquerade, routed });
+  }
+
+  /** The messages that add elements to the rules; for launch plans. */
+  additions(elements: readonly SetElement[]): Buffer[] {
+    return elementBatches(this.table, "add", elements);
+  }
+
+  /** Changes elements now. What is to be removed may be gone already. */
+  async change(verb: "add" | "remove", elements: readonly SetElement[]): Promise<void> {
+    if (elements.length === 0) return;
+    try {
+      await this.#send(elementBatches(this.table, verb, elements), 0);
+    } catch (error) {
+      if (verb === "add" || !(error instanceof LaunchError)) throw error;
+      // A transaction fails as a whole when one of its elements is missing.
+      const single = elements.flatMap((element) => elementBatches(this.table, verb, [element]));
+      await this.#send(single, anyErrno);
+    }
+  }
+
+  async #send(batches: readonly Buffer[], tolerate: number): Promise<void> {
+    const plan = new Plan().group("network");
+    for (const batch of batches)
+      plan.add("host", "netlink", [NETLINK_NETFILTER, null, -1, batch], "", tolerate);
+    await this.#options.runtime.run(plan);
+  }
+
+  async #route(messages: readonly Buffer[], tolerate = 0): Promise<void> {
+    const plan = new Plan().group("network");
+    for (const message of messages)
+      plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, message], "", tolerate);
+    await this.#options.runtime.run(plan);
+  }
+
+  /** Takes away a link that may be gone already. */
+  async removeLink(name: string): Promise<void> {
+    if (name !== "") await this.#route([deleteLink(name)], anyErrno);
+  }
+
+  /** Takes a network's bridge away; nothing is on it. */
+  async remove(network: NetworkRecord): Promise<void> {
+    if (network.driver !== "bridge") return;
+    await this.#lock.run(async () => {
+      this.#options.names.unserve(network);
+      if (this.#ready.delete(network.id) && this.#loaded)
+        await this.change("remove", this.#bridgeElements(network));
+      if (linkIndex(network.bridge) !== undefined && !network.foreignBridge)
+        await this.#route([deleteLink(network.bridge)], anyErrno);
+    });
+  }
+
+  /** Links of containers that `keep` does not name: left by a crash. */
+  async removeStrayLinks(keep: ReadonlySet<string>): Promise<void> {
+    const { linkPrefix } = this.#options.store;
+    const strays = readdirSync("/sys/class/net").filter(
+      (name) => name.startsWith(linkPrefix) && !keep.has(name),
+    );
+    // A dying namespace may be taking it away at this moment.
+    if (strays.length > 0) await this.#route(strays.map(deleteLink), anyErrno);
+  }
+
+  /** Removes the bridges of networks without endpoints, and the rules with the last one. */
+  async removeUnused(used: ReadonlySet<string>): Promise<void> {
+    for (const network of this.#options.store.all()) if (!used.has(network.id)) await this.remove(network);
+    if (this.#ready.size > 0 || !existsSync(this.#marker)) return;
+    await removeTables(this.table);
+    this.#loaded = false;
+    rmSync(this.#marker, { force: true });
+  }
+}
+
+const missingIn = (others: readonly RuleElement[]): ((element: RuleElement) => boolean) => {
+  const name = ({ family, set, text }: RuleElement): string => `${family} ${set} ${text}`;
+  const known = new Set(others.map(name));
+  return (element) => !known.has(name(element));
+};
+
+/** Whether the host reaches a network's addresses by another link. */
+function isTaken({ subnets, bridge }: NetworkRecord): boolean {
+  const routes = hostRoutes().filter(({ link }) => link !== bridge);
+  return subnets.some(({ subnet }) => routes.some(({ range }) => overlap(range, parseCidr(subnet))));
+}

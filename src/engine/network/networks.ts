@@ -1,0 +1,133 @@
+import type {
+  EndpointSettings,
+  NetworkCreateRequest,
+  NetworkInspect,
+  NetworkPruneResponse,
+} from "@docker/node-sdk";
+import { BerthError, invalid } from "../../lib/errors.ts";
+import { orNull } from "../../lib/or-null.ts";
+import { isBridge, linkIndex } from "../../network/bridge.ts";
+import { isPredefined } from "../../network/store.ts";
+import type { NetworkRecord } from "../../network/types.ts";
+import type { EngineContext } from "../context.ts";
+import type { Filters, Networks } from "../types.ts";
+import { connectContainer, disconnectContainer } from "./connect.ts";
+import { networkEvent } from "./events.ts";
+import { compileNetworkFilters, compilePruneFilters } from "./filters.ts";
+import { describeNetwork, endpointsIn } from "./view.ts";
+
+/** The verbs of networks. */
+export class NetworkVerbs implements Networks {
+  readonly #context: EngineContext;
+
+  constructor(context: EngineContext) {
+    this.#context = context;
+  }
+
+  async list(filters: Filters = {}): Promise<NetworkInspect[]> {
+    const test = compileNetworkFilters(filters, (network) => endpointsIn(this.#context, network).length > 0);
+    return this.#context.networks
+      .all()
+      .filter(test)
+      .map((network) => describeNetwork(this.#context, network, false));
+  }
+
+  async inspect(ref: string): Promise<NetworkInspect> {
+    return describeNetwork(this.#context, this.#context.networks.get(ref), true);
+  }
+
+  async create(request: NetworkCreateRequest): Promise<{ Id: string; Warning: string }> {
+    const { networks, networkHost } = this.#context;
+    if (request.ConfigOnly || request.ConfigFrom?.Network) {
+      throw invalid("configuration-only networks are of swarm mode, which does not exist here");
+    }
+    if (request.Ingress || request.Scope === "swarm") throw swarmOnly();
+    const network = networks.create({
+      name: request.Name ?? "",
+      driver: request.Driver || "bridge",
+      internal: request.Internal,
+      attachable: request.Attachable,
+      ipv4: request.EnableIPv4,
+      ipv6: request.EnableIPv6,
+      ipamDriver: request.IPAM?.Driver,
+      ipamOptions: request.IPAM?.Options,
+      subnets: request.IPAM?.Config,
+      options: request.Options,
+      labels: request.Labels,
+    });
+    try {
+      if (
+        network.driver === "bridge" &&
+        linkIndex(network.bridge) !== undefined &&
+        isBridge(network.bridge)
+      ) {
+        network.foreignBridge = true;
+        networks.save(network);
+      }
+      await networkHost.ensure(network);
+    } catch (error) {
+      await networkHost.remove(network);
+      networks.delete(network);
+      throw error;
+    }
+    networkEvent(this.#context, network.id, "create");
+    return { Id: network.id, Warning: "" };
+  }
+
+  async connect(ref: string, container: string, wish: EndpointSettings = {}): Promise<void> {
+    const network = this.#context.networks.get(ref);
+    await connectContainer(this.#context, network, this.#context.table.get(container), wish);
+  }
+
+  async disconnect(ref: string, container: string, options: { force?: boolean } = {}): Promise<void> {
+    const network = this.#context.networks.get(ref);
+    const found = this.#context.table.find(container);
+    if (!found && options.force) return;
+    await disconnectContainer(this.#context, network, found ?? this.#context.table.get(container));
+  }
+
+  async remove(ref: string): Promise<void> {
+    const network = this.#context.networks.get(ref);
+    if (isPredefined(network)) {
+      throw new BerthError("FORBIDDEN", `${network.name} is a pre-defined network and cannot be removed`);
+    }
+    const active = endpointsIn(this.#context, network).map(
+      ({ container, endpoint }) => `name:"${container.record.name}" id:"${endpoint.id.slice(0, 12)}"`,
+    );
+    if (active.length > 0) {
+      throw new BerthError(
+        "FORBIDDEN",
+        `error while removing network: network ${network.name} has active endpoints (${active.join(", ")})`,
+      );
+    }
+    await this.#remove(network);
+  }
+
+  async #remove(network: NetworkRecord): Promise<void> {
+    await this.#context.networkHost.remove(network);
+    networkEvent(this.#context, network.id, "destroy");
+    this.#context.networks.delete(network);
+  }
+
+  async repair(): Promise<void> {
+    await this.#context.networkHost.repair();
+  }
+
+  async prune(filters: Filters = {}): Promise<NetworkPruneResponse> {
+    const test = compilePruneFilters(filters);
+    const deleted: string[] = [];
+    for (const network of this.#context.networks.all()) {
+      if (isPredefined(network) || !test(network) || endpointsIn(this.#context, network).length > 0) continue;
+      await this.#remove(network);
+      deleted.push(network.name);
+    }
+    this.#context.events.publish("network", "prune", "", { reclaimed: "0" });
+    return { NetworksDeleted: orNull(deleted.length > 0 ? deleted : null) };
+  }
+}
+
+const swarmOnly = (): BerthError =>
+  new BerthError(
+    "UNAVAILABLE",
+    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
+  );
