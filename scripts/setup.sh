@@ -36,6 +36,8 @@ missing_packages() {
 	has make || echo make
 	# For `docker top` with columns of one's choice.
 	has ps || echo procps
+	# The disks of containers whose size is limited.
+	{ has mkfs.ext4 || there /sbin/mkfs.ext4; } || echo e2fsprogs
 	# The rules of networks and published ports.
 	has nft || echo nftables
 	there /usr/include/stdio.h || echo libc6-dev

@@ -1,5 +1,5 @@
 import type { ContainerCreateRequest, HostConfig } from "@docker/node-sdk";
-import { invalid, system } from "../lib/errors.ts";
+import { invalid } from "../lib/errors.ts";
 
 const size = (value: object | null | undefined): number => Object.keys(value ?? {}).length;
 
@@ -8,10 +8,6 @@ export function checkConflicts(request: ContainerCreateRequest): void {
   const host = request.HostConfig ?? {};
   const problem = networkConflict(request, host);
   if (problem) throw invalid(`conflicting options: ${problem}`);
-  // Dropping these would leave a container without the limit or the device that it was promised.
-  if (size(host.StorageOpt) > 0) {
-    throw system("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
-  }
 }
 
 function networkConflict(request: ContainerCreateRequest, host: HostConfig): string | null {

@@ -12,6 +12,7 @@ import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
 import { discardTree } from "./discard-tree.ts";
+import { closeDisk, diskLimit, openDisk } from "./disk.ts";
 import { validateHealthcheck } from "./health/config.ts";
 import { normalizeHostConfig } from "./host-config.ts";
 import { logPath } from "./logs/options.ts";
@@ -53,10 +54,10 @@ export async function createFrom(
     return table.add(record);
   });
   try {
-    makeDirectories(context, container);
+    await makeDirectories(context, container);
     await makeMounts(context, container, image.layers);
   } catch (error) {
-    discard(context, container);
+    await discard(context, container);
     throw error;
   }
   containerEvent(context, container, "create");
@@ -119,20 +120,26 @@ function checkWorkingDirectory(path = ""): void {
 export const containerDirectory = (context: EngineContext, id: string): string =>
   join(context.state.paths.containers, id);
 
-function makeDirectories(context: EngineContext, container: Container): void {
+async function makeDirectories(context: EngineContext, container: Container): Promise<void> {
   const directory = containerDirectory(context, container.id);
   // The container's root passes through here to its own upper directory.
   mkdirSync(directory, { mode: 0o711 });
   mkdirSync(join(directory, "rw"), { mode: 0o711 });
-  mkdirSync(join(directory, "rw", "upper"), { mode: 0o755 });
-  mkdirSync(join(directory, "rw", "work"), { mode: 0o711 });
+  const limit = diskLimit(container.record.hostConfig);
+  if (limit !== null) {
+    await openDisk(directory, limit);
+  } else {
+    mkdirSync(join(directory, "rw", "upper"), { mode: 0o755 });
+    mkdirSync(join(directory, "rw", "work"), { mode: 0o711 });
+  }
   const log = logPath(container.record.hostConfig, directory, container.id);
   if (log !== "" && dirname(log) !== directory) mkdirSync(dirname(log), { mode: 0o700 });
 }
 
 /** Takes a container out of the world: its row first, so that a crash leaves only what reconciliation removes. */
-export function discard(context: EngineContext, container: Container): void {
+export async function discard(context: EngineContext, container: Container): Promise<void> {
   context.table.delete(container);
   context.images.release(container.id);
+  await closeDisk(containerDirectory(context, container.id));
   discardTree(context, containerDirectory(context, container.id));
 }

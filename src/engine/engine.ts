@@ -19,6 +19,7 @@ import { CgroupVerbs } from "./cgroup-verbs.ts";
 import type { Container } from "./container.ts";
 import { ContainerVerbs } from "./containers.ts";
 import type { EngineContext } from "./context.ts";
+import { closeIdleDisks } from "./disks.ts";
 import { EventBus } from "./events.ts";
 import { ExecTable } from "./exec.ts";
 import { ExplainVerbs } from "./explain/explain.ts";
@@ -175,6 +176,7 @@ export class Engine {
     await closeNetworks(this.#context);
     // Its socket is in the exec root, which may go with the runtime.
     await this.#context.files.close();
+    await closeIdleDisks(this.#context);
     await this.#context.runtime.close();
     this.#context.images.close();
     removeIfUnused(this.#context.cgroups, this.#context.cgroupParent);

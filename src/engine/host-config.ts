@@ -2,19 +2,13 @@ import type { HostConfig } from "@docker/node-sdk";
 import { invalid } from "../lib/errors.ts";
 import { orNull } from "../lib/or-null.ts";
 import { defaultShmSize, maskedPaths, readonlyPaths } from "../runtime/defaults.ts";
+import { diskLimit } from "./disk.ts";
 import { checkLogOptions } from "./logs/check.ts";
 
 /** Logs are bounded unless the user says otherwise: docker's grow until the disk is full. */
 const DEFAULT_LOG = { "max-size": "10m", "max-file": "3" };
 const RUNTIMES = new Set(["", "berth", "runc", "io.containerd.runc.v2"]);
 const RESTART_POLICIES = new Set(["", "no", "always", "unless-stopped", "on-failure"]);
-
-/** A limit that would not be kept is refused rather than forgotten. */
-function checkStorage({ StorageOpt }: HostConfig): void {
-  if (Object.keys(StorageOpt ?? {}).length > 0) {
-    throw invalid("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
-  }
-}
 
 /**
  * A HostConfig with every default filled in, as inspect shows it. Throws dockerd's texts for values
@@ -24,7 +18,7 @@ export function normalizeHostConfig(request: HostConfig | null | undefined): Hos
   const given = request ?? {};
   checkRestartPolicy(given);
   checkModes(given);
-  checkStorage(given);
+  diskLimit(given);
   const config: HostConfig = {
     ...given,
     Binds: orNull(given.Binds),

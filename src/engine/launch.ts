@@ -11,6 +11,7 @@ import { checkDeviceRequests } from "./conflicts.ts";
 import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { containerDirectory } from "./create.ts";
+import { diskLimit } from "./disk.ts";
 import { type IdRanges, idMapping, RANGE_SIZE } from "./id-ranges.ts";
 import { rootLayers } from "./init-layer.ts";
 import { shimLog } from "./logs/options.ts";
@@ -67,6 +68,7 @@ function assemble(
       lower: [...layers],
       rw: join(directory, "rw"),
       volatile: container.record.step,
+      ownDisk: diskLimit(hostConfig) !== null,
     },
     stdio: {
       tty: config.Tty ?? false,

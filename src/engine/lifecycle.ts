@@ -8,6 +8,8 @@ import type { ExitStatus, Shim } from "../runtime/types.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
+import { containerDirectory } from "./create.ts";
+import { diskLimit, openDisk } from "./disk.ts";
 import { resetHealth, watchHealth } from "./health/health.ts";
 import { buildLaunch } from "./launch.ts";
 import { acquireMounts, releaseMounts } from "./mounts/volume-use.ts";
@@ -40,6 +42,8 @@ export async function startLocked(context: EngineContext, container: Container):
   state.idRange = null;
   let shim: Shim;
   try {
+    const limit = diskLimit(container.record.hostConfig);
+    if (limit !== null) await openDisk(containerDirectory(context, container.id), limit);
     if (container.record.mounts.length > 0) await acquireMounts(context, container);
     const network = await acquireNetworks(context, container);
     shim = await context.runtime.start(buildLaunch(context, container, network));

@@ -7,6 +7,8 @@ import type { Shim } from "../runtime/types.ts";
 import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { discardTree } from "./discard-tree.ts";
+import { closeDisk } from "./disk.ts";
+import { openDisks } from "./disks.ts";
 import { cleanUp, follow, startContainer } from "./lifecycle.ts";
 import { adoptMounts } from "./mounts/volume-use.ts";
 import { adoptNetworks, releaseNetworks } from "./network/attach.ts";
@@ -37,6 +39,7 @@ export async function reconcile(context: EngineContext): Promise<void> {
     }
   }
   await removeOrphans(context);
+  await openDisks(context);
   await context.volumes.unmountIdle();
   await reconcileNetworks(context);
   for (const container of context.table.all()) await resume(context, container);
@@ -102,7 +105,9 @@ async function removeOrphans(context: EngineContext): Promise<void> {
   }
   const { containers } = context.state.paths;
   for (const name of readdirSync(containers)) {
-    if (!context.table.hasId(name)) discardTree(context, join(containers, name));
+    if (context.table.hasId(name)) continue;
+    await closeDisk(join(containers, name));
+    discardTree(context, join(containers, name));
   }
   const network = networkDirectory(context);
   for (const name of existsSync(network) ? readdirSync(network) : []) {

@@ -6,6 +6,7 @@ import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
 import { containerDirectory } from "./create.ts";
 import { discardTree } from "./discard-tree.ts";
+import { closeDisk, diskLimit } from "./disk.ts";
 import { removeAnonymous } from "./mounts/volume-use.ts";
 import { networkFiles } from "./network/files.ts";
 import { killAndWait } from "./stop.ts";
@@ -64,7 +65,9 @@ export async function removeContainer(
     context.table.delete(container);
     context.images.release(container.id);
   });
-  discardTree(context, containerDirectory(context, container.id));
+  const directory = containerDirectory(context, container.id);
+  if (diskLimit(container.record.hostConfig) !== null) await closeDisk(directory);
+  discardTree(context, directory);
   rmSync(dirname(networkFiles(context, container.id).hosts), { recursive: true, force: true });
   if (options.volumes) await removeAnonymous(context, container.record.mounts);
   containerEvent(context, container, "destroy");

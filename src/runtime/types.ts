@@ -39,6 +39,8 @@ export interface RootfsSource {
    * which otherwise comes with every exit. Then fsync(2) inside does nothing either.
    */
   volatile?: boolean;
+  /** `rw` is the mount point of a file system of its own, which bounds what is written. */
+  ownDisk?: boolean;
 }
 
 /** Netlink messages that furnish a new network namespace; src/network builds them. */

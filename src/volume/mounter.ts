@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { system } from "../lib/errors.ts";
+import { isMounted } from "../lib/mounts.ts";
 import type { VolumeRecord } from "./types.ts";
 
 const run = promisify(execFile);
@@ -39,21 +39,6 @@ export async function unmountVolume(directory: string): Promise<void> {
       throw system(`error while unmounting volume '${directory}': ${reason(error)}`, error);
     }
   }
-}
-
-/** Whether something is mounted exactly there, by /proc/self/mountinfo (proc_pid_mountinfo(5)). */
-export function isMounted(directory: string): boolean {
-  return mountPoints().includes(directory);
-}
-
-function mountPoints(): string[] {
-  return readFileSync("/proc/self/mountinfo", "utf8")
-    .split("\n")
-    .map((line) =>
-      (line.split(" ")[4] ?? "").replace(/\\([0-7]{3})/g, (_, code: string) =>
-        String.fromCharCode(Number.parseInt(code, 8)),
-      ),
-    );
 }
 
 function reason(error: unknown): string {

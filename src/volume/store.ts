@@ -4,11 +4,12 @@ import { join } from "node:path";
 import type { Volume, VolumeCreateOptions, VolumeListResponse, VolumePruneResponse } from "@docker/node-sdk";
 import { BerthError, conflict, notFound } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
+import { isMounted } from "../lib/mounts.ts";
 import { orNull } from "../lib/or-null.ts";
 import type { State } from "../state/index.ts";
 import { checkRequest } from "./check.ts";
 import { anonymousLabel, listTest, pruneTest } from "./filters.ts";
-import { isMounted, mountVolume, needsMount, unmountVolume } from "./mounter.ts";
+import { mountVolume, needsMount, unmountVolume } from "./mounter.ts";
 import { VolumeTable } from "./table.ts";
 import type { VolumeFilters, VolumeRecord, VolumeRequest, VolumeStoreOptions, Volumes } from "./types.ts";
 

@@ -62,7 +62,7 @@ test("promises that cannot be kept", async () => {
     ["-w", "/etc/passwd"],
     "Error response from daemon: Cannot mkdir: /etc/passwd is not a directory",
   );
-  await refused(["--storage-opt", "size=10m"], "--storage-opt is supported only for overlay over xfs");
+  await refused(["--storage-opt", "inodes=10"], "Unknown option inodes");
   await refused(["--gpus", "all"], 'could not select device driver "" with capabilities: [[gpu]]');
 });
 

@@ -56,6 +56,11 @@ test("each descriptor is made before it is used", () => {
   checkSlots(plan(undefined, false));
   checkSlots(
     plan((launch) => {
+      launch.rootfs.ownDisk = true;
+    }),
+  );
+  checkSlots(
+    plan((launch) => {
       launch.stdio.tty = true;
       launch.spec.process.terminal = true;
     }),

@@ -62,6 +62,25 @@ export function prepareDataRoot(context: Context): void {
     "overlay needs its layers mounted in its own mount namespace",
   );
   plan.add("child", "fchdir", [tree], "layers are named relative to the data root");
+  if (rootfs.ownDisk) attachDisk(context);
+}
+
+/** A copy of the data root's mount alone leaves out what is mounted in it. */
+function attachDisk({ plan, rootfs, userns, idPhase }: Context): void {
+  const disk = plan.slot("disk");
+  plan.add(idPhase, "open_tree", [disk, null, rootfs.rw, OPEN_TREE_CLONE], "the container's own disk");
+  plan.add(
+    idPhase,
+    "mount_setattr",
+    [disk, "", AT_EMPTY_PATH, userns ? MOUNT_ATTR_IDMAP : 0, 0, MS_PRIVATE, userns],
+    "as with the data root",
+  );
+  plan.add(
+    "child",
+    "move_mount",
+    [disk, "", null, below(rootfs.dataRoot, rootfs.rw), MOVE_MOUNT_F_EMPTY_PATH],
+    "where overlay looks for the writable layer",
+  );
 }
 
 /** Mounts the layers and the writable directory as `context.root`. */
