@@ -1,20 +1,24 @@
 #!/bin/sh
 # All that a fresh Debian machine with Node and npm needs to run Berth from this directory: system
 # packages, npm packages, the native programs. Silent and quick when there is nothing to do.
-#   scripts/setup.sh          what running needs
-#   scripts/setup.sh --test   and what the tests need
+#   scripts/setup.sh             what running needs
+#   scripts/setup.sh --with-vm   and what virtual machines need
+#   scripts/setup.sh --test      and what the tests need, virtual machines among it
 set -eu
 cd "$(dirname "$0")/.."
 
 tests=
-case ${1-} in
---test) tests=1 ;;
-'') ;;
-*)
-	echo "usage: scripts/setup.sh [--test]" >&2
-	exit 2
-	;;
-esac
+machines=
+for argument; do
+	case $argument in
+	--test) tests=1 machines=1 ;;
+	--with-vm) machines=1 ;;
+	*)
+		echo "usage: scripts/setup.sh [--with-vm] [--test]" >&2
+		exit 2
+		;;
+	esac
+done
 
 say() { echo "setup: $*" >&2; }
 fail() {
@@ -46,7 +50,18 @@ missing_packages() {
 	{ there /usr/include/zlib.h && there /usr/lib/*/libz.a; } || echo zlib1g-dev
 	{ there /usr/include/zstd.h && there /usr/lib/*/libzstd.a; } || echo libzstd-dev
 	{ there /usr/include/openssl/sha.h && there /usr/lib/*/libcrypto.a; } || echo libssl-dev
+	if [ -n "$machines" ]; then
+		has qemu-system-x86_64 || echo qemu-system-x86
+		# Shares directories with guests; a package of its own from Debian 13 on.
+		there /usr/lib/qemu/virtiofsd || there /usr/libexec/virtiofsd ||
+			if apt-cache show virtiofsd > /dev/null 2>&1; then echo virtiofsd; else echo qemu-system-common; fi
+		has qemu-img || echo qemu-utils
+		# Disks made of images.
+		has mke2fs || there /usr/sbin/mke2fs || echo e2fsprogs
+	fi
 	[ -n "$tests" ] || return 0
+	# Images of operating systems.
+	has mmdebstrap || echo mmdebstrap
 	there /bin/busybox || echo busybox-static
 	has docker-registry || echo docker-registry
 	has skopeo || echo skopeo
@@ -90,6 +105,30 @@ fetch_docker_client() {
 	mv "$work/root/usr/bin/docker" .cache/docker/usr/bin/docker
 }
 
+# The kernel of virtual machines: Debian's for clouds, unpacked into .cache/guest-kernel. Installing the package
+# would make this machine boot it.
+guest_kernel_missing() {
+	[ -n "$machines" ] || return 1
+	there .cache/guest-kernel/boot/vmlinuz-* && return 1
+	# A host that has it installed needs no second one.
+	! there /boot/vmlinuz-*-cloud-*
+}
+
+fetch_guest_kernel() {
+	work=$(mktemp -d .cache/guest-kernel.XXXXXX)
+	trap 'rm -rf "$work"' EXIT
+	package=$(apt-cache depends --important linux-image-cloud-amd64 | sed -n 's/ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
+	[ -n "$package" ] || fail "Debian's package lists name no kernel for linux-image-cloud-amd64; virtual machines need a kernel"
+	# The downloads are for a directory that is not for apt's own user.
+	if ! (cd "$work" && apt-get -qq -o APT::Sandbox::User=root download "$package" &&
+		dpkg-deb --extract linux-image-*.deb root && rm -f linux-image-*.deb) > .cache/apt.log 2>&1; then
+		cat .cache/apt.log >&2
+		fail "virtual machines need a kernel; $package could not be fetched"
+	fi
+	rm -rf .cache/guest-kernel
+	mv "$work/root" .cache/guest-kernel
+}
+
 # Keeps package scripts from starting services while it runs, unless the machine has a say of its own.
 install_packages() {
 	policy=/usr/sbin/policy-rc.d
@@ -107,19 +146,25 @@ install_packages() {
 setup_packages() {
 	packages=$(missing_packages | tr '\n' ' ')
 	packages=${packages% }
-	[ -n "$packages" ] || docker_client_missing || return 0
-	has apt-get || fail "missing: ${packages:-docker}. This is not a Debian system; install what gives these by its own means."
+	[ -n "$packages" ] || docker_client_missing || guest_kernel_missing || return 0
+	has apt-get || fail "missing: ${packages:-a docker command line or a guest kernel}. This is not a Debian system; install what gives these by its own means."
 	if [ -n "$packages" ] && [ "$(id -u)" != 0 ]; then
 		fail "missing: $packages. Run as root: apt-get update && apt-get install --yes $packages"
 	fi
 	writable
-	if [ -n "$packages" ]; then
+	if [ -n "$packages" ] || guest_kernel_missing; then
 		say "reading Debian's package lists"
 		apt-get -qq update > .cache/apt.log 2>&1 || say "apt-get update failed, trying with the lists that are here: $(tail -n 1 .cache/apt.log)"
+	fi
+	if [ -n "$packages" ]; then
 		say "installing $packages"
 		# A subshell, so that the traps of one step end with it.
 		# shellcheck disable=SC2086
 		(install_packages $packages)
+	fi
+	if guest_kernel_missing; then
+		say "fetching a kernel for virtual machines"
+		(fetch_guest_kernel)
 	fi
 	if docker_client_missing; then
 		say "fetching a docker command line for the tests"

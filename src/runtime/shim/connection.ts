@@ -1,6 +1,5 @@
-import { closeSync, constants, openSync } from "node:fs";
-import { createConnection, type Socket } from "node:net";
-import { dirname } from "node:path";
+import type { Socket } from "node:net";
+import { connectSocket } from "../../lib/unix-socket.ts";
 import { errnoName } from "../launch-error.ts";
 
 /** Frames on a shim's socket: u32 length of the payload, u8 kind, payload. */
@@ -11,9 +10,6 @@ const answers = { output: 1, exit: 2, oom: 3, ack: 4, running: 5 } as const;
 
 /** Most bytes in one input frame. */
 export const inputLimit = 64 << 10;
-
-/** A socket address has room for this many bytes. */
-const addressLimit = 107;
 
 export interface ConnectionEvents {
   output?(stream: "stdout" | "stderr", data: Buffer): void;
@@ -30,15 +26,6 @@ export class ShimRequestError extends Error {
     super(`the shim answered ${errnoName(errno)}`);
     this.code = errnoName(errno);
   }
-}
-
-/** connect(2) also where the path is longer than a socket address: through a descriptor of its directory. */
-function connect(path: string): Socket {
-  if (Buffer.byteLength(path) <= addressLimit) return createConnection(path);
-  const fd = openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
-  const socket = createConnection(`/proc/self/fd/${fd}/shim.sock`);
-  closeSync(fd);
-  return socket;
 }
 
 /** One connection to a shim. Requests are answered in order. */
@@ -60,7 +47,7 @@ export class ShimConnection {
   /** Connects to `path`; rejects with the system's error when nobody listens. */
   static open(path: string, events: ConnectionEvents): Promise<ShimConnection> {
     return new Promise((resolve, reject) => {
-      const socket = connect(path);
+      const socket = connectSocket(path);
       socket.once("error", reject);
       socket.once("connect", () => {
         socket.off("error", reject);
