@@ -45,10 +45,13 @@ export interface RandomSource {
   kind: "rng";
 }
 
-export type Device = Disk | NetworkDevice | Share | Port | Balloon | RandomSource;
+/** An empty PCI slot, into which a device may be put while the guest runs (device_add with `bus: id`). */
+export interface Slot {
+  kind: "slot";
+  id: string;
+}
 
-/** How virtio devices meet the guest: microvm has them at fixed addresses, q35 on PCI. */
-export type Bus = "mmio" | "pci";
+export type Device = Disk | NetworkDevice | Share | Port | Balloon | RandomSource | Slot;
 
 /** QEMU's way to have a comma in a value. */
 export const escaped = (value: string): string => value.replaceAll(",", ",,");
@@ -61,56 +64,63 @@ export function option(type: string, fields: Record<string, string | number | un
   return [type, ...pairs].filter(Boolean).join(",");
 }
 
-const suffixes: Record<Bus, string> = { mmio: "device", pci: "pci" };
-
 /** QEMU's arguments for the devices, in their order: a guest numbers disks and network devices so. */
-export function deviceArguments(devices: readonly Device[], bus: Bus): string[] {
-  const virtio = (type: string, fields: Record<string, string | number | undefined>): string[] => [
-    "-device",
-    option(`virtio-${type}-${suffixes[bus]}`, fields),
-  ];
+export function deviceArguments(devices: readonly Device[]): string[] {
   const ports = devices.filter((device) => device.kind === "port");
-  const controller = ports.length > 0 ? virtio("serial", { id: "ports", max_ports: ports.length + 1 }) : [];
-  return [...controller, ...devices.flatMap((device) => one(device, bus, virtio))];
+  const controller =
+    ports.length > 0 ? add("virtio-serial-pci", { id: "ports", max_ports: ports.length + 1 }) : [];
+  return [...controller, ...devices.flatMap(one)];
 }
 
-type Virtio = (type: string, fields: Record<string, string | number | undefined>) => string[];
+const add = (type: string, fields: Record<string, string | number | undefined>): string[] => [
+  "-device",
+  option(type, fields),
+];
 
-function one(device: Device, bus: Bus, virtio: Virtio): string[] {
+function one(device: Device, index: number): string[] {
   switch (device.kind) {
     case "disk":
-      return disk(device, virtio);
+      return disk(device);
     case "network":
       return [
-        ...["-netdev", option("tap", { id: device.id, fd: device.fd })],
-        // Without a boot program of its own, which PCI cards have.
-        ...virtio("net", { netdev: device.id, mac: device.mac, romfile: bus === "pci" ? "" : undefined }),
+        "-netdev",
+        option("tap", { id: device.id, fd: device.fd }),
+        // Without a program to boot from the network.
+        ...add("virtio-net-pci", { netdev: device.id, mac: device.mac, romfile: "" }),
       ];
     case "share":
       return [
-        ...["-chardev", option("socket", { id: device.id, path: device.socket })],
-        ...["-device", option(`vhost-user-fs-${suffixes[bus]}`, { chardev: device.id, tag: device.tag })],
+        "-chardev",
+        option("socket", { id: device.id, path: device.socket }),
+        ...add("vhost-user-fs-pci", { chardev: device.id, tag: device.tag }),
       ];
     case "port":
       return [
-        ...["-chardev", socket(`port-${device.name}`, device.socket)],
-        ...["-device", option("virtserialport", { chardev: `port-${device.name}`, name: device.name })],
+        "-chardev",
+        socket(`port-${device.name}`, device.socket),
+        ...add("virtserialport", { bus: "ports.0", chardev: `port-${device.name}`, name: device.name }),
       ];
     case "balloon":
-      return virtio("balloon", { id: "balloon", "free-page-reporting": "on" });
+      return add("virtio-balloon-pci", { id: "balloon", "free-page-reporting": "on" });
     case "rng":
-      return ["-object", "rng-random,id=random,filename=/dev/urandom", ...virtio("rng", { rng: "random" })];
+      return [
+        "-object",
+        "rng-random,id=random,filename=/dev/urandom",
+        ...add("virtio-rng-pci", { rng: "random" }),
+      ];
+    case "slot":
+      return add("pcie-root-port", { id: device.id, chassis: index + 1 });
   }
 }
 
-function disk({ id, file, format, readonly, serial }: Disk, virtio: Virtio): string[] {
+function disk({ id, file, format, readonly, serial }: Disk): string[] {
   const common = { "read-only": readonly ? "on" : undefined, discard: "unmap" };
   return [
     "-blockdev",
     option("", { driver: "file", "node-name": `${id}-file`, filename: file, ...common }),
     "-blockdev",
     option("", { driver: format, "node-name": id, file: `${id}-file`, ...common }),
-    ...virtio("blk", { id: `${id}-device`, drive: id, serial }),
+    ...add("virtio-blk-pci", { id: `${id}-device`, drive: id, serial }),
   ];
 }
 

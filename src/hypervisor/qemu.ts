@@ -1,5 +1,5 @@
 import type { Accelerator } from "./accelerator.ts";
-import { type Bus, type Device, deviceArguments, escaped, option, socket } from "./devices.ts";
+import { type Device, deviceArguments, escaped, option, socket } from "./devices.ts";
 
 /** A Linux kernel that starts without firmware and boot loader. */
 export interface KernelBoot {
@@ -11,7 +11,7 @@ export interface KernelBoot {
 
 export interface VirtualMachine {
   name: string;
-  /** microvm: no PCI and hardly any devices, starts at once. q35: a PC with firmware. */
+  /** microvm: hardly any devices but those on PCI, starts at once. q35: a PC with firmware. */
   chipset: "microvm" | "q35";
   accelerator: Accelerator;
   /** Bytes. */
@@ -32,8 +32,6 @@ export interface VirtualMachine {
   reboot?: "exit" | "reset";
 }
 
-const buses: Record<VirtualMachine["chipset"], Bus> = { microvm: "mmio", q35: "pci" };
-
 /** The program, looked for in PATH. */
 export const qemuProgram = "qemu-system-x86_64";
 
@@ -53,22 +51,30 @@ export function qemuArguments(machine: VirtualMachine): string[] {
     ...["-object", memoryOption(machine)],
     ...["-nodefaults", "-no-user-config", "-display", "none"],
     ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
-    ...(machine.chipset === "microvm" ? ["-global", "virtio-mmio.force-legacy=false"] : []),
     ...["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"],
     ...["-chardev", socket("control", machine.controlSocket), "-mon", "chardev=control,mode=control"],
     ...(machine.boot ? bootArguments(machine.boot, accelerator) : []),
-    ...deviceArguments(devices, buses[machine.chipset]),
+    ...deviceArguments(devices),
     ...(machine.reboot === "reset" ? [] : ["-no-reboot"]),
     ...(machine.paused ? ["-S"] : []),
     ...(machine.incoming ? ["-incoming", "defer"] : []),
   ];
 }
 
+/** ACPI switches it off in order. The old interrupt controller and timer would only cost time at boot. */
+const microvm = {
+  acpi: "on",
+  pcie: "on",
+  rtc: "on",
+  pic: "off",
+  pit: "off",
+  usb: "off",
+  "auto-kernel-cmdline": "off",
+};
+
 function machineOption({ chipset }: VirtualMachine): string {
   const common = { "memory-backend": "memory", "dump-guest-core": "off" };
-  // With ACPI it has room for more than eight devices, and can be switched off in order.
-  if (chipset === "microvm")
-    return option("microvm", { acpi: "on", "auto-kernel-cmdline": "off", ...common });
+  if (chipset === "microvm") return option("microvm", { ...microvm, ...common });
   return option("q35", { ...common, usb: "off", vmport: "off" });
 }
 
@@ -80,6 +86,7 @@ function memoryOption({ memory, memoryFile }: VirtualMachine): string {
 }
 
 function bootArguments({ image, initrd, commandLine }: KernelBoot, accelerator: Accelerator): string[] {
-  const words = [...accelerator.kernelArguments, ...commandLine];
+  // The firmware tables do not grant the kernel hot-plug; it takes it.
+  const words = [...accelerator.kernelArguments, "pcie_ports=native", ...commandLine];
   return ["-kernel", image, "-initrd", initrd, "-append", words.join(" ")];
 }
