@@ -97,6 +97,13 @@ void run_output(struct run *run, const void *data, uint32_t size);
   X(stdio, "d")              /* leaves the shared descriptor table, wires 0, 1, 2 (to a terminal) */ \
   X(execve, "bb")            /* arguments, environment; searches PATH */                             \
   X(exec_init, "bb")         /* the built-in init, which runs the arguments */                       \
+  X(keep, "b")               /* slots, u8 each: become descriptors 3, 4… of the program that exec runs */  \
+  X(exec_vmm, "b")           /* the built-in supervisor of a virtual machine, with arguments */        \
+  X(clock_settime, "ii")     /* seconds and nanoseconds since 1970 */                                \
+  /* vm.c */                                                                                         \
+  X(tap, "os")               /* a new tap link of the host: the descriptor that carries its packets */ \
+  X(unix_listener, "os")     /* a socket in the shim's directory, for its owner alone */             \
+  X(list_processes, "s")     /* those whose cgroup ends so: answered to the caller, one by one */      \
   /* netlink.c */                                                                                    \
   X(netlink, "idib")         /* protocol, descriptor written at offset, messages: answers are checked */
 

@@ -19,10 +19,12 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "init.h"
 #include "ops.h"
+#include "seal.h"
 #include "shim.h"
 #include "status.h"
 #include "streams.h"
@@ -196,11 +198,45 @@ int exec_search(char **argv, char **env) {
   return errno = ENOENT, -1;
 }
 
+static unsigned first_closed = 3;
+
+long op_keep(struct run *run, const union arg *a) {
+  const uint8_t *slots = (const uint8_t *)a[0].s.data;
+  enum { KEPT_MAX = 64, ABOVE = SLOTS + 100 };
+  int at[KEPT_MAX];
+  if (a[0].s.size > KEPT_MAX) return errno = EINVAL, -1;
+  if (sealed_move(ABOVE) < 0) return -1;
+  // Out of the way first: one may lie where another is to come.
+  for (uint32_t i = 0; i < a[0].s.size; i++) {
+    at[i] = slots[i] < SLOTS ? fcntl(run->slots[slots[i]], F_DUPFD_CLOEXEC, ABOVE) : -1;
+    if (at[i] < 0) return -1;
+  }
+  for (uint32_t i = 0; i < a[0].s.size; i++)
+    if (dup2(at[i], 3 + (int)i) < 0) return -1;
+  first_closed = 3 + a[0].s.size;
+  return 0;
+}
+
+static int close_others(void) {
+  int rc = (int)syscall(SYS_close_range, first_closed, ~0U, CLOSE_RANGE_CLOEXEC);
+  return rc < 0 && errno != ENOSYS && errno != EINVAL ? -1 : 0;
+}
+
 static long exec_now(struct bytes arguments, struct bytes environment, bool init) {
   char **argv = split(arguments), **env = split(environment);
-  if (!argv || !env) return -1;
-  if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0 && errno != ENOSYS && errno != EINVAL) return -1;
+  if (!argv || !env || close_others() < 0) return -1;
   return init ? exec_builtin_init(argv, env) : exec_search(argv, env);
+}
+
+long op_exec_vmm(struct run *run, const union arg *a) {
+  char **argv = split(a[0].s), *none[] = {NULL};
+  int self = sealed_self();
+  if (!argv || close_others() < 0) return -1;
+  return syscall(SYS_execveat, self, "", argv, none, AT_EMPTY_PATH);
+}
+
+long op_clock_settime(struct run *run, const union arg *a) {
+  return clock_settime(CLOCK_REALTIME, &(struct timespec){.tv_sec = a[0].i, .tv_nsec = a[1].i});
 }
 
 long op_execve(struct run *run, const union arg *a) {

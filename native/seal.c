@@ -13,6 +13,12 @@ static int self = -1;
 
 int sealed_self(void) { return self; }
 
+int sealed_move(int above) {
+  int moved = fcntl(self, F_DUPFD_CLOEXEC, above);
+  if (moved >= 0) self = moved;
+  return moved;
+}
+
 int seal_self(char **argv, char **env) {
   const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
   int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);

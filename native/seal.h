@@ -8,3 +8,5 @@
 int seal_self(char **argv, char **env);
 // A close-on-exec descriptor of the sealed program.
 int sealed_self(void);
+// Has that descriptor at a number from `above` on. -1 and errno on failure.
+int sealed_move(int above);

@@ -42,6 +42,8 @@ struct mount_wish {
 struct root {
 	/* The mount namespace of a process whose cgroup file contains `owner`... */
 	const char *pid, *owner;
+	/* ... or a directory in it, which nothing inside can have made a link. */
+	const char *below;
 	/* ...or an overlay, topmost layer first; without `upper` what is written is lost. */
 	const char *lower[MAX_LAYERS];
 	size_t lower_count;

@@ -50,6 +50,8 @@ static bool root_word(struct root *to, const char *word)
 	if (strcmp(word, "ns") == 0) {
 		to->pid = take();
 		to->owner = take();
+	} else if (strcmp(word, "below") == 0) {
+		to->below = take();
 	} else if (strcmp(word, "lower") == 0) {
 		if (to->lower_count == MAX_LAYERS)
 			fail("more than %d layers", MAX_LAYERS);

@@ -74,10 +74,11 @@ static int clone_namespace(struct root *root, int *trees)
 	int own = must_open("/proc/self/ns/mnt", O_RDONLY);
 	if (setns(namespace, CLONE_NEWNS) != 0)
 		fail_errno("setns");
-	int tree = clone_tree(AT_FDCWD, "/", 0);
+	const char *top = root->below ? root->below : "/";
+	int tree = clone_tree(AT_FDCWD, top, 0);
 	if (tree < 0)
 		fail_errno("open_tree");
-	int inside = must_open("/", O_PATH | O_DIRECTORY);
+	int inside = must_open(top, O_PATH | O_DIRECTORY);
 	for (size_t i = 0; i < root->mount_count; i++) {
 		/* A link in /proc may lead out of the namespace, where it shows processes of the host. */
 		int target = open_inside(inside, root->mounts[i].target, O_PATH);

@@ -104,9 +104,6 @@ export function fakeServices(
       push: unexpected,
       save: unexpected,
       login: unexpected,
-      search: unexpected,
-      distribution: unexpected,
-      remoteManifest: unexpected,
       ...given.images,
     },
   };

@@ -27,8 +27,5 @@ export interface Services {
     | "push"
     | "save"
     | "login"
-    | "search"
-    | "distribution"
-    | "remoteManifest"
   >;
 }

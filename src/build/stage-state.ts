@@ -26,10 +26,8 @@ export class StageState {
   /** A CMD of this stage outlives a later ENTRYPOINT. */
   cmdSet = false;
   created: string;
-  /** How many layers and entries of the history came with the image that all began with. */
-  readonly inherited: { layers: number; history: number };
 
-  constructor(document: ImageDocument, layers: readonly Layer[], inherited?: StageState["inherited"]) {
+  constructor(document: ImageDocument, layers: readonly Layer[]) {
     const { architecture, os, variant } = document;
     this.origin = {
       architecture,
@@ -43,7 +41,6 @@ export class StageState {
     this.config = structuredClone(document.config ?? {});
     this.author = document.author;
     this.created = document.created ?? "";
-    this.inherited = inherited ?? { layers: layers.length, history: this.history.length };
   }
 
   get env(): readonly string[] {

@@ -42,6 +42,8 @@ export class Container {
   spec: Spec | null = null;
   /** Probes its health while it runs, when it has a health check. */
   health: HealthMonitor | null = null;
+  /** What the programs of its virtual machine last said, when they did not end in order. */
+  machineFailure = "";
   /** Variables of its process that are written down nowhere. */
   secretEnv: readonly string[] = [];
   /** A restart is under way: --rm does not take the container away between the two runs. */

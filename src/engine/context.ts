@@ -10,6 +10,7 @@ import type { VolumeStore } from "../volume/store.ts";
 import type { EventBus } from "./events.ts";
 import type { ExecTable } from "./exec.ts";
 import type { IdRanges } from "./id-ranges.ts";
+import type { ContainerMachines } from "./isolation/machines.ts";
 import type { NetworkHost } from "./network/host.ts";
 import type { NameDirectory } from "./network/names.ts";
 import type { ContainerTable } from "./table.ts";
@@ -32,6 +33,8 @@ export interface EngineContext {
   readonly ports: PortAllocator;
   readonly files: FileWorker;
   readonly runtime: Runtime;
+  /** Of the containers that run in virtual machines. */
+  readonly machines: ContainerMachines;
   readonly cgroups: CgroupHost;
   readonly idRanges: IdRanges;
   readonly log: Logger;

@@ -24,6 +24,7 @@ import { EventBus } from "./events.ts";
 import { ExecTable } from "./exec.ts";
 import { ExplainVerbs } from "./explain/explain.ts";
 import { IdRanges } from "./id-ranges.ts";
+import { ContainerMachines } from "./isolation/machines.ts";
 import { volumeUsers } from "./mounts/volume-use.ts";
 import { networkElements } from "./network/attach.ts";
 import { NetworkHost } from "./network/host.ts";
@@ -129,6 +130,14 @@ export class Engine {
         cgroups,
         seccompCache: join(state.paths.root, "seccomp"),
       });
+      const machines = new ContainerMachines({
+        runtime,
+        filters: runtime.filters,
+        shims: runtime.shims,
+        cache: join(state.paths.root, "boot"),
+        log,
+        save: (container) => table.save(container),
+      });
       const networks = new NetworkStore(state.db, { tag: rootTag(dataRoot).slice(0, 4) });
       const names = new NameDirectory({ store: networks, table, log });
       const networkHost = new NetworkHost({
@@ -157,6 +166,7 @@ export class Engine {
         names,
         ports: new PortAllocator(),
         runtime,
+        machines,
         cgroups,
         idRanges: new IdRanges(dataRoot),
         log,
@@ -176,6 +186,7 @@ export class Engine {
     await closeNetworks(this.#context);
     // Its socket is in the exec root, which may go with the runtime.
     await this.#context.files.close();
+    this.#context.machines.close();
     await closeIdleDisks(this.#context);
     await this.#context.runtime.close();
     this.#context.images.close();

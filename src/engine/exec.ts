@@ -4,11 +4,12 @@ import { newId } from "../lib/ids.ts";
 import { orNull } from "../lib/or-null.ts";
 import { LaunchError } from "../runtime/launch-error.ts";
 import type { Process, Spec } from "../runtime/oci.ts";
-import type { Shim } from "../runtime/types.ts";
+import type { ExecLaunch, Shim } from "../runtime/types.ts";
 import { attachShim } from "./attach.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
+import { isIsolated, rootOf } from "./isolation/isolation.ts";
 import { execSpec } from "./launch.ts";
 import { parseSecurityOptions } from "./security-options.ts";
 import { capabilitySets, environment } from "./spec/process.ts";
@@ -80,7 +81,10 @@ export class ExecTable implements Execs {
     containerEvent(this.#context, container, `exec_start: ${commandText(config.Cmd)}`, { execID: id });
     try {
       const spec = execSpec(this.#context, container);
-      exec.shim = await this.#context.runtime.exec({
+      const host = isIsolated(container.record.hostConfig)
+        ? { exec: (launch: ExecLaunch) => this.#context.machines.exec(container, launch) }
+        : this.#context.runtime;
+      exec.shim = await host.exec({
         id,
         containerId: container.id,
         containerPid: container.record.state.pid,
@@ -210,7 +214,7 @@ function execProcess(container: Container, config: ExecConfig, spec: Spec, size:
   const { record } = container;
   const { hostConfig } = record;
   const user = resolveUser(
-    [`/proc/${record.state.pid}/root`],
+    [rootOf(container)],
     config.User || record.config.User || "",
     hostConfig.GroupAdd ?? [],
   );

@@ -3,6 +3,7 @@ import { invalid } from "../lib/errors.ts";
 import { orNull } from "../lib/or-null.ts";
 import { defaultShmSize, maskedPaths, readonlyPaths } from "../runtime/defaults.ts";
 import { diskLimit } from "./disk.ts";
+import { checkIsolation } from "./isolation/isolation.ts";
 import { checkLogOptions } from "./logs/check.ts";
 
 /** Logs are bounded unless the user says otherwise: docker's grow until the disk is full. */
@@ -134,9 +135,7 @@ function checkModes(given: HostConfig): void {
   if (!["", "host", "private"].includes(given.CgroupnsMode ?? "")) {
     throw invalid(`invalid cgroup namespace mode: ${given.CgroupnsMode}`);
   }
-  if (!["", "default"].includes(given.Isolation ?? "")) {
-    throw invalid(`invalid isolation: ${JSON.stringify(given.Isolation)} - linux only supports 'default'`);
-  }
+  checkIsolation(given);
   if (given.ShmSize !== undefined && given.ShmSize < 0) throw invalid("SHM size can not be less than 0");
   const score = given.OomScoreAdj ?? 0;
   if (score < -1000 || score > 1000) {

@@ -14,6 +14,8 @@ import { containerDirectory } from "./create.ts";
 import { diskLimit } from "./disk.ts";
 import { type IdRanges, idMapping, RANGE_SIZE } from "./id-ranges.ts";
 import { rootLayers } from "./init-layer.ts";
+import { isIsolated } from "./isolation/isolation.ts";
+import { guestSpec } from "./isolation/specs.ts";
 import { shimLog } from "./logs/options.ts";
 import { endpointSysctls, previewNetworks } from "./network/attach.ts";
 import { networkFiles, writeNetworkFiles } from "./network/files.ts";
@@ -92,7 +94,10 @@ export function execSpec(context: EngineContext, container: Container): Spec {
     const { pid, idRange } = record.state;
     const process = initProcess(record, { uid: 0, gid: 0, additionalGids: [], home: "/" });
     const joined = namespaces(record.hostConfig, () => pid, idRange !== null);
-    container.spec = baseSpec(context, container, process, joined);
+    const spec = baseSpec(context, container, process, joined);
+    const own = isIsolated(record.hostConfig) ? guestSpec(spec) : spec;
+    container.spec = own;
+    return own;
   }
   return container.spec;
 }
@@ -191,6 +196,14 @@ function chooseUserNamespace(
 ): boolean | string {
   const { hostConfig, state } = container.record;
   state.idRange = null;
+  if (isIsolated(hostConfig)) {
+    if (!kernelFeatures().idmappedOverlay)
+      throw system(
+        "--isolation=hyperv needs Linux 5.19 or newer on the host: its sandbox has ids of its own",
+      );
+    state.idRange = ranges.take();
+    return true;
+  }
   const shared = [hostConfig.NetworkMode, hostConfig.PidMode, hostConfig.IpcMode]
     .map(sharedWith)
     .filter((ref) => ref !== null)
@@ -235,5 +248,7 @@ function runningPid(context: EngineContext, ref: string): number {
   const other = context.table.find(ref);
   if (!other) throw notFound(`No such container: ${ref}`);
   if (!other.running) throw conflict(`cannot join namespace of a non running container: ${other.id}`);
+  if (isIsolated(other.record.hostConfig))
+    throw conflict(`cannot join the namespaces of container ${other.id}: they are in a virtual machine`);
   return other.record.state.pid;
 }

@@ -4,16 +4,17 @@ import { oomKillCount } from "../runtime/cgroup/oom.ts";
 import { killAll } from "../runtime/cgroup/processes.ts";
 import { removeCgroup } from "../runtime/cgroup/remove.ts";
 import { LaunchError } from "../runtime/launch-error.ts";
-import type { ExitStatus, Shim } from "../runtime/types.ts";
+import type { ExitStatus, NetworkSetup, Shim } from "../runtime/types.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
 import { containerDirectory } from "./create.ts";
 import { diskLimit, openDisk } from "./disk.ts";
 import { resetHealth, watchHealth } from "./health/health.ts";
+import { isIsolated } from "./isolation/isolation.ts";
 import { buildLaunch } from "./launch.ts";
 import { acquireMounts, releaseMounts } from "./mounts/volume-use.ts";
-import { acquireNetworks, announceNetworks, releaseNetworks } from "./network/attach.ts";
+import { acquireNetworks, announceNetworks, guestLinks, releaseNetworks } from "./network/attach.ts";
 import { removeContainer } from "./remove.ts";
 import { scheduleRestart, shouldRestart } from "./restart.ts";
 
@@ -46,7 +47,7 @@ export async function startLocked(context: EngineContext, container: Container):
     if (limit !== null) await openDisk(containerDirectory(context, container.id), limit);
     if (container.record.mounts.length > 0) await acquireMounts(context, container);
     const network = await acquireNetworks(context, container);
-    shim = await context.runtime.start(buildLaunch(context, container, network));
+    shim = await startProcess(context, container, network);
   } catch (error) {
     await startFailed(context, container, error);
     throw error;
@@ -63,6 +64,17 @@ export async function startLocked(context: EngineContext, container: Container):
   context.table.save(container);
   announceNetworks(context, container, "connect");
   containerEvent(context, container, "start");
+}
+
+/** The container's process, on this kernel or in a virtual machine of its own. */
+async function startProcess(
+  context: EngineContext,
+  container: Container,
+  network: NetworkSetup,
+): Promise<Shim> {
+  const launch = buildLaunch(context, container, network);
+  if (!isIsolated(container.record.hostConfig)) return context.runtime.start(launch);
+  return context.machines.start(container, launch, (indices) => guestLinks(context, container, indices));
 }
 
 /** Watches a process that was started or found running. */
@@ -134,10 +146,9 @@ function exited(context: EngineContext, container: Container, shim: Shim, status
     if (container.shim !== shim) return;
     const { state } = container.record;
     const startedMs = Date.parse(state.startedAt);
-    // Where the first process was none of a namespace, its end is not yet that of the others.
-    if (container.record.hostConfig.PidMode) await killAll(context.cgroups, container.record.cgroupPath);
     state.oomKilled = status.oomKilled || oomKillCount(context.cgroups, container.record.cgroupPath) > 0;
     state.exitCode = status.exitCode;
+    state.error = container.machineFailure;
     state.pid = 0;
     state.finishedAt = timestamp();
     container.shim = null;
@@ -178,4 +189,5 @@ export async function cleanUp(context: EngineContext, container: Container): Pro
   if (container.record.mounts.length > 0) await releaseMounts(context, container);
   if (state.idRange !== null) context.idRanges.release(state.idRange);
   state.idRange = null;
+  state.machine = null;
 }

@@ -9,6 +9,7 @@ import type { EngineContext } from "./context.ts";
 import { discardTree } from "./discard-tree.ts";
 import { closeDisk } from "./disk.ts";
 import { openDisks } from "./disks.ts";
+import { isIsolated } from "./isolation/isolation.ts";
 import { cleanUp, follow, startContainer } from "./lifecycle.ts";
 import { adoptMounts } from "./mounts/volume-use.ts";
 import { adoptNetworks, releaseNetworks } from "./network/attach.ts";
@@ -67,7 +68,11 @@ function adopt(context: EngineContext, container: Container, shim: Shim): void {
   adoptNetworks(context, container);
   if (state.idRange !== null) context.idRanges.claim(state.idRange);
   context.table.save(container);
-  follow(context, container, shim);
+  follow(
+    context,
+    container,
+    isIsolated(container.record.hostConfig) ? context.machines.adopt(container, shim) : shim,
+  );
 }
 
 /** It goes by itself when it has ended. */

@@ -1,6 +1,7 @@
 import type { ContainerConfig, Health, HostConfig, MountPoint, NetworkingConfig } from "@docker/node-sdk";
 import { ZERO_TIME } from "../lib/time.ts";
 import type { Endpoint, PublishedPorts } from "../network/types.ts";
+import type { MachineState } from "./isolation/types.ts";
 
 export type Status = "created" | "running" | "paused" | "restarting" | "removing" | "exited" | "dead";
 
@@ -32,6 +33,8 @@ export interface StateRecord {
   health: Health | null;
   /** Null without networks, and while it does not run. */
   network?: NetworkState | null;
+  /** Of a container in a virtual machine, while it runs. */
+  machine?: MachineState | null;
 }
 
 /** A volume or bind as it will be mounted, resolved when the container was created. */

@@ -28,11 +28,17 @@ export interface Share {
   socket: string;
 }
 
-/** A byte stream to the guest (/dev/virtio-ports/NAME), a socket on the host that QEMU listens at. */
+/**
+ * A socket of QEMU's on the host: a path that it listens at, a descriptor of a listening socket that it
+ * inherits, or of a connected one.
+ */
+export type SocketPlace = string | { listener: number } | { connection: number };
+
+/** A byte stream to the guest (/dev/virtio-ports/NAME). */
 export interface Port {
   kind: "port";
   name: string;
-  socket: string;
+  socket: SocketPlace;
 }
 
 /** Takes memory from the guest and gives it back; free pages that the guest reports go back to the host. */
@@ -124,6 +130,10 @@ function disk({ id, file, format, readonly, serial }: Disk): string[] {
   ];
 }
 
-/** A socket that QEMU listens at and goes on without anyone connected. */
-export const socket = (id: string, path: string): string =>
-  option("socket", { id, path, server: "on", wait: "off" });
+/** A socket character device; one that QEMU listens at goes on without anyone connected. */
+export function socket(id: string, place: SocketPlace): string {
+  if (typeof place === "object" && "connection" in place)
+    return option("socket", { id, fd: place.connection });
+  const where = typeof place === "string" ? { path: place } : { fd: place.listener };
+  return option("socket", { id, ...where, server: "on", wait: "off" });
+}

@@ -1,5 +1,5 @@
 import type { Accelerator } from "./accelerator.ts";
-import { type Device, deviceArguments, escaped, option, socket } from "./devices.ts";
+import { type Device, deviceArguments, escaped, option, type SocketPlace, socket } from "./devices.ts";
 
 /** A Linux kernel that starts without firmware and boot loader. */
 export interface KernelBoot {
@@ -23,7 +23,12 @@ export interface VirtualMachine {
   boot: KernelBoot | null;
   devices: readonly Device[];
   /** Where QEMU listens for its control protocol. */
-  controlSocket: string;
+  controlSocket: SocketPlace;
+  /**
+   * The serial console: on the standard streams, or kept in memory, the last 64 KiB of it, for the control
+   * protocol to read ("console").
+   */
+  console?: "streams" | "memory";
   /** Stop before the first instruction, until told to continue. */
   paused?: boolean;
   /** Wait for a saved state, which the control protocol names. */
@@ -51,7 +56,7 @@ export function qemuArguments(machine: VirtualMachine): string[] {
     ...["-object", memoryOption(machine)],
     ...["-nodefaults", "-no-user-config", "-display", "none"],
     ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
-    ...["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"],
+    ...["-chardev", consoles[machine.console ?? "streams"], "-serial", "chardev:console"],
     ...["-chardev", socket("control", machine.controlSocket), "-mon", "chardev=control,mode=control"],
     ...(machine.boot ? bootArguments(machine.boot, accelerator) : []),
     ...deviceArguments(devices),
@@ -60,6 +65,11 @@ export function qemuArguments(machine: VirtualMachine): string[] {
     ...(machine.incoming ? ["-incoming", "defer"] : []),
   ];
 }
+
+const consoles = {
+  streams: "stdio,id=console,signal=off",
+  memory: "ringbuf,id=console,size=65536",
+};
 
 /** ACPI switches it off in order. The old interrupt controller and timer would only cost time at boot. */
 const microvm = {

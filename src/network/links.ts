@@ -7,6 +7,7 @@ import {
   addVirtualLan,
   type Ip,
   LOOPBACK,
+  plugLink,
   setLinkUp,
   setPort,
 } from "./netlink/route.ts";
@@ -57,20 +58,43 @@ export function endpointLinks(
   onto: number,
   isGateway: boolean,
 ): LinkMessages {
-  const index = linkIndexInside(endpoint);
+  const inside = insideMessages(network, endpoint, linkIndexInside(endpoint), isGateway);
+  return { host: hostMessages(network, endpoint, onto), inside };
+}
+
+/** What furnishes a link that is there: addresses, and default routes when it `isGateway`. */
+export function insideMessages(
+  network: NetworkRecord,
+  endpoint: Endpoint,
+  index: number,
+  isGateway: boolean,
+): LinkMessages["inside"] {
   const name = linkNameInside(endpoint);
   const inside: LinkMessages["inside"] = [{ message: setLinkUp(index), why: name }];
   for (const address of [endpoint.ipv4, endpoint.ipv6].filter(Boolean)) {
     const message = addAddress(index, toIp(address), prefixOf(network, address));
     inside.push({ message, why: `${name} has ${address}` });
   }
-  if (isGateway) inside.push(...defaultRoutes(network, endpoint));
-  return { host: hostMessages(network, endpoint, onto), inside };
+  if (isGateway) inside.push(...defaultRoutes(network, endpoint, index));
+  return inside;
+}
+
+/** Puts the tap of a virtual machine, which is there already, where a container's link would be. */
+export function tapMessages(network: NetworkRecord, endpoint: Endpoint, onto: number): LinkMessages["host"] {
+  const { mtu } = networkOptions(network);
+  const message = plugLink(endpoint.link, { master: onto, ...(mtu ? { mtu } : {}) });
+  return [
+    { message, descriptorAt: -1, why: `${endpoint.link} on bridge ${network.bridge}` },
+    ...portMessages(network, endpoint),
+  ];
 }
 
 /** The messages, sent inside, that lead out through an endpoint. */
-export function defaultRoutes(network: NetworkRecord, endpoint: Endpoint): LinkMessages["inside"] {
-  const index = linkIndexInside(endpoint);
+export function defaultRoutes(
+  network: NetworkRecord,
+  endpoint: Endpoint,
+  index = linkIndexInside(endpoint),
+): LinkMessages["inside"] {
   return ([4, 6] as const).flatMap((version) => {
     const gateway = gatewayOf(network, version);
     if (gateway === "" || !(version === 4 ? endpoint.ipv4 : endpoint.ipv6)) return [];
@@ -82,7 +106,7 @@ export function defaultRoutes(network: NetworkRecord, endpoint: Endpoint): LinkM
 }
 
 function hostMessages(network: NetworkRecord, endpoint: Endpoint, onto: number): LinkMessages["host"] {
-  const { mtu, icc } = networkOptions(network);
+  const { mtu } = networkOptions(network);
   const [name, index] = [linkNameInside(endpoint), linkIndexInside(endpoint)];
   const mac = endpoint.mac ? macBytes(endpoint.mac) : undefined;
   if (network.driver === "macvlan" || network.driver === "ipvlan") {
@@ -99,13 +123,18 @@ function hostMessages(network: NetworkRecord, endpoint: Endpoint, onto: number):
     ...(mtu ? { mtu } : {}),
     peer: { name, index, mac: mac ?? Buffer.alloc(6) },
   });
-  const messages = [{ ...pair, why: `${name} inside, ${endpoint.link} on bridge ${network.bridge}` }];
+  return [
+    { ...pair, why: `${name} inside, ${endpoint.link} on bridge ${network.bridge}` },
+    ...portMessages(network, endpoint),
+  ];
+}
+
+function portMessages(network: NetworkRecord, endpoint: Endpoint): LinkMessages["host"] {
+  const { icc } = networkOptions(network);
   const port = { isolated: !icc, hairpin: filtersBridges() };
-  if (port.isolated || port.hairpin) {
-    const why = icc ? "a container reaches its own published ports" : "containers do not reach each other";
-    messages.push({ message: setPort(endpoint.link, port), descriptorAt: -1, why });
-  }
-  return messages;
+  if (!port.isolated && !port.hairpin) return [];
+  const why = icc ? "a container reaches its own published ports" : "containers do not reach each other";
+  return [{ message: setPort(endpoint.link, port), descriptorAt: -1, why }];
 }
 
 /**

@@ -1,6 +1,6 @@
 import { dirname, join, posix } from "node:path";
 import { oomSource } from "./cgroup/oom.ts";
-import { planCgroup } from "./cgroup/plan.ts";
+import { type CgroupPlan, planCgroup } from "./cgroup/plan.ts";
 import { prepareParent } from "./cgroup/prepare.ts";
 import { joinsOf } from "./cgroup/processes.ts";
 import type { CgroupHost } from "./cgroup/support.ts";
@@ -27,7 +27,16 @@ export function groupsFor(host: CgroupHost, spec: Spec, dry = false): Cgroups | 
   if (path === undefined) return null;
   const resources = spec.linux.resources ?? {};
   const lists = dry ? undefined : prepareParent(host, posix.dirname(path), resources);
-  const plan = planCgroup(host, path, resources, lists);
+  return groupsAt(host, path, planCgroup(host, path, resources, lists));
+}
+
+/** As `groupsFor` on a machine whose parent groups are ready. */
+export function groupsOf(host: CgroupHost, spec: Spec): Cgroups {
+  const path = spec.linux.cgroupsPath ?? "/";
+  return groupsAt(host, path, planCgroup(host, path, spec.linux.resources ?? {}));
+}
+
+function groupsAt(host: CgroupHost, path: string, plan: CgroupPlan): Cgroups {
   const cgroups: Cgroups = {
     plan,
     version: host.layout.mode === "v2" ? 2 : 1,

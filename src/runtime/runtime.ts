@@ -15,6 +15,7 @@ import { removeDirectory } from "./shim/directory.ts";
 import { parseExit, readExit, readPid } from "./shim/exit.ts";
 import { RunningShim } from "./shim/shim.ts";
 import type { KernelFeatures } from "./spec/context.ts";
+import { planEnclosure } from "./spec/enclosure.ts";
 import { planExec } from "./spec/exec.ts";
 import { type Machine, type PlannedLaunch, planContainer } from "./spec/launch.ts";
 import type { ContainerLaunch, ExecLaunch, PlanView, Runtime, Shim } from "./types.ts";
@@ -68,6 +69,16 @@ export class LinuxRuntime implements Runtime {
     this.#cgroups = options.cgroups ?? detectCgroups();
     this.#filters = new SeccompCompiler(options.seccompCache);
     this.#launcher = new Launcher(() => this.#launcherDied(), options.program, options.launcherArguments);
+  }
+
+  /** Compiles the filters of processes elsewhere too: in virtual machines. */
+  get filters(): SeccompCompiler {
+    return this.#filters;
+  }
+
+  /** Every shim has a directory of its name there. */
+  get shims(): string {
+    return this.#machine.shims;
   }
 
   /** The launcher's PID, once there was something to launch. */
@@ -127,7 +138,10 @@ export class LinuxRuntime implements Runtime {
   async #plan(launch: ContainerLaunch, dry: boolean): Promise<PlannedLaunch> {
     const filter = await this.#filter(launch.spec);
     const groups = groupsFor(this.#cgroups, launch.spec, dry);
-    return planContainer(launch, this.#machine, groups, filter);
+    const { enclosure } = launch;
+    return enclosure
+      ? planEnclosure(launch, enclosure, this.#machine, groups, filter)
+      : planContainer(launch, this.#machine, groups, filter);
   }
 
   async #filter({ linux }: Spec): Promise<SeccompFilter | null> {

@@ -56,6 +56,23 @@ export interface NetworkSetup {
   inside: { message: Buffer; why: string }[];
 }
 
+/**
+ * A sandbox whose process is the supervisor of a virtual machine in which the container's own process runs:
+ * `spec` is then the sandbox's, and its arguments are the supervisor's.
+ */
+export interface Enclosure {
+  /** What of the host the sandbox sees, read-only. */
+  tools: { source: string; path: string; directory: boolean }[];
+  links: { target: string; path: string }[];
+  /** A file and sockets in the shim's directory: descriptors 3, 4… of the supervisor. */
+  log: string;
+  sockets: string[];
+  /** Links of the host to make for the machine; the descriptors that follow. */
+  taps: string[];
+  /** Directories that the guest mounts something on. */
+  mountPoints: string[];
+}
+
 export interface ContainerLaunch {
   id: string;
   spec: Spec;
@@ -66,7 +83,17 @@ export interface ContainerLaunch {
   init: boolean;
   /** For a network namespace of the container's own. */
   network?: NetworkSetup;
+  /** For a container in a virtual machine. */
+  enclosure?: Enclosure;
 }
+
+/** The process of a container inside its virtual machine: the same but for where its root comes from. */
+export type GuestLaunch = Omit<ContainerLaunch, "rootfs" | "log" | "network" | "enclosure"> & {
+  /** What the guest mounts its root by. */
+  rootTag: string;
+  /** Netlink messages that furnish the guest's links. */
+  links: { message: Buffer; why: string }[];
+};
 
 export interface ExecLaunch {
   /** The exec's own id. */

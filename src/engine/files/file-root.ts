@@ -1,10 +1,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { enclosedRootfs } from "../../runtime/spec/enclosure.ts";
 import type { Container } from "../container.ts";
 import type { EngineContext } from "../context.ts";
 import { containerDirectory } from "../create.ts";
 import { idMapping } from "../id-ranges.ts";
 import { rootLayers } from "../init-layer.ts";
+import { isIsolated } from "../isolation/isolation.ts";
 import { networkFiles } from "../network/files.ts";
 import type { MountRecord } from "../record.ts";
 import type { NetworkFiles } from "../spec/mounts.ts";
@@ -24,6 +26,7 @@ export function fileRoot(context: EngineContext, container: Container, write: bo
 
 function runningRoot({ record }: Container, pid: number, seen: Seen): string[] {
   const args = ["ns", String(pid), record.cgroupPath];
+  if (isIsolated(record.hostConfig)) args.push("below", enclosedRootfs);
   const { idRange } = record.state;
   if (idRange !== null) {
     const { hostID, size } = idMapping(idRange);

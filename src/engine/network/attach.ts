@@ -1,7 +1,16 @@
 import { existsSync } from "node:fs";
 import type { EndpointSettings } from "@docker/node-sdk";
-import { BerthError, notFound } from "../../lib/errors.ts";
-import { defaultRoutes, endpointLinks, gatewayOf, linkNameInside, loopback } from "../../network/links.ts";
+import { BerthError, invalid, notFound } from "../../lib/errors.ts";
+import {
+  defaultRoutes,
+  endpointLinks,
+  gatewayOf,
+  insideMessages,
+  type LinkMessages,
+  linkNameInside,
+  loopback,
+  tapMessages,
+} from "../../network/links.ts";
 import {
   endpointElements,
   portElements,
@@ -12,6 +21,7 @@ import type { Endpoint, NetworkRecord } from "../../network/types.ts";
 import type { NetworkSetup } from "../../runtime/types.ts";
 import type { Container } from "../container.ts";
 import type { EngineContext } from "../context.ts";
+import { isIsolated } from "../isolation/isolation.ts";
 import { type NetworkState, noNetwork } from "../record.ts";
 import { checkWish } from "./check.ts";
 import { networkEvent } from "./events.ts";
@@ -66,7 +76,7 @@ export async function acquireNetworks(context: EngineContext, container: Contain
   // What was taken is written before it is used, for the daemon that comes after a crash.
   context.table.save(container);
   context.names.changed();
-  return setup(context, joined, network, onto);
+  return setup(context, container, joined, network, onto);
 }
 
 /** What `acquireNetworks` would answer now; nothing is taken or made. */
@@ -82,7 +92,7 @@ export function previewNetworks(context: EngineContext, container: Container): N
     state.endpoints.push(endpoint);
   }
   state.gateway = chooseGateway(joined, state.endpoints);
-  return setup(context, joined, state, []);
+  return setup(context, container, joined, state, []);
 }
 
 /** A link without IPv6 addresses does without IPv6. */
@@ -146,15 +156,48 @@ export function gatewayEndpoint({ record }: Container): Endpoint | undefined {
   return network?.endpoints.find(({ id }) => id === network.gateway);
 }
 
+/** What furnishes the links of a container's virtual machine, which have these numbers there. */
+export function guestLinks(
+  context: EngineContext,
+  container: Container,
+  indices: readonly number[],
+): NetworkSetup["inside"] {
+  const { network } = container.record.state;
+  const links = (network?.endpoints ?? []).flatMap((endpoint, at) => {
+    const home = context.networks.find(endpoint.networkId);
+    return home ? insideMessages(home, endpoint, indices[at] ?? 0, endpoint.id === network?.gateway) : [];
+  });
+  return [loopback, ...links];
+}
+
+/** How the links of a container come about: by their own driver, or as the taps of a virtual machine. */
+function linksOf(
+  container: Container,
+  network: NetworkRecord,
+  endpoint: Endpoint,
+  onto: number,
+  isGateway: boolean,
+): LinkMessages {
+  if (!isIsolated(container.record.hostConfig)) return endpointLinks(network, endpoint, onto, isGateway);
+  if (network.driver !== "bridge")
+    throw invalid(
+      `--isolation=hyperv: network ${network.name} of driver ${network.driver} has no link for a virtual machine; use one of driver bridge`,
+    );
+  return { host: tapMessages(network, endpoint, onto), inside: [] };
+}
+
 function setup(
   context: EngineContext,
+  container: Container,
   joined: readonly Membership[],
   state: NetworkState,
   onto: readonly number[],
 ): NetworkSetup {
   const links = joined.flatMap(({ network }, at) => {
     const endpoint = state.endpoints[at];
-    return endpoint ? [endpointLinks(network, endpoint, onto[at] ?? 0, endpoint.id === state.gateway)] : [];
+    return endpoint
+      ? [linksOf(container, network, endpoint, onto[at] ?? 0, endpoint.id === state.gateway)]
+      : [];
   });
   const rules = context.networkHost.additions(networkElements(state));
   return {

@@ -57,16 +57,14 @@ export function readRegistryConfig(file: string): RegistryConfig {
 
 /** A place that serves the distribution API. */
 export interface Endpoint {
-  /** Ends with a slash, before `v2/` or `v1/`. */
+  /** Ends with a slash, before `v2/`. */
   base: URL;
   agent: HttpAgent;
   mirror: boolean;
 }
 
 const hub = "docker.io";
-const hubHosts = { v2: "registry-1.docker.io", v1: "index.docker.io" };
-/** The API of registries, or the older one that only search is left of. */
-export type ApiVersion = keyof typeof hubHosts;
+const hubHost = "registry-1.docker.io";
 
 /** Whether a host is this machine, with which plain HTTP is safe. */
 export function isLoopback(host: string): boolean {
@@ -98,9 +96,9 @@ export class RegistryHosts {
    * The endpoints of a registry in the order in which they are to be tried: mirrors first, and for hosts
    * that may be insecure HTTPS before HTTP.
    */
-  endpoints(domain: string, options: { mirrors: boolean; api: ApiVersion }): Endpoint[] {
+  endpoints(domain: string, options: { mirrors: boolean }): Endpoint[] {
     const mirrors = options.mirrors ? (this.#config.mirrors[domain] ?? []) : [];
-    return [...mirrors.map((url) => this.#mirror(url)), ...this.#own(domain, options.api)];
+    return [...mirrors.map((url) => this.#mirror(url)), ...this.#own(domain)];
   }
 
   /** Remembers what a host speaks, so that the next request does not try the other. */
@@ -116,8 +114,8 @@ export class RegistryHosts {
     return { base, agent: this.#agent(base), mirror: true };
   }
 
-  #own(domain: string, api: ApiVersion): Endpoint[] {
-    const host = domain === hub ? hubHosts[api] : domain;
+  #own(domain: string): Endpoint[] {
+    const host = domain === hub ? hubHost : domain;
     const known = this.#schemes.get(host);
     const schemes = known ? [known] : this.#isInsecure(domain) ? ["https:", "http:"] : ["https:"];
     return schemes.map((scheme) => {

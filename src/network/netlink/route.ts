@@ -88,6 +88,15 @@ export function addVeth(pair: VethPair): { message: Buffer; descriptorAt: number
 export const setLinkUp = (index: number): Buffer =>
   new NetlinkMessage(RTM.NEWLINK, flags.REQUEST | flags.ACK, 1, link(index, true)).finish();
 
+/** Makes a link a port of a bridge, and up. */
+export function plugLink(name: string, to: { master: number; mtu?: number }): Buffer {
+  const message = new NetlinkMessage(RTM.NEWLINK, flags.REQUEST | flags.ACK, 1, link(0, true))
+    .text(IFLA.IFNAME, name)
+    .u32(IFLA.MASTER, to.master);
+  if (to.mtu) message.u32(IFLA.MTU, to.mtu);
+  return message.finish();
+}
+
 export const deleteLink = (name: string): Buffer =>
   new NetlinkMessage(RTM.DELLINK, flags.REQUEST | flags.ACK, 1, link(0, false))
     .text(IFLA.IFNAME, name)

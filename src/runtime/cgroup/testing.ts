@@ -17,7 +17,6 @@ const everything: CgroupSupport = {
   cpuCount: 4,
   blkioWeight: true,
   blkioWeightDevice: true,
-  bfq: true,
   blkioThrottle: true,
   pids: true,
   devices: true,

@@ -145,13 +145,7 @@ export class Launcher {
     else if (kind === answerKind.oom) listener.oom();
     else {
       this.#forget(id);
-      if (kind === answerKind.failed)
-        listener.failed({
-          phase: payload.readUInt8(0),
-          step: payload.readInt32LE(1),
-          errno: payload.readInt32LE(5),
-          text: payload.toString("utf8", 9),
-        });
+      if (kind === answerKind.failed) listener.failed(parseFailure(payload));
       else if (kind === answerKind.gone) listener.gone("the shim was killed");
       else listener.exited(payload);
     }
@@ -202,7 +196,18 @@ export class Launcher {
   }
 }
 
-function splitOutputs(payload: Buffer): Buffer[] {
+/** The FAILED answer's payload. */
+export function parseFailure(payload: Buffer): StepFailure {
+  return {
+    phase: payload.readUInt8(0),
+    step: payload.readInt32LE(1),
+    errno: payload.readInt32LE(5),
+    text: payload.toString("utf8", 9),
+  };
+}
+
+/** The OK answer's payload: one buffer per answering step. */
+export function splitOutputs(payload: Buffer): Buffer[] {
   const outputs: Buffer[] = [];
   for (let at = 0; at < payload.length; ) {
     const end = at + 4 + payload.readUInt32LE(at);

@@ -85,14 +85,21 @@ export interface Frame {
   payload: Buffer;
 }
 
-/** Cuts a stream of answer frames; keeps what is incomplete for the next chunk. */
+/** Cuts a stream of answer frames; keeps what is incomplete for the next chunk. Throws for one above the limit. */
 export class FrameReader {
+  readonly #limit: number;
   #rest: Buffer = Buffer.alloc(0);
+
+  constructor(limit = Number.POSITIVE_INFINITY) {
+    this.#limit = limit;
+  }
 
   *push(chunk: Buffer): Generator<Frame> {
     let data = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
     while (data.length >= frameHeader) {
-      const end = frameHeader + data.readUInt32LE(0);
+      const size = data.readUInt32LE(0);
+      if (size > this.#limit) throw new RangeError(`a frame of ${size} bytes`);
+      const end = frameHeader + size;
       if (data.length < end) break;
       yield { id: data.readUInt32LE(4), kind: data.readUInt8(8), payload: data.subarray(frameHeader, end) };
       data = data.subarray(end);

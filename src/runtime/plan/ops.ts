@@ -59,6 +59,12 @@ export const operations = {
   stdio: "d",
   execve: "bb",
   exec_init: "bb",
+  keep: "b",
+  exec_vmm: "b",
+  clock_settime: "ii",
+  tap: "os",
+  unix_listener: "os",
+  list_processes: "s",
   netlink: "idib",
 } as const;
 

@@ -1,5 +1,5 @@
 import type { ShimAttachment } from "../types.ts";
-import { type ConnectionEvents, inputLimit, requests, ShimConnection } from "./connection.ts";
+import { type ConnectionEvents, inputLimit, requests, type ShimConnection } from "./connection.ts";
 
 interface Piece {
   stream: "stdout" | "stderr";
@@ -59,9 +59,9 @@ export function endedAttachment(): ShimAttachment {
   };
 }
 
-/** Attaches to the streams of the shim that listens at `path`. Rejects when nobody does. */
+/** Attaches to a shim's streams over a new connection. Rejects when there is none. */
 export async function attach(
-  path: string,
+  connect: (events: ConnectionEvents) => Promise<ShimConnection>,
   wanted: { stdin: boolean; stdout: boolean; stderr: boolean },
 ): Promise<ShimAttachment> {
   const output = new Output();
@@ -69,7 +69,7 @@ export async function attach(
     output: (stream, data) => output.push({ stream, data }),
     closed: () => output.end(),
   };
-  const connection = await ShimConnection.open(path, events);
+  const connection = await connect(events);
   output.pause = () => connection.socket.pause();
   output.resume = () => connection.socket.resume();
   const mask =

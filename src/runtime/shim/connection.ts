@@ -1,4 +1,4 @@
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { connectSocket } from "../../lib/unix-socket.ts";
 import { errnoName } from "../launch-error.ts";
 
@@ -7,6 +7,9 @@ const header = 5;
 
 export const requests = { attach: 1, input: 2, closeInput: 3, resize: 4, signal: 5, status: 6 } as const;
 const answers = { output: 1, exit: 2, oom: 3, ack: 4, running: 5 } as const;
+
+/** Most bytes in a frame of a shim's. */
+const frameLimit = 128 << 10;
 
 /** Most bytes in one input frame. */
 export const inputLimit = 64 << 10;
@@ -30,13 +33,16 @@ export class ShimRequestError extends Error {
 
 /** One connection to a shim. Requests are answered in order. */
 export class ShimConnection {
-  readonly socket: Socket;
+  readonly socket: Duplex;
   readonly #events: ConnectionEvents;
   readonly #waiting: { resolve: (payload: Buffer) => void; reject: (error: Error) => void }[] = [];
   #rest: Buffer = Buffer.alloc(0);
   #closed = false;
+  /** Lets the program end while it is open. */
+  unref: () => void = () => undefined;
 
-  private constructor(socket: Socket, events: ConnectionEvents) {
+  /** Speaks over a stream that is connected to a shim. */
+  constructor(socket: Duplex, events: ConnectionEvents) {
     this.socket = socket;
     this.#events = events;
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
@@ -51,7 +57,9 @@ export class ShimConnection {
       socket.once("error", reject);
       socket.once("connect", () => {
         socket.off("error", reject);
-        resolve(new ShimConnection(socket, events));
+        const connection = new ShimConnection(socket, events);
+        connection.unref = () => socket.unref();
+        resolve(connection);
       });
     });
   }
@@ -59,7 +67,12 @@ export class ShimConnection {
   #receive(chunk: Buffer): void {
     let data = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
     while (data.length >= header) {
-      const end = header + data.readUInt32LE(0);
+      const size = data.readUInt32LE(0);
+      if (size > frameLimit) {
+        this.socket.destroy();
+        return;
+      }
+      const end = header + size;
       if (data.length < end) break;
       this.#handle(data.readUInt8(4), data.subarray(header, end));
       data = data.subarray(end);
@@ -74,7 +87,7 @@ export class ShimConnection {
     else if (kind === answers.oom) this.#events.oom?.();
     else {
       const waiting = this.#waiting.shift();
-      const errno = kind === answers.ack ? payload.readInt32LE(0) : 0;
+      const errno = kind === answers.ack && payload.length >= 4 ? payload.readInt32LE(0) : 0;
       if (errno !== 0) waiting?.reject(new ShimRequestError(errno));
       else waiting?.resolve(payload);
     }

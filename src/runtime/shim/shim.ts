@@ -80,7 +80,7 @@ export class RunningShim implements Shim {
       oom: () => this.oom(),
       closed: () => this.lost(),
     }).then((connection) => {
-      connection.socket.unref();
+      connection.unref();
       return connection;
     });
     return this.#control;
@@ -99,7 +99,7 @@ export class RunningShim implements Shim {
 
   async attach(options: { stdin: boolean; stdout: boolean; stderr: boolean }): Promise<ShimAttachment> {
     try {
-      return await attach(this.#socket, options);
+      return await attach((events) => ShimConnection.open(this.#socket, events), options);
     } catch (error) {
       if (this.#ended) return endedAttachment();
       throw error;

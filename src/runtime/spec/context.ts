@@ -1,7 +1,6 @@
 import type { IdMapping, Spec } from "../oci.ts";
 import type { Slot } from "../plan/ops.ts";
 import type { Phase, Plan } from "../plan/plan.ts";
-import type { RootfsSource } from "../types.ts";
 
 /** What the running kernel can do, found by trying at start. */
 export interface KernelFeatures {
@@ -43,7 +42,6 @@ export interface Context {
   spec: Spec;
   features: KernelFeatures;
   cgroups: Cgroups | null;
-  rootfs: RootfsSource;
   /** The container's ids on the host; null in the host's user namespace. */
   ids: { uid: IdMapping[]; gid: IdMapping[] } | null;
   /** The user namespace's descriptor from `idPhase` on; null in the host's. */
@@ -52,8 +50,10 @@ export interface Context {
   idPhase: Phase;
   /** Any directory of the host to attach the data root's mount to, in the container's mount namespace. */
   stage: string;
-  /** The private, id-mapped mount of the data root. */
+  /** A directory of the host's tree, in the container's mount namespace: the private mount of the data root. */
   tree: Slot;
+  /** A directory below `tree` that can hold a mount until the container enters its root. */
+  staging: string;
   /** The root of the container's file system, attached, in the child phase. */
   root: Slot;
 }

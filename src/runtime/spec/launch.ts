@@ -20,7 +20,7 @@ import { attachAt, mountAll, newFilesystem } from "./mounts.ts";
 import { planNamespaces } from "./namespaces.ts";
 import { planNetwork } from "./network.ts";
 import { finishProcess, type ProcessSetup, scoreOom } from "./process.ts";
-import { enterRootfs, mountRootfs, prepareDataRoot, stagingPath } from "./rootfs.ts";
+import { enterRoot, mountRootfs, prepareDataRoot, protectRootfs, stagingPath } from "./rootfs.ts";
 
 /** What a plan depends on beside the spec. */
 export interface Machine {
@@ -57,12 +57,12 @@ export function planContainer(
     spec,
     features: machine.features,
     cgroups,
-    rootfs: launch.rootfs,
     ids: namespaces.userns ? { uid: linux.uidMappings ?? [], gid: linux.gidMappings ?? [] } : null,
     userns: namespaces.userns,
     idPhase: ownUser ? "parent" : "host",
     stage: machine.shims,
     tree: plan.slot("data-root"),
+    staging: stagingPath(launch.rootfs),
     root: plan.slot("root"),
   };
   const groups = makeCgroups(context);
@@ -70,16 +70,17 @@ export function planContainer(
   scoreOom(plan, process);
   const hold = holdMounts(plan, namespaces.cloneFlags);
   joinCgroups(context, groups.joins);
-  prepareDataRoot(context);
+  prepareDataRoot(context, launch.rootfs);
   becomeRoot(context);
   planNetwork(context, launch.network);
-  mountRootfs(context);
+  mountRootfs(context, launch.rootfs);
   mountAll(context);
   const terminal = stdio.tty ? openTerminal(context, launch) : null;
   plan.group("process");
   makeWorkingDirectory(context);
   protectPaths(context);
-  enterRootfs(context);
+  protectRootfs(context);
+  enterRoot(context, context.root);
   nameHost(context);
   finishProcess(plan, {
     process,
@@ -114,7 +115,7 @@ export function planContainer(
 }
 
 /** The shim keeps the mount namespace until after it told of the exit: unmounting does not delay that. */
-function holdMounts(plan: Plan, cloneFlags: number): Slot | null {
+export function holdMounts(plan: Plan, cloneFlags: number): Slot | null {
   if (!(cloneFlags & CLONE_NEWNS)) return null;
   const slot = plan.slot("mount-namespace");
   plan.group("mounts");
@@ -127,7 +128,7 @@ function holdMounts(plan: Plan, cloneFlags: number): Slot | null {
   return slot;
 }
 
-function becomeRoot({ plan, userns }: Context): void {
+export function becomeRoot({ plan, userns }: Context): void {
   plan.group("user");
   plan.add("child", "setgroups", [""], "none of the daemon's groups");
   if (!userns) return;
@@ -135,10 +136,13 @@ function becomeRoot({ plan, userns }: Context): void {
   plan.add("child", "setresuid", [0, 0, 0], "the user namespace's root");
 }
 
-function openTerminal(context: Context, launch: ContainerLaunch): { master: Slot; slave: Slot } {
+export function openTerminal(
+  context: Context,
+  { stdio }: Pick<ContainerLaunch, "stdio">,
+): { master: Slot; slave: Slot } {
   const { plan, root, spec } = context;
   const [master, slave] = [plan.slot("terminal-master"), plan.slot("terminal")];
-  const size = launch.stdio.consoleSize ?? spec.process.consoleSize;
+  const size = stdio.consoleSize ?? spec.process.consoleSize;
   plan.group("terminal");
   plan.add(
     "child",
@@ -158,7 +162,7 @@ function openTerminal(context: Context, launch: ContainerLaunch): { master: Slot
   return { master, slave };
 }
 
-function makeWorkingDirectory({ plan, root, spec }: Context): void {
+export function makeWorkingDirectory({ plan, root, spec }: Context): void {
   const { cwd } = spec.process;
   if (cwd === "" || cwd === "/") return;
   plan.add(
@@ -169,7 +173,7 @@ function makeWorkingDirectory({ plan, root, spec }: Context): void {
   );
 }
 
-function protectPaths(context: Context): void {
+export function protectPaths(context: Context): void {
   const { plan, root, spec } = context;
   const { maskedPaths = [], readonlyPaths = [], sysctl = {} } = spec.linux;
   plan.group("protection");
@@ -190,7 +194,7 @@ function protectPaths(context: Context): void {
   plan.add(
     "child",
     "move_mount",
-    [empty, "", context.tree, stagingPath(context), MOVE_MOUNT_F_EMPTY_PATH],
+    [empty, "", context.tree, context.staging, MOVE_MOUNT_F_EMPTY_PATH],
     "staged; it goes with the host's tree",
   );
   for (const path of maskedPaths)
@@ -204,7 +208,7 @@ function sysctlPath(name: string): string {
   return name.replace(/[./]/g, (separator) => (separator === "." ? "/" : "."));
 }
 
-function nameHost({ plan, spec }: Context): void {
+export function nameHost({ plan, spec }: Context): void {
   const own = spec.linux.namespaces.some(({ type, path }) => type === "uts" && path === undefined);
   plan.group("hostname");
   if (own && spec.hostname !== undefined) plan.add("child", "sethostname", [spec.hostname], "");

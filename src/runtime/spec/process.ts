@@ -52,6 +52,26 @@ export function finishProcess(plan: Plan, setup: ProcessSetup): void {
   child(setup.init ? "exec_init" : "execve", [args, env], "become the container's program");
 }
 
+/** The last steps of a sandbox for a virtual machine, whose process is the launcher's own supervisor. */
+export function superviseMachine(
+  plan: Plan,
+  setup: Omit<ProcessSetup, "terminal" | "init"> & { kept: readonly Slot[] },
+): void {
+  const { process, kept } = setup;
+  const child = plan.add.bind(plan, "child");
+  child("keyctl_join", [""], "a session keyring of its own", anyErrno);
+  child("chdir", ["/"], "");
+  child("stdio", [null], "standard streams, and a descriptor table of its own");
+  child("umask", [0o077], "file mode creation mask");
+  setLimits(plan, { ...setup, terminal: null, init: false });
+  plan.group("privileges");
+  filter(plan, { ...setup, terminal: null, init: false }, "while the right to filter is still there");
+  dropPrivileges(plan, process);
+  plan.group("virtual machine");
+  child("keep", [Buffer.from(kept.map(({ index }) => index))], "descriptors 3 and on of the supervisor");
+  child("exec_vmm", [zeroTerminated(process.args)], "become the machine's supervisor");
+}
+
 /** Always written: the launcher and its shims protect themselves, which is not to be inherited. */
 export function scoreOom(plan: Plan, process: Process): void {
   const score = `${process.oomScoreAdj ?? 0}`;

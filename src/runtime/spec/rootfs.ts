@@ -17,6 +17,8 @@ import {
   O_PATH,
   OPEN_TREE_CLONE,
 } from "../linux.ts";
+import type { Slot } from "../plan/ops.ts";
+import type { RootfsSource } from "../types.ts";
 import type { Context } from "./context.ts";
 
 /** fsconfig(2) takes values of at most this many bytes, with their zero byte. */
@@ -31,8 +33,8 @@ function below(root: string, path: string): string {
 }
 
 /** Makes the private view of the data root that overlay takes its layers from. */
-export function prepareDataRoot(context: Context): void {
-  const { plan, rootfs, userns, idPhase } = context;
+export function prepareDataRoot(context: Context, rootfs: RootfsSource): void {
+  const { plan, userns, idPhase } = context;
   const { tree } = context;
   plan.group("root file system");
   plan.add(
@@ -62,11 +64,11 @@ export function prepareDataRoot(context: Context): void {
     "overlay needs its layers mounted in its own mount namespace",
   );
   plan.add("child", "fchdir", [tree], "layers are named relative to the data root");
-  if (rootfs.ownDisk) attachDisk(context);
+  if (rootfs.ownDisk) attachDisk(context, rootfs);
 }
 
 /** A copy of the data root's mount alone leaves out what is mounted in it. */
-function attachDisk({ plan, rootfs, userns, idPhase }: Context): void {
+function attachDisk({ plan, userns, idPhase }: Context, rootfs: RootfsSource): void {
   const disk = plan.slot("disk");
   plan.add(idPhase, "open_tree", [disk, null, rootfs.rw, OPEN_TREE_CLONE], "the container's own disk");
   plan.add(
@@ -84,8 +86,8 @@ function attachDisk({ plan, rootfs, userns, idPhase }: Context): void {
 }
 
 /** Mounts the layers and the writable directory as `context.root`. */
-export function mountRootfs(context: Context): void {
-  const { plan, rootfs, root, features } = context;
+export function mountRootfs(context: Context, rootfs: RootfsSource): void {
+  const { plan, root, features } = context;
   const lower = rootfs.lower.map((path) => below(rootfs.dataRoot, path));
   const rw = below(rootfs.dataRoot, rootfs.rw);
   if (rootfs.volatile) {
@@ -139,13 +141,12 @@ export function mountRootfs(context: Context): void {
  * A directory below the data root where this mount namespace can hold a mount until it pivots: the
  * container's work directory, which nothing looks up any more.
  */
-export function stagingPath({ rootfs }: Context): string {
+export function stagingPath(rootfs: RootfsSource): string {
   return `${below(rootfs.dataRoot, rootfs.rw)}/work`;
 }
 
-/** Makes `context.root` the root and drops everything of the host's in one unmount. */
-export function enterRootfs(context: Context): void {
-  const { plan, root, spec } = context;
+/** Makes the root read-only where the container's is to be so; what is mounted on it is not. */
+export function protectRootfs({ plan, root, spec }: Context): void {
   plan.group("root file system");
   if (spec.root.readonly)
     plan.add(
@@ -154,6 +155,11 @@ export function enterRootfs(context: Context): void {
       [root, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY, 0, 0, null],
       "a read-only root",
     );
+}
+
+/** Makes an attached mount the root and drops everything of the host's in one unmount. */
+export function enterRoot({ plan }: Context, root: Slot): void {
+  plan.group("root file system");
   plan.add("child", "fchdir", [root], "");
   plan.add("child", "pivot_root", [".", "."], "the container's tree becomes /, the host's lies on top of it");
   plan.add("child", "umount2", [".", MNT_DETACH], "the host's tree and all staged mounts go at once");

@@ -1,0 +1,267 @@
+#include "vmm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <stdnoreturn.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "attach.h"
+#include "wire.h"
+
+enum {
+  LOG_FD = 3,       // takes what the programs say, up to LOG_MAX bytes
+  STREAMS_FD = 60,  // QEMU's end of the port of the standard streams
+  FILES_FD = 61,    // virtiofsd's listening socket
+  LOG_MAX = 16 << 10,
+  FRAME_HEAD = 5,
+  PIECE = 32 << 10,
+  LAST_FRAME = 0xff, // the guest has told all
+  END_WAIT_MS = 10000,
+  BROKEN = 255,
+};
+
+#define FILES_SOCKET "/run/virtiofs.sock"
+
+static pid_t files, machine;
+static int port = -1, messages[2], logged;
+static int exit_code = -1; // of the guest's first process
+
+// --- what goes wrong -------------------------------------------------------------------------------
+
+static void note(const char *text, size_t size) {
+  if (size > (size_t)(LOG_MAX - logged)) size = (size_t)(LOG_MAX - logged);
+  if (size && write(LOG_FD, text, size) > 0) logged += (int)size;
+}
+
+static void read_messages(void) {
+  char text[4096];
+  for (ssize_t n; (n = read(messages[0], text, sizeof text)) > 0;) note(text, (size_t)n);
+}
+
+static noreturn void end(int code, const char *format, ...) {
+  read_messages();
+  char text[512];
+  va_list list;
+  va_start(list, format);
+  int n = vsnprintf(text, sizeof text, format, list);
+  va_end(list);
+  // Always room for the reason.
+  logged = 0;
+  if (n > 0) note(text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+  _exit(code); // its PID namespace ends with it
+}
+
+static void end_broken(const char *why) {
+  if (exit_code >= 0) _exit(exit_code);
+  end(BROKEN, "\n%s\n", why);
+}
+
+// --- the two programs ------------------------------------------------------------------------------
+
+static pid_t start(char **argv, int keep_from, int keep_to, uid_t user) {
+  pid_t pid = fork();
+  if (pid != 0) return pid;
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  int null = open("/dev/null", O_RDWR);
+  if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(messages[1], 2) < 0) _exit(BROKEN);
+  for (int fd = 3; fd < 64; fd++)
+    if (fd < keep_from || fd > keep_to) close(fd);
+  if (user && (setgroups(0, NULL) < 0 || setresgid(user, user, user) < 0 || setresuid(user, user, user) < 0))
+    _exit(BROKEN);
+  execv(argv[0], argv);
+  fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
+  _exit(BROKEN);
+}
+
+static int listen_for_files(uid_t user) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = FILES_SOCKET};
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0) return -1;
+  if (chown(FILES_SOCKET, user, user) < 0 || listen(fd, 1) < 0) return -1;
+  return dup2(fd, FILES_FD);
+}
+
+static void start_programs(char **argv) {
+  uid_t user = (uid_t)strtoul(argv[0], NULL, 10);
+  char **file_server = argv + 1, **emulator = file_server;
+  while (*emulator && strcmp(*emulator, "--") != 0) emulator++;
+  if (!*emulator || !user) end(BROKEN, "bad arguments\n");
+  *emulator++ = NULL;
+  int ends[2];
+  if (pipe2(messages, O_CLOEXEC) < 0 || fcntl(messages[0], F_SETFL, O_NONBLOCK) < 0) end(BROKEN, "pipe\n");
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0 || dup2(ends[1], STREAMS_FD) < 0) end(BROKEN, "socketpair\n");
+  if (listen_for_files(user) < 0) end(BROKEN, "%s: %s\n", FILES_SOCKET, strerror(errno));
+  // Theirs are above 3, where our own files end, and below 60.
+  files = start(file_server, FILES_FD, FILES_FD, 0);
+  machine = start(emulator, LOG_FD + 1, STREAMS_FD, user);
+  if (files < 0 || machine < 0) end(BROKEN, "fork: %s\n", strerror(errno));
+  for (int fd = LOG_FD + 1; fd < 64; fd++)
+    if (fd != ends[0] && fd != messages[0] && fd != messages[1]) close(fd);
+  port = ends[0];
+  fcntl(port, F_SETFL, O_NONBLOCK);
+}
+
+static void reap(void) {
+  int status;
+  for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+    if (pid != files && pid != machine) continue;
+    if (exit_code >= 0) _exit(exit_code);
+    const char *name = pid == files ? "virtiofsd" : "QEMU";
+    if (WIFSIGNALED(status)) end(128 + WTERMSIG(status), "\n%s was killed by signal %d\n", name, WTERMSIG(status));
+    end(BROKEN, "\n%s ended with status %d before the guest's process did\n", name, WEXITSTATUS(status));
+  }
+}
+
+// --- the guest's streams: the frames of a shim's client, see attach.h ------------------------------
+
+static uint8_t to_guest[FRAME_HEAD + PIECE];
+static size_t sent, to_send;
+static bool waits;             // for the guest to take the input
+static int input = 0;          // -1 when it has ended
+static uint8_t head[FRAME_HEAD], payload[64], output; // of the frame that is coming
+static size_t head_size, taken;
+static uint32_t left;
+
+static void put_frame(uint8_t kind, size_t size) {
+  put_u32(to_guest, (uint32_t)size);
+  to_guest[4] = kind;
+  to_send = FRAME_HEAD + size;
+  sent = 0;
+}
+
+static void write_all(int fd, const uint8_t *data, size_t size) {
+  while (size) {
+    ssize_t n = write(fd, data, size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return; // nobody reads any more
+    data += n;
+    size -= (size_t)n;
+  }
+}
+
+static void end_frame(uint8_t kind) {
+  struct reader in = {payload, payload + sizeof payload, false};
+  uint32_t number = read_u32(&in);
+  if (kind == LAST_FRAME) _exit(exit_code >= 0 ? exit_code : BROKEN);
+  if (kind == EXIT) {
+    exit_code = (int)(number & 0xff);
+    alarm(END_WAIT_MS / 1000);
+  } else if (kind == ACK) {
+    if (waits && number != 0 && input >= 0) { // nobody reads it inside
+      close(input);
+      input = -1;
+    }
+    waits = false;
+  }
+}
+
+static void begin_frame(void) {
+  struct reader in = {head, head + FRAME_HEAD, false};
+  left = read_u32(&in);
+  taken = 0;
+  if (left > (head[4] == OUTPUT ? 2u * INPUT_MAX : sizeof payload))
+    end_broken("the guest broke the protocol of its streams");
+}
+
+static void take_payload(const uint8_t *data, size_t size) {
+  if (!size) return;
+  if (head[4] != OUTPUT) {
+    memcpy(payload + taken, data, size);
+  } else {
+    size_t at = taken ? 0 : 1; // its first byte says which stream it is
+    if (at) output = data[0] == 2 ? 2 : 1;
+    write_all(output, data + at, size - at);
+  }
+  taken += size;
+  left -= (uint32_t)size;
+}
+
+// Takes a piece of the guest's frames. All of it is the guest's word: sizes are bounded, nothing is kept.
+static void take(const uint8_t *data, size_t size) {
+  while (size) {
+    if (head_size < FRAME_HEAD) {
+      head[head_size++] = *data++;
+      size--;
+      if (head_size < FRAME_HEAD) continue;
+      begin_frame();
+    }
+    size_t n = left < size ? left : size;
+    take_payload(data, n);
+    data += n;
+    size -= n;
+    if (left) continue;
+    head_size = 0;
+    end_frame(head[4]);
+  }
+}
+
+static void read_port(void) {
+  static uint8_t data[PIECE];
+  ssize_t n = read(port, data, sizeof data);
+  if (n > 0) take(data, (size_t)n);
+  if (n == 0) port = -1; // QEMU has ended, which is told by its status
+}
+
+static void read_input(void) {
+  ssize_t n = read(input, to_guest + FRAME_HEAD, PIECE);
+  if (n < 0) return;
+  if (n == 0) {
+    close(input);
+    input = -1;
+  }
+  put_frame(n ? INPUT : CLOSE_INPUT, (size_t)n);
+  waits = true;
+}
+
+static void write_port(void) {
+  ssize_t n = write(port, to_guest + sent, to_send - sent);
+  if (n > 0) sent += (size_t)n;
+  if (sent == to_send) sent = to_send = 0;
+}
+
+static void told_all(int signal) { _exit(exit_code); }
+
+int vmm_main(char **argv) {
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGALRM, told_all);
+  sigset_t children;
+  sigemptyset(&children);
+  sigaddset(&children, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &children, NULL);
+  start_programs(argv);
+  int signals = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+  to_guest[FRAME_HEAD] = ATTACH_STDIN | ATTACH_STDOUT | ATTACH_STDERR;
+  put_frame(ATTACH, 1);
+  while (1) {
+    short port_events = (short)(POLLIN | (to_send ? POLLOUT : 0));
+    struct pollfd fds[] = {
+        {.fd = port, .events = port_events},
+        {.fd = to_send || waits ? -1 : input, .events = POLLIN},
+        {.fd = signals, .events = POLLIN},
+        {.fd = messages[0], .events = POLLIN},
+    };
+    if (poll(fds, 4, -1) < 0 && errno != EINTR) end(BROKEN, "poll: %s\n", strerror(errno));
+    if (fds[3].revents) read_messages();
+    if (fds[0].revents & (POLLIN | POLLHUP | POLLERR)) read_port();
+    if (port >= 0 && fds[0].revents & POLLOUT) write_port();
+    if (fds[1].revents) read_input();
+    if (fds[2].revents) {
+      struct signalfd_siginfo info[4];
+      if (read(signals, info, sizeof info) > 0) reap();
+    }
+  }
+}

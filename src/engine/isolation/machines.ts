@@ -1,0 +1,310 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { GuestChannel, newToken } from "../../hypervisor/guest/channel.ts";
+import { findTools, type MachineTools, planMachine } from "../../hypervisor/guest/machine.ts";
+import { Qmp } from "../../hypervisor/qmp.ts";
+import { BerthError, conflict, system } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/log.ts";
+import { GuestRuntime } from "../../runtime/guest/runtime.ts";
+import { LaunchError } from "../../runtime/launch-error.ts";
+import type { SeccompCompiler } from "../../runtime/seccomp/compile.ts";
+import { containerSeccomp } from "../../runtime/seccomp/container.ts";
+import { enclosedRootfs } from "../../runtime/spec/enclosure.ts";
+import type { ContainerLaunch, ExecLaunch, GuestLaunch, Runtime, Shim } from "../../runtime/types.ts";
+import type { Container } from "../container.ts";
+import { clock, linkIndices } from "./guest-setup.ts";
+import { machineSize } from "./isolation.ts";
+import { MachineShim } from "./shim.ts";
+import { enclosureSpec, guestSpec, supervisorCapabilities } from "./specs.ts";
+import type { MachineState } from "./types.ts";
+
+/** Files of a machine in its shim's directory. */
+const files = { log: "machine.log", control: "control.sock", monitor: "monitor.sock" } as const;
+const rootTag = "root";
+/** How long a guest may take to come up, on a machine under load and without hardware help. */
+const bootTimeoutMs = 60_000;
+/** How long a guest that ran before may take to answer a new daemon. */
+const answerTimeoutMs = 15_000;
+/** How long after its channel a machine ends, when that is all there is to it. */
+const endMs = 2000;
+const SIGKILL = 9;
+
+/** A guest that answers. */
+interface Guest {
+  channel: GuestChannel;
+  runtime: GuestRuntime;
+  /** The container's process. */
+  first: Shim;
+}
+
+interface Running {
+  supervisor: Shim;
+  guest: Promise<Guest>;
+}
+
+/** What furnishes a guest's links, whose numbers are known when it has booted. */
+export type FurnishLinks = (indices: readonly number[]) => GuestLaunch["links"];
+
+export interface ContainerMachinesOptions {
+  runtime: Runtime;
+  filters: SeccompCompiler;
+  /** Shims' directories. */
+  shims: string;
+  /** Keeps initial ram disks. */
+  cache: string;
+  kernel?: string;
+  log: Logger;
+  save(container: Container): void;
+}
+
+/** The virtual machines of containers that run isolated by a hypervisor. */
+export class ContainerMachines {
+  readonly #options: ContainerMachinesOptions;
+  readonly #running = new Map<string, Running>();
+  #tools: MachineTools | undefined;
+
+  constructor(options: ContainerMachinesOptions) {
+    this.#options = options;
+  }
+
+  /** What this host makes machines with. Throws UNAVAILABLE when something is missing. */
+  tools(): MachineTools {
+    this.#tools ??= findTools(this.#options);
+    return this.#tools;
+  }
+
+  /**
+   * Boots a machine and starts the container's process in it. Nothing stays when that fails. `links` gives
+   * the messages that furnish the guest's links of these numbers.
+   */
+  async start(container: Container, launch: ContainerLaunch, links: FurnishLinks): Promise<Shim> {
+    const state: MachineState = { token: newToken(), pid: 0, startTime: 0 };
+    const enclosed = this.#enclose(container, launch, state.token);
+    container.record.state.machine = state;
+    // For a daemon that comes after a crash in the middle.
+    this.#options.save(container);
+    const supervisor = await this.#options.runtime.start(enclosed);
+    const { shim, running, ended } = this.#take(container, supervisor, () =>
+      this.#boot(container, launch, supervisor, links),
+    );
+    // Before there is any output, however long the boot takes.
+    for (const pending of container.pendingAttaches) pending.started(shim);
+    container.pendingAttaches.clear();
+    try {
+      await running.guest;
+      return shim;
+    } catch (error) {
+      await supervisor.signal(SIGKILL).catch(() => undefined);
+      await ended.catch(() => undefined);
+      const reason = this.#reason(supervisor.id);
+      await supervisor.dispose();
+      throw startError(error, reason);
+    }
+  }
+
+  /** Takes up a machine that ran before this daemon did. One whose start was cut off is ended. */
+  adopt(container: Container, supervisor: Shim): Shim {
+    const { shim, running } = this.#take(container, supervisor, () => this.#reach(container, supervisor));
+    running.guest.catch((error: unknown) => {
+      this.#options.log.warn("a virtual machine cannot be reached", {
+        container: container.id,
+        error: String(error),
+      });
+      if (!container.record.state.machine?.pid) supervisor.signal(SIGKILL).catch(() => undefined);
+    });
+    return shim;
+  }
+
+  #take(container: Container, supervisor: Shim, reach: () => Promise<Guest>) {
+    const ended = supervisor.exited.then((status) => {
+      container.machineFailure = this.#reason(supervisor.id);
+      return status;
+    });
+    const running: Running = { supervisor, guest: reach() };
+    this.#running.set(container.id, running);
+    const shim = new MachineShim(supervisor, () => this.#first(container), {
+      tty: container.record.config.Tty ?? false,
+      ended,
+    });
+    running.guest.then(
+      ({ first, channel }) => {
+        first.onOom(() => shim.noteOom());
+        void channel.closed.then((reason) => this.#channelClosed(container, running, reason));
+      },
+      () => undefined,
+    );
+    const forget = (): void => {
+      if (this.#running.get(container.id) === running) this.#running.delete(container.id);
+      running.guest.then(
+        ({ channel }) => channel.close(),
+        () => undefined,
+      );
+    };
+    ended.then(forget, forget);
+    return { shim, running, ended };
+  }
+
+  /** A channel ends before the machine's end is told; without that end something is wrong. */
+  async #channelClosed(container: Container, running: Running, reason: Error | null): Promise<void> {
+    await sleep(endMs);
+    if (!reason || this.#running.get(container.id) !== running) return;
+    this.#options.log.warn("the control channel of a virtual machine ended", {
+      container: container.id,
+      reason: reason.message,
+    });
+  }
+
+  async #boot(
+    container: Container,
+    launch: ContainerLaunch,
+    supervisor: Shim,
+    links: FurnishLinks,
+  ): Promise<Guest> {
+    const channel = await this.#open(container, supervisor, bootTimeoutMs);
+    const runtime = new GuestRuntime(channel, this.#options.filters);
+    await runtime.run(clock());
+    const spec = guestSpec(launch.spec);
+    const first = await runtime.start({
+      id: launch.id,
+      spec,
+      stdio: launch.stdio,
+      init: launch.init,
+      rootTag,
+      links: links(await linkIndices(runtime, macsOf(container))),
+    });
+    container.spec = spec;
+    const { machine } = container.record.state;
+    if (machine) Object.assign(machine, { pid: first.pid, startTime: first.startTime });
+    return { channel, runtime, first };
+  }
+
+  async #reach(container: Container, supervisor: Shim): Promise<Guest> {
+    const { machine } = container.record.state;
+    if (!machine?.pid) throw new Error("its start was cut off");
+    const channel = await this.#open(container, supervisor, answerTimeoutMs);
+    const runtime = new GuestRuntime(channel, this.#options.filters);
+    await runtime.adopt();
+    return { channel, runtime, first: runtime.first(container.id, machine.pid) };
+  }
+
+  #open(container: Container, supervisor: Shim, timeoutMs: number): Promise<GuestChannel> {
+    const dead = new AbortController();
+    const end = (): void => dead.abort();
+    supervisor.exited.then(end, end);
+    return GuestChannel.open(
+      this.#path(supervisor.id, files.control),
+      container.record.state.machine?.token ?? "",
+      {
+        timeoutMs,
+        signal: dead.signal,
+      },
+    );
+  }
+
+  async #first(container: Container): Promise<Shim> {
+    return (await this.#guest(container)).first;
+  }
+
+  async #guest(container: Container): Promise<Guest> {
+    const running = this.#running.get(container.id);
+    if (!running) throw conflict(`container ${container.id} is not running`);
+    return running.guest;
+  }
+
+  /** The runtime inside a running container's machine. */
+  async inside(container: Container): Promise<GuestRuntime> {
+    return (await this.#guest(container)).runtime;
+  }
+
+  /** Starts a further process in a container's guest. */
+  async exec(container: Container, launch: ExecLaunch): Promise<Shim> {
+    const { machine } = container.record.state;
+    return (await this.inside(container)).exec({
+      ...launch,
+      containerPid: machine?.pid ?? 0,
+      containerStartTime: machine?.startTime ?? 0,
+    });
+  }
+
+  #path(id: string, file: string): string {
+    return join(this.#options.shims, id, file);
+  }
+
+  /** The last thing the machine's programs said, when they did not end in order. */
+  #reason(id: string): string {
+    try {
+      const text = readFileSync(this.#path(id, files.log), "utf8");
+      return text
+        .split("\n")
+        .filter((line) => line.trim() !== "")
+        .slice(-3)
+        .join("; ");
+    } catch {
+      return "";
+    }
+  }
+
+  #enclose(container: Container, launch: ContainerLaunch, token: string): ContainerLaunch {
+    const tools = this.tools();
+    const { hostConfig } = container.record;
+    const {
+      args,
+      tools: seen,
+      links,
+    } = planMachine(tools, {
+      name: container.record.name,
+      ...machineSize(hostConfig),
+      token,
+      rootTag,
+      rootfs: enclosedRootfs,
+      macs: macsOf(container),
+    });
+    const kvm = tools.accelerator.name === "kvm";
+    const seccomp = containerSeccomp(undefined, supervisorCapabilities);
+    return {
+      ...launch,
+      spec: enclosureSpec(launch.spec, hostConfig, { args, seccomp, kvm }),
+      enclosure: {
+        tools: seen,
+        links,
+        log: files.log,
+        sockets: [files.control, files.monitor],
+        taps: container.record.state.network?.endpoints.map(({ link }) => link) ?? [],
+        mountPoints: launch.spec.mounts
+          .filter(({ type }) => type !== "bind")
+          .map(({ destination }) => destination),
+      },
+    };
+  }
+
+  /** QEMU's control protocol of a running container's machine. */
+  monitor(container: Container): Promise<Qmp> {
+    const running = this.#running.get(container.id);
+    if (!running) throw conflict(`container ${container.id} is not running`);
+    return Qmp.connect(this.#path(running.supervisor.id, files.monitor));
+  }
+
+  /** Machines run on. */
+  close(): void {
+    for (const { guest } of this.#running.values())
+      guest.then(
+        ({ channel }) => channel.close(),
+        () => undefined,
+      );
+    this.#running.clear();
+  }
+}
+
+const macsOf = ({ record }: Container): string[] =>
+  record.state.network?.endpoints.map(({ mac }) => mac) ?? [];
+
+/** A step of the plan that failed in the guest is told as it would be without one. */
+function startError(error: unknown, reason: string): Error {
+  if (error instanceof LaunchError || (error instanceof BerthError && reason === "")) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  return system(
+    `the container's virtual machine did not start: ${why}${reason === "" ? "" : `: ${reason}`}`,
+    error,
+  );
+}
