@@ -41,8 +41,11 @@ const separator = process.argv.indexOf("--");
 const wanted = process.argv.slice(2, separator < 0 ? undefined : separator);
 const files = separator < 0 ? [] : process.argv.slice(separator + 1);
 
+/** How many times longer than usual things may take. */
+const patience = Number(process.env.BERTH_TEST_PATIENCE) || 1;
+
 /** A hung test fails after three minutes instead of holding the run; a longer one says so itself. */
-const longestTest = 3 * 60 * 1000;
+const longestTest = 3 * 60 * 1000 * patience;
 
 function nodeTests(patterns: string[], concurrency: number): string[] | null {
   const found = files.length > 0 ? files : globSync(patterns).sort();

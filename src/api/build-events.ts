@@ -35,7 +35,12 @@ function toMessage(event: BuildEvent): BuildMessage | null {
     case "end":
       return { kind: "end", step: event.step.number, cached: event.cached };
     case "image":
-      return { kind: "image", id: event.id, names: event.names };
+      return {
+        kind: "image",
+        id: event.id,
+        ...(event.digest ? { digest: event.digest } : {}),
+        names: event.names,
+      };
     case "container":
       return null;
   }

@@ -2,7 +2,9 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { HostConfig } from "@docker/node-sdk";
 import type { ArchiveBuildRequest, Secrets } from "../build/types.ts";
 import type { Credentials } from "../image/index.ts";
+import { parseAnnotations } from "../image/layout/annotations.ts";
 import { invalid } from "../lib/errors.ts";
+import { buildOutputs } from "./build-outputs.ts";
 import type { Query } from "./query.ts";
 import { toCredentials } from "./registry.ts";
 
@@ -31,6 +33,8 @@ export function buildOptions(
     hostConfig: hostConfig(query),
     credentials: credentials(headers["x-registry-config"]),
     secrets: secrets(headers["x-berth-build-secrets"]),
+    outputs: buildOutputs(query),
+    annotations: query.all("annotation").flatMap(parseAnnotations),
   };
 }
 

@@ -4,22 +4,29 @@ import type { Context } from "./context.ts";
 /** Docker's stream of progress: JSON objects, each on a line of its own. */
 export class ProgressStream {
   readonly #context: Context;
+  readonly #type: string;
   #begun = false;
 
-  constructor(context: Context) {
+  constructor(context: Context, type = "application/json") {
     this.#context = context;
+    this.#type = type;
   }
 
   /** Sends a line, and before the first one the headers. */
   send(line: object): void {
     if (!this.#begun) this.begin();
-    this.#context.response.write(`${JSON.stringify(line)}\r\n`);
+    this.write(Buffer.from(`${JSON.stringify(line)}\r\n`));
+  }
+
+  /** Writes a line to the answer. */
+  protected write(line: Buffer): void {
+    this.#context.response.write(line);
   }
 
   /** Sends the headers now: from here on a failure is a line of the stream. */
   begin(): void {
     this.#begun = true;
-    this.#context.begin("application/json");
+    this.#context.begin(this.#type);
   }
 
   /** Runs work that reports its progress, and tells of its failure in the way that is still open. */

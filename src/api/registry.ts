@@ -46,5 +46,42 @@ async function login(context: Context): Promise<void> {
   context.json(200, { IdentityToken: "", Status: "Login Succeeded" });
 }
 
-/** Registries: proving who one is. */
-export const registryRoutes: Route[] = [{ method: "POST", path: "/auth", handle: login }];
+async function search(context: Context): Promise<void> {
+  const { query, request, signal } = context;
+  const found = await context.services.images.search(query.text("term") ?? "", {
+    credentials: registryAuth(request),
+    limit: query.integer("limit"),
+    filters: query.filters(),
+    signal,
+  });
+  context.json(200, found);
+}
+
+async function distribution(context: Context): Promise<void> {
+  const { name, request, signal } = context;
+  const credentials = registryAuth(request);
+  context.json(200, await context.services.images.distribution(name, { credentials, signal }));
+}
+
+async function manifest(context: Context): Promise<void> {
+  const { name, request, response, signal } = context;
+  const credentials = registryAuth(request);
+  const { mediaType, digest, body } = await context.services.images.remoteManifest(name, {
+    credentials,
+    signal,
+  });
+  response.writeHead(200, {
+    "Content-Type": mediaType,
+    "Content-Length": body.length,
+    "Docker-Content-Digest": digest,
+  });
+  response.end(body);
+}
+
+/** Registries: proving who one is, and looking at what they have. */
+export const registryRoutes: Route[] = [
+  { method: "POST", path: "/auth", handle: login },
+  { method: "GET", path: "/images/search", handle: search },
+  { method: "GET", path: "/distribution/{name}/json", handle: distribution },
+  { method: "GET", path: "/berth/manifests/{name}", handle: manifest },
+];

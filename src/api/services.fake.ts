@@ -104,6 +104,9 @@ export function fakeServices(
       push: unexpected,
       save: unexpected,
       login: unexpected,
+      search: unexpected,
+      distribution: unexpected,
+      remoteManifest: unexpected,
       ...given.images,
     },
   };

@@ -27,5 +27,8 @@ export interface Services {
     | "push"
     | "save"
     | "login"
+    | "search"
+    | "distribution"
+    | "remoteManifest"
   >;
 }

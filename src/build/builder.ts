@@ -9,6 +9,8 @@ import { StepCache } from "./cache.ts";
 import { CacheMounts } from "./cache-mounts.ts";
 import { receiveContext } from "./context/archive-context.ts";
 import { parseDockerfile } from "./dockerfile/parse.ts";
+import { datedImage, sourceDate } from "./outputs/epoch.ts";
+import { planOutputs, produce } from "./outputs/produce.ts";
 import { planBuild } from "./plan.ts";
 import { CacheKeeper, type PruneOptions, type PruneResult } from "./prune.ts";
 import { RunningBuild } from "./running-build.ts";
@@ -20,13 +22,13 @@ import type { ArchiveBuildRequest, BuildRequest, BuildResult, Builds } from "./t
  */
 export class Builder implements Builds {
   readonly #workshop: Workshop;
-  readonly #registry: Pick<Images, "pull">;
+  readonly #registry: Pick<Images, "pull" | "push">;
   readonly #cache: StepCache;
   readonly #cacheMounts: CacheMounts;
   readonly #keeper: CacheKeeper;
   #tidied = Date.now();
 
-  constructor(workshop: Workshop, registry: Pick<Images, "pull">) {
+  constructor(workshop: Workshop, registry: Pick<Images, "pull" | "push">) {
     this.#workshop = workshop;
     this.#registry = registry;
     this.#cacheMounts = new CacheMounts(workshop.state);
@@ -37,22 +39,41 @@ export class Builder implements Builds {
   }
 
   /**
-   * Builds the target stage and gives it its names. Rejects with DockerfileError for what is wrong with the
-   * text, RunError for a RUN that failed; nothing but the cache stays then.
+   * Builds the target stage and makes of it what the request asks for. Rejects with DockerfileError for what
+   * is wrong with the text, RunError for a RUN that failed; nothing but the cache stays then.
    */
   async build(request: BuildRequest): Promise<BuildResult> {
-    const plan = planBuild(parseDockerfile(request.dockerfile), request);
-    const build = new RunningBuild({
+    const dockerfile = parseDockerfile(request.dockerfile);
+    const epoch = sourceDate(request);
+    const parts = {
       request,
-      plan,
+      plan: planBuild(dockerfile, request),
       workshop: this.#workshop,
       registry: this.#registry,
       cache: this.#cache,
       cacheMounts: this.#cacheMounts,
-    });
+    };
+    const build = new RunningBuild(parts);
+    const outputs = planOutputs(request, build.steps.length);
+    const shown = outputs.flatMap(({ step }) => step ?? []);
+    request.onEvent?.({ kind: "plan", steps: [...build.steps, ...shown] });
+    for (const warning of dockerfile.warnings) request.onEvent?.({ kind: "warning", warning });
     try {
-      return await build.run();
+      const built = await build.run();
+      const image = epoch === undefined ? built : await datedImage(built, epoch, build);
+      const production = {
+        request,
+        workshop: this.#workshop,
+        registry: this.#registry,
+        signal: request.signal,
+      };
+      const result = await produce(production, [image], outputs);
+      const { imageId, digest, names } = result;
+      request.onEvent?.({ kind: "image", id: imageId, ...(digest ? { digest } : {}), names });
+      return result;
     } finally {
+      build.release();
+      await this.#workshop.images.collect();
       this.#tidy();
     }
   }

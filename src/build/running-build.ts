@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import type { Workshop } from "../engine/engine.ts";
+import type { ImageBuilding } from "../image/building.ts";
 import type { Layer } from "../image/layers.ts";
-import type { Images } from "../image/types.ts";
+import type { ImageDocument, Images } from "../image/types.ts";
 import type { StepCache } from "./cache.ts";
 import type { CacheMounts } from "./cache-mounts.ts";
 import { contextSource, layerSource, type SourceFiles } from "./context/source.ts";
@@ -13,7 +14,7 @@ import { type Plan, type PlannedStage, sourceStage } from "./plan.ts";
 import type { BuildSession } from "./stage-build.ts";
 import { defaultPath, StageState } from "./stage-state.ts";
 import { doStep } from "./steps/index.ts";
-import type { BuildEvent, BuildRequest, BuildResult, StepInfo } from "./types.ts";
+import type { BuildEvent, BuildRequest, StepInfo } from "./types.ts";
 
 export interface BuildParts {
   request: BuildRequest;
@@ -24,17 +25,28 @@ export interface BuildParts {
   cacheMounts: CacheMounts;
 }
 
-/** One build, from its plan to its image. */
+/** What a build came to. Its layers are held until the build is released. */
+export interface BuiltImage {
+  document: ImageDocument;
+  /** Lowest first. */
+  layers: readonly Layer[];
+  /** How many of the layers and of the history's entries came with the base image. */
+  inherited: { layers: number; history: number };
+}
+
+/** One build for one platform, from its plan to what its target stage is. */
 export class RunningBuild {
   readonly #parts: BuildParts;
   readonly #abort = new AbortController();
   readonly #held: Layer[] = [];
   readonly #stages = new Map<number, Promise<StageState>>();
-  readonly #infos = new Map<number, StepInfo[]>();
+  readonly #infos: ReadonlyMap<number, StepInfo[]>;
   readonly #session: BuildSession;
 
-  constructor(parts: BuildParts) {
+  /** `begun`: how many steps of other builds are shown before this one's. */
+  constructor(parts: BuildParts, begun = 0) {
     this.#parts = parts;
+    this.#infos = stepInfos(parts, begun);
     const { request, plan, workshop, cache } = parts;
     this.#session = {
       request,
@@ -47,7 +59,7 @@ export class RunningBuild {
       memory: join(workshop.execRoot, "build"),
       signal: request.signal ? AbortSignal.any([request.signal, this.#abort.signal]) : this.#abort.signal,
       emit: (event) => this.#emit(event),
-      keep: (layer) => void this.#held.push(layer),
+      keep: this.keep,
       source: (from, stage, location) => this.#source(from, stage, location),
     };
   }
@@ -56,24 +68,36 @@ export class RunningBuild {
     this.#parts.request.onEvent?.(event);
   }
 
-  async run(): Promise<BuildResult> {
-    const { plan, request, workshop } = this.#parts;
-    this.#number();
-    for (const warning of plan.dockerfile.warnings) this.#emit({ kind: "warning", warning });
-    try {
-      // All at once: each waits for those it stands on or copies from.
-      const started = plan.needed.map((index) => this.#stage(index));
-      await this.#settled(started);
-      const state = await this.#stage(plan.target);
-      this.#session.signal.throwIfAborted();
-      const imageId = workshop.images.add(state.document(), state.layers);
-      const names = (request.tags ?? []).map((tag) => workshop.images.tag(imageId, tag));
-      this.#emit({ kind: "image", id: imageId, names });
-      return { imageId, names };
-    } finally {
-      for (const layer of this.#held) workshop.images.release(layer);
-      await workshop.images.collect();
-    }
+  /** The steps, in the order of the Dockerfile. */
+  get steps(): StepInfo[] {
+    return [...this.#infos.values()].flat();
+  }
+
+  async run(): Promise<BuiltImage> {
+    const { plan } = this.#parts;
+    // All at once: each waits for those it stands on or copies from.
+    const started = plan.needed.map((index) => this.#stage(index));
+    await this.#settled(started);
+    const state = await this.#stage(plan.target);
+    this.#session.signal.throwIfAborted();
+    return { document: state.document(), layers: state.layers, inherited: state.inherited };
+  }
+
+  get images(): ImageBuilding {
+    return this.#parts.workshop.images;
+  }
+
+  get cache(): StepCache {
+    return this.#parts.cache;
+  }
+
+  /** Remembers to let go of a layer when all is done. */
+  readonly keep = (layer: Layer): void => void this.#held.push(layer);
+
+  /** Lets go of the layers. */
+  release(): void {
+    for (const layer of this.#held) this.#parts.workshop.images.release(layer);
+    this.#held.length = 0;
   }
 
   /** The first failure ends the others; it is told when all have ended. */
@@ -87,22 +111,6 @@ export class RunningBuild {
     }
     await Promise.allSettled(stages);
     if (failure) throw failure.error;
-  }
-
-  #number(): void {
-    const { plan, request } = this.#parts;
-    let number = 0;
-    for (const index of plan.needed) {
-      const planned = plan.stages[index];
-      if (!planned) continue;
-      const texts = [planned.stage.original, ...planned.stage.instructions.map(({ original }) => original)];
-      if (index === plan.target && hasLabels(request)) texts.push(labelText(request));
-      this.#infos.set(
-        index,
-        texts.map((text) => ({ number: ++number, stage: planned.label, text })),
-      );
-    }
-    this.#emit({ kind: "plan", steps: [...this.#infos.values()].flat() });
   }
 
   /** A stage that is being built, or begins to be. */
@@ -142,7 +150,7 @@ export class RunningBuild {
       const below = await this.#stage(base.stage);
       signal.throwIfAborted();
       this.#emit({ kind: "begin", step: info });
-      const state = new StageState(below.document(), below.layers);
+      const state = new StageState(below.document(), below.layers, below.inherited);
       this.#emit({ kind: "end", step: info, cached: false });
       return state;
     }
@@ -185,6 +193,22 @@ export class RunningBuild {
     this.#held.push(...layers);
     return layerSource(workshop.files, workshop.images.directories(layers));
   }
+}
+
+function stepInfos({ plan, request }: BuildParts, begun: number): Map<number, StepInfo[]> {
+  const infos = new Map<number, StepInfo[]>();
+  let number = begun;
+  for (const index of plan.needed) {
+    const planned = plan.stages[index];
+    if (!planned) continue;
+    const texts = [planned.stage.original, ...planned.stage.instructions.map(({ original }) => original)];
+    if (index === plan.target && hasLabels(request)) texts.push(labelText(request));
+    infos.set(
+      index,
+      texts.map((text) => ({ number: ++number, stage: planned.label, text })),
+    );
+  }
+  return infos;
 }
 
 const hasLabels = ({ labels = {} }: BuildRequest): boolean => Object.keys(labels).length > 0;

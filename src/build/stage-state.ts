@@ -26,8 +26,10 @@ export class StageState {
   /** A CMD of this stage outlives a later ENTRYPOINT. */
   cmdSet = false;
   created: string;
+  /** How many layers and entries of the history came with the image that all began with. */
+  readonly inherited: { layers: number; history: number };
 
-  constructor(document: ImageDocument, layers: readonly Layer[]) {
+  constructor(document: ImageDocument, layers: readonly Layer[], inherited?: StageState["inherited"]) {
     const { architecture, os, variant } = document;
     this.origin = {
       architecture,
@@ -41,6 +43,7 @@ export class StageState {
     this.config = structuredClone(document.config ?? {});
     this.author = document.author;
     this.created = document.created ?? "";
+    this.inherited = inherited ?? { layers: layers.length, history: this.history.length };
   }
 
   get env(): readonly string[] {

@@ -1,8 +1,10 @@
 import type { Readable } from "node:stream";
 import type { BuildCache, HostConfig } from "@docker/node-sdk";
+import type { Annotation } from "../image/layout/annotations.ts";
 import type { Credentials } from "../image/types.ts";
 import type { FileIndex } from "./context/file-index.ts";
 import type { Warning } from "./dockerfile/instruction.ts";
+import type { BuildOutput } from "./outputs/output.ts";
 import type { PruneOptions, PruneResult } from "./prune.ts";
 
 /** The files that a build may copy. Whoever brought them here keeps them until the build is over. */
@@ -47,7 +49,7 @@ export type BuildEvent =
   | { kind: "pull"; step: StepInfo; progress: object }
   /** `result`: the image of a FROM. */
   | { kind: "end"; step: StepInfo; cached: boolean; result?: string }
-  | { kind: "image"; id: string; names: readonly string[] };
+  | { kind: "image"; id: string; digest?: string; names: readonly string[] };
 
 export type OnBuildEvent = (event: BuildEvent) => void;
 
@@ -78,11 +80,18 @@ export interface BuildRequest {
   hostConfig?: HostConfig;
   /** For registries, by their host. */
   credentials?: (host: string) => Credentials;
+  /** What is made of the result; an image in the store unless something is asked for. */
+  outputs?: readonly BuildOutput[];
+  /** Takes the archive of an output, which it must read to its end; `output` is its place in `outputs`. */
+  deliver?: (output: number, archive: Readable) => Promise<void>;
+  annotations?: readonly Annotation[];
 }
 
 export interface BuildResult {
   /** sha256:<hex>. */
   imageId: string;
+  /** Of the manifest, where one was made. */
+  digest?: string;
   names: readonly string[];
 }
 

@@ -68,6 +68,11 @@ const save = entry("Write images to a tar archive", () => import("./commands/sav
 const login = entry("Log in to a registry", () => import("./commands/login.ts"));
 const logout = entry("Log out from a registry", () => import("./commands/logout.ts"));
 const rmi = entry("Remove images", () => import("./commands/rmi.ts"));
+const search = entry("Search Docker Hub for images", () => import("./commands/search.ts"));
+const manifestInspect = entry(
+  "Show a manifest, or an index of them, of a registry",
+  () => import("./commands/manifest-inspect.ts"),
+);
 const tag = entry("Give an image another name", () => import("./commands/tag.ts"));
 const imageInspect = entry("Show everything about images", () => import("./commands/image-inspect.ts"));
 const imagePrune = entry("Remove unused images", () => import("./commands/image-prune.ts"));
@@ -120,6 +125,7 @@ export const commands: Record<string, Entry> = {
   pull: common(pull),
   push: common(push),
   images: common(images),
+  search: common(search),
   login: common(login),
   logout: common(logout),
   version: common(version),
@@ -179,8 +185,10 @@ export const commands: Record<string, Entry> = {
     remove: hidden(rmi),
     rm: rmi,
     save,
+    search: hidden(search),
     tag,
   }),
+  manifest: group("Look at what registries have", { inspect: manifestInspect }),
   network: group("Work with networks", {
     connect: networkConnect,
     create: networkCreate,

@@ -146,6 +146,8 @@ function exited(context: EngineContext, container: Container, shim: Shim, status
     if (container.shim !== shim) return;
     const { state } = container.record;
     const startedMs = Date.parse(state.startedAt);
+    // Where the first process was none of a namespace, its end is not yet that of the others.
+    if (container.record.hostConfig.PidMode) await killAll(context.cgroups, container.record.cgroupPath);
     state.oomKilled = status.oomKilled || oomKillCount(context.cgroups, container.record.cgroupPath) > 0;
     state.exitCode = status.exitCode;
     state.error = container.machineFailure;

@@ -2,6 +2,7 @@ import type { ImageContext } from "./context.ts";
 import { createdSeconds, sha256 } from "./document.ts";
 import { findImage } from "./find.ts";
 import { chainIds, type Layer, type SealDirectory } from "./layers.ts";
+import { type Layout, type LayoutImage, type LayoutOptions, layoutArchive } from "./layout/archive.ts";
 import { canonical, familiar, parseReference, withDefaultTag } from "./reference.ts";
 import type { ImageDocument } from "./types.ts";
 
@@ -52,6 +53,22 @@ export class ImageBuilding {
     return this.#context.layers.seal(directory, seal);
   }
 
+  /** A layer of the archive that `change` makes of another's. It is held. */
+  async rewrite(
+    layer: Layer,
+    change: (archive: AsyncIterable<Buffer>) => AsyncIterable<Buffer>,
+  ): Promise<Layer> {
+    const { layers } = this.#context;
+    const writer = await layers.begin();
+    try {
+      for await (const chunk of change(layers.archive(layer))) if (!(await writer.write(chunk))) break;
+    } catch (error) {
+      await writer.abort();
+      throw error;
+    }
+    return layers.adopt(await writer.finish(), []);
+  }
+
   /** Removes a directory of `beginDirectory`. */
   discard(directory: string): Promise<void> {
     return this.#context.layers.discard({ directory, packed: null });
@@ -76,6 +93,11 @@ export class ImageBuilding {
     return gone.reduce((sum, { size }) => sum + size, 0);
   }
 
+  /** The id that an image of this configuration has. */
+  idOf(config: Buffer): string {
+    return sha256(config);
+  }
+
   /** Adds an image of these layers, lowest first; returns its id. */
   add(document: ImageDocument, layers: readonly Layer[]): string {
     const config = Buffer.from(JSON.stringify(document));
@@ -89,6 +111,11 @@ export class ImageBuilding {
     });
     this.#onAdd();
     return id;
+  }
+
+  /** An OCI image layout of images that need not be in the store. Their layers are to be held meanwhile. */
+  layout(images: readonly LayoutImage[], options: LayoutOptions): Promise<Layout> {
+    return layoutArchive(this.#context, images, options);
   }
 
   /** Gives an image a name; returns it in its short form. */

@@ -32,15 +32,20 @@ import type {
   CheckReport,
   CommitRequest,
   Credentials,
+  DistributionInspect,
   ImageEvent,
   ImageFilters,
   ImageListOptions,
   Images,
   ImageUser,
   ImportOptions,
+  LookOptions,
   PullOptions,
   PushOptions,
+  RemoteManifest,
   ResolvedImage,
+  SearchOptions,
+  SearchResult,
 } from "./types.ts";
 import type { UnpackLimits } from "./unpacker.ts";
 
@@ -199,6 +204,18 @@ export class ImageStore implements Images {
 
   push(ref: string, options?: PushOptions): Promise<void> {
     return this.#registries.push(ref, options);
+  }
+
+  search(term: string, options?: SearchOptions): Promise<SearchResult[]> {
+    return this.#registries.search(term, options);
+  }
+
+  distribution(ref: string, options?: LookOptions): Promise<DistributionInspect> {
+    return this.#registries.distribution(ref, options);
+  }
+
+  remoteManifest(ref: string, options?: LookOptions): Promise<RemoteManifest> {
+    return this.#registries.manifest(ref, options);
   }
 
   login(address: string, credentials: Credentials): Promise<void> {

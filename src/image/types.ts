@@ -116,6 +116,42 @@ export interface PushOptions {
   signal?: AbortSignal;
 }
 
+/** An image that a registry found, as Docker's API tells it. */
+export interface SearchResult {
+  name: string;
+  description: string;
+  star_count: number;
+  is_official: boolean;
+  is_automated: boolean;
+}
+
+export interface SearchOptions {
+  credentials?: Credentials;
+  /** From 1 to 100; 25 by default. */
+  limit?: number;
+  /** `stars`, `is-official`, `is-automated`. */
+  filters?: ImageFilters;
+  signal?: AbortSignal;
+}
+
+/** What a registry has under a name. */
+export interface DistributionInspect {
+  Descriptor: { mediaType: string; digest: string; size: number };
+  Platforms: Platform[];
+}
+
+/** A manifest or an index as a registry sent it. */
+export interface RemoteManifest {
+  digest: string;
+  mediaType: string;
+  body: Buffer;
+}
+
+export interface LookOptions {
+  credentials?: Credentials;
+  signal?: AbortSignal;
+}
+
 /** An image that is made of a container. */
 export interface CommitRequest {
   containerId: string;
@@ -191,6 +227,12 @@ export interface Images {
   push(ref: string, options?: PushOptions): Promise<void>;
   /** Asks a registry whether it knows these credentials. Rejects with UNAUTHORIZED when it does not. */
   login(address: string, credentials: Credentials): Promise<void>;
+  /** Asks a registry's index for images: Docker Hub's, or that of the registry that the term begins with. */
+  search(term: string, options?: SearchOptions): Promise<SearchResult[]>;
+  /** What a registry has under a name, without fetching it. */
+  distribution(ref: string, options?: LookOptions): Promise<DistributionInspect>;
+  /** The manifest or index that a registry has under a name. */
+  remoteManifest(ref: string, options?: LookOptions): Promise<RemoteManifest>;
   /** Makes an image of a container that `use` recorded; resolves with its id. */
   commit(request: CommitRequest): Promise<string>;
   /** Makes an image of a root filesystem's tar; resolves with its id. */

@@ -16,4 +16,4 @@ export type BuildMessage =
   | { kind: "output"; step: number; stream: "stdout" | "stderr"; text: string }
   | { kind: "pull"; step: number; progress: { id?: string; status?: string } }
   | { kind: "end"; step: number; cached: boolean }
-  | { kind: "image"; id: string; names: readonly string[] };
+  | { kind: "image"; id: string; digest?: string; names: readonly string[] };

@@ -1,67 +1,16 @@
 // The same requests to Berth and to dockerd, where that is installed: the answers have to be the same.
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { run, TestDaemon } from "../support/daemon.ts";
+import { noDockerd, Peer } from "../support/dockerd.ts";
 import { tarOf } from "../support/images.ts";
 import { type Answer, archiveUrl, call, layers, listing, message, pathStat } from "./support.ts";
 
-const program = ["/usr/sbin/dockerd", "/usr/bin/dockerd"].find((path) => existsSync(path));
-const skip = program === undefined ? "dockerd is not installed" : false;
-
-/** A dockerd of this test's own, on no network. */
-class Peer {
-  readonly directory = mkdtempSync(join(tmpdir(), "berth-files-peer-"));
-  readonly socket = join(this.directory, "docker.sock");
-  #child: ChildProcess | undefined;
-
-  async up(): Promise<void> {
-    const at = (name: string): string => join(this.directory, name);
-    const child = spawn(
-      program ?? "",
-      [
-        "--host",
-        `unix://${this.socket}`,
-        "--data-root",
-        at("data"),
-        "--exec-root",
-        at("exec"),
-        "--pidfile",
-        at("pid"),
-        "--iptables=false",
-        "--bridge=none",
-        "--storage-driver=overlay2",
-      ],
-      { stdio: "ignore" },
-    );
-    this.#child = child;
-    for (let attempt = 0; attempt < 300; attempt++) {
-      if (child.exitCode !== null) throw new Error("dockerd ended at once");
-      if ((await run("docker", ["-H", `unix://${this.socket}`, "version"])).code === 0) return;
-      await sleep(100);
-    }
-    throw new Error("dockerd does not answer");
-  }
-
-  async down(): Promise<void> {
-    const child = this.#child;
-    if (child && child.exitCode === null) {
-      const ended = new Promise((done) => child.once("exit", done));
-      child.kill();
-      await ended;
-    }
-    // dockerd mounts its own data root and leaves it mounted.
-    spawnSync("umount", ["-R", join(this.directory, "data")], { stdio: "ignore" });
-    rmSync(this.directory, { recursive: true, force: true });
-  }
-}
-
-describe("as dockerd", { skip }, () => {
-  const peer = new Peer();
+describe("as dockerd", { skip: noDockerd }, () => {
+  const peer = new Peer("files");
   let daemon: TestDaemon;
   let directory: string;
   before(async () => {

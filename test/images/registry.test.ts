@@ -1,13 +1,13 @@
 // Against the distribution project's own registry, with skopeo and the docker CLI as the other side.
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { run, TestDaemon, until } from "../support/daemon.ts";
+import { run, TestDaemon } from "../support/daemon.ts";
 import { busyboxImage, busyboxLayer, dockerArchive, imageId, ociLayout, tarOf } from "../support/images.ts";
+import { RegistryProcess } from "../support/registry-process.ts";
 
 const present = (program: string): boolean => spawnSync(program, ["--version"]).error === undefined;
 const missing = ["docker-registry", "skopeo", "openssl"].filter((program) => !present(program));
@@ -16,59 +16,6 @@ const skip = missing.length > 0 ? `not installed: ${missing.join(", ")}` : false
 const base = mkdtempSync(join(tmpdir(), "berth-registry-"));
 /** bcrypt of "secret". */
 const passwordHash = "$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a";
-
-function freePort(): Promise<number> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-class RegistryProcess {
-  readonly host: string;
-  readonly #child: ChildProcess;
-
-  private constructor(host: string, child: ChildProcess) {
-    this.host = host;
-    this.#child = child;
-  }
-
-  static async start(name: string, more: string): Promise<RegistryProcess> {
-    const port = await freePort();
-    const directory = join(base, name);
-    mkdirSync(directory, { recursive: true });
-    const file = join(directory, "config.yml");
-    writeFileSync(
-      file,
-      `version: 0.1
-log: {level: error}
-storage: {filesystem: {rootdirectory: ${directory}/data}}
-http:
-  addr: 127.0.0.1:${port}
-${more}`,
-    );
-    const child = spawn("docker-registry", ["serve", file], { stdio: "ignore" });
-    await until("the registry listens", () => reachable(port));
-    return new RegistryProcess(`127.0.0.1:${port}`, child);
-  }
-
-  stop(): void {
-    this.#child.kill("SIGKILL");
-  }
-}
-
-function reachable(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on("error", () => resolve(false));
-  });
-}
 
 async function skopeo(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await run("skopeo", args);
@@ -82,7 +29,7 @@ describe("a real registry", { skip }, () => {
   const certificates = join(base, "certs.d");
 
   const registry = async (name: string, more = ""): Promise<RegistryProcess> => {
-    const started = await RegistryProcess.start(name, more);
+    const started = await RegistryProcess.start(join(base, name), more);
     registries.push(started);
     return started;
   };

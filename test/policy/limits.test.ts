@@ -31,7 +31,8 @@ test("limits reach the kernel, and update changes them", async () => {
     memorySwap: megabytes(128),
     cpus: 0.5,
     cpusetCpus: "0",
-    cpusetMems: host.support.mems,
+    // Version 2 has what its parent has unless told.
+    ...(host.layout.mode === "v2" ? {} : { cpusetMems: host.support.mems }),
     pids: 20,
   });
   await daemon.ok(["update", "-m", "128m", "--memory-swap", "256m", "--cpus", "1.5", "one"]);
@@ -132,7 +133,7 @@ test("berth cgroup: groups without containers", async () => {
   assert.equal((await daemon.berth(["cgroup", "rm", group])).code, 1);
   assert.equal((await daemon.berth(["cgroup", "set", "/", "--pid", `${daemon.pid}`])).code, 0);
   assert.equal((await daemon.berth(["cgroup", "rm", group])).code, 0);
-  assert.ok(!existsSync(join("/sys/fs/cgroup/memory", group)));
+  for (const tree of ["", "memory"]) assert.ok(!existsSync(join("/sys/fs/cgroup", tree, group)));
   const owned = await daemon.berth(["cgroup", "rm", "-f", daemon.cgroupParent]);
   assert.match(owned.stderr, /is in use by container/);
 });

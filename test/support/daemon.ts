@@ -11,6 +11,9 @@ import { busyboxImage, dockerArchive } from "./images.ts";
 const repository = resolve(dirname(new URL(import.meta.url).pathname), "../..");
 export const berth = join(repository, "bin/berth");
 
+/** How many times longer than usual things may take, as inside an emulated machine. */
+export const patience = Number(process.env.BERTH_TEST_PATIENCE) || 1;
+
 export interface Result {
   code: number | null;
   stdout: string;
@@ -20,7 +23,7 @@ export interface Result {
 export interface RunOptions {
   input?: string | Buffer;
   env?: Record<string, string>;
-  /** Milliseconds until it is killed and the test fails; 60,000 by default. */
+  /** Milliseconds, times the patience, until it is killed and the test fails; 60,000 by default. */
   timeout?: number;
 }
 
@@ -31,10 +34,11 @@ export function run(command: string, args: readonly string[], options: RunOption
     const child = spawn(command, args, spawnOptions);
     const out: Buffer[] = [];
     const err: Buffer[] = [];
+    const timeout = (options.timeout ?? 60_000) * patience;
     const timer = setTimeout(() => {
       child.kill("SIGKILL");
-      fail(new Error(`no end after ${options.timeout ?? 60_000} ms: ${command} ${args.join(" ")}`));
-    }, options.timeout ?? 60_000);
+      fail(new Error(`no end after ${timeout} ms: ${command} ${args.join(" ")}`));
+    }, timeout);
     child.stdout?.on("data", (chunk: Buffer) => out.push(chunk));
     child.stderr?.on("data", (chunk: Buffer) => err.push(chunk));
     child.on("error", fail);
@@ -97,7 +101,7 @@ export class TestDaemon {
     };
     child.stdout.on("data", keep);
     child.stderr.on("data", keep);
-    for (let attempt = 0; attempt < 1000; attempt++) {
+    for (let attempt = 0; attempt < 1000 * patience; attempt++) {
       if (child.exitCode !== null) throw new Error(`the daemon ended at once:\n${this.#log}`);
       if (await answers(this.socket)) return;
       await sleep(10);
@@ -206,11 +210,11 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-/** Polls until `condition` holds; fails with `what` after ten seconds. */
+/** Polls until `condition` holds; fails with `what` after ten seconds, times the patience. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 500; attempt++) {
+  for (let attempt = 0; attempt < 500 * patience; attempt++) {
     if (await condition()) return;
     await sleep(20);
   }
-  throw new Error(`not in 10 s: ${what}`);
+  throw new Error(`not in ${10 * patience} s: ${what}`);
 }

@@ -1,5 +1,6 @@
 import type { BuildMessage } from "../../lib/build-events.ts";
 import { openContext } from "../building/context.ts";
+import type { WantedOutput } from "../building/outputs.ts";
 import { registryConfig } from "../building/registries.ts";
 import { readSecrets } from "../building/secrets.ts";
 import { liveView, plainView } from "../building/view.ts";
@@ -16,6 +17,7 @@ export const command = defineCommand({
   summary: "Build an image from a Dockerfile",
   aliases: ["build", "image build"],
   flags: {
+    annotation: { type: "list", placeholder: "[TYPE:]key=value", help: "Set an annotation of the manifest" },
     "add-host": { type: "list", placeholder: "host:ip", help: "Add a line to the steps' /etc/hosts" },
     "build-arg": { type: "list", placeholder: "name[=value]", help: "Set an argument of the Dockerfile" },
     file: { type: "string", short: "f", completes: "file", help: "The Dockerfile; - for standard input" },
@@ -24,6 +26,12 @@ export const command = defineCommand({
     memory: { type: "bytes", short: "m", help: "Memory limit of each step" },
     network: { type: "string", default: "default", help: "Network of the steps" },
     "no-cache": { type: "bool", help: "Do every step, whatever was built before" },
+    output: {
+      type: "list",
+      short: "o",
+      placeholder: "type=TYPE,dest=PATH",
+      help: "Where the result goes: docker, image, local, oci, registry, tar;\na directory, or - for an archive on stdout",
+    },
     platform: { type: "string", help: "Platform of base images (os[/arch[/variant]])" },
     progress: {
       type: "string",
@@ -32,6 +40,8 @@ export const command = defineCommand({
       help: "How steps are shown: auto, plain, tty",
     },
     pull: { type: "bool", help: "Look for newer base images" },
+    push: { type: "bool", help: "The same as --output=type=registry" },
+    load: { type: "bool", help: "The same as --output=type=docker" },
     quiet: { type: "bool", short: "q", help: "Show only the image's id" },
     secret: {
       type: "list",
@@ -48,8 +58,15 @@ export const command = defineCommand({
     if (!["auto", "plain", "tty"].includes(flags.progress))
       throw new CliError(`invalid progress ${JSON.stringify(flags.progress)}: must be auto, plain or tty`);
     const { tar, dockerfileName, dockerfile } = await openContext(path, flags.file);
+    const given = [
+      ...flags.output,
+      ...(flags.push ? ["type=registry"] : []),
+      ...(flags.load ? ["type=docker"] : []),
+    ];
+    const outputs = given.length === 0 ? [] : await readOutputs(given);
     const { body } = await client.request("POST", "/build", {
       query: {
+        annotation: [...flags.annotation, ...outputs.flatMap(({ annotations }) => annotations)],
         buildargs: JSON.stringify(buildArguments(flags["build-arg"])),
         dockerfile: dockerfileName,
         events: 1,
@@ -58,6 +75,10 @@ export const command = defineCommand({
         memory: flags.memory || undefined,
         networkmode: flags.network,
         nocache: flags["no-cache"] ? 1 : undefined,
+        outputs:
+          outputs.length === 0
+            ? undefined
+            : JSON.stringify(outputs.map(({ type, attributes }) => ({ Type: type, Attrs: attributes }))),
         platform: flags.platform || undefined,
         pull: flags.pull ? 1 : undefined,
         shmsize: flags["shm-size"] || undefined,
@@ -68,12 +89,26 @@ export const command = defineCommand({
       body: tar,
     });
     const live = flags.progress === "tty" || (flags.progress === "auto" && tty.isatty(2));
-    const id = await follow(body, flags.quiet ? null : live ? liveView() : plainView());
+    const lines = outputs.some(({ destination }) => destination !== null)
+      ? (await import("../building/receive.ts")).receiveOutputs(body, outputs)
+      : body;
+    const id = await follow(lines, flags.quiet ? null : live ? liveView() : plainView());
     if (flags.iidfile) fs.writeFileSync(flags.iidfile, id);
-    if (flags.quiet) out(`${id}\n`);
+    const isTaken = outputs.some(
+      ({ destination }) => destination?.kind === "file" && destination.path === "",
+    );
+    if (flags.quiet && !isTaken) out(`${id}\n`);
     return 0;
   },
 });
+
+async function readOutputs(given: readonly string[]): Promise<WantedOutput[]> {
+  const { parseOutput } = await import("../building/outputs.ts");
+  const outputs = given.map(parseOutput);
+  if (outputs.filter(({ destination }) => destination?.path === "").length > 1)
+    throw new CliError("only one output can go to standard output");
+  return outputs;
+}
 
 /** Shows the answer to its end; resolves with the image's id. Throws `CliError` with a failed step's exit code. */
 async function follow(
@@ -103,6 +138,8 @@ async function follow(
 /** A name without a value takes the one it has here, and none when it has none. */
 function buildArguments(given: readonly string[]): Record<string, string | null> {
   const args: Record<string, string | null> = {};
+  const { SOURCE_DATE_EPOCH } = process.env;
+  if (SOURCE_DATE_EPOCH) args.SOURCE_DATE_EPOCH = SOURCE_DATE_EPOCH;
   for (const text of given) {
     const equals = text.indexOf("=");
     if (equals < 0) args[text] = process.env[text] ?? null;

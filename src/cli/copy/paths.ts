@@ -39,6 +39,8 @@ export function keepEnding(clean: string, original: string): string {
 export interface CopyPlan {
   directory: string;
   rename?: { from: string; to: string };
+  /** Called for what cannot be made here, which is left out; without it that is an error. */
+  onDevice?: (path: string) => void;
 }
 
 /**

@@ -16,7 +16,7 @@ const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants;
  */
 export async function unpackTree(
   source: AsyncIterable<Buffer>,
-  { directory, rename }: CopyPlan,
+  { directory, rename, onDevice }: CopyPlan,
 ): Promise<void> {
   const times: [string, TarEntry][] = [];
   const safe = new Set<string>();
@@ -27,6 +27,8 @@ export async function unpackTree(
     if (entry.type === "directory") {
       makeDirectory(path, entry);
       times.push([path, entry]);
+    } else if (onDevice && ["character", "block", "fifo"].includes(entry.type)) {
+      onDevice(path);
     } else {
       safe.delete(path);
       remove(path);

@@ -6,7 +6,12 @@ import { alignColumns } from "./columns.ts";
 
 /** What a listing command can show: each column's heading and how to get its value from an item. */
 export interface Columns<T> {
-  [name: string]: { header: string; value: (item: T) => unknown };
+  [name: string]: {
+    header: string;
+    value: (item: T) => unknown;
+    /** In JSON, where that is not the value; undefined for columns that it leaves out. */
+    json?: (item: T) => unknown;
+  };
 }
 
 export interface Listing<T> {
@@ -89,7 +94,13 @@ function makeRow<T>(listing: Listing<T>, item: T): object {
     Object.defineProperty(row, name, { enumerable: true, get: () => listing.columns[name]?.value(item) });
   }
   const json = (): string => {
-    const pairs = names.sort().map((name) => `${JSON.stringify(name)}:${toJson(row[name])}`);
+    const values = names.sort().map((name): [string, unknown] => {
+      const own = listing.columns[name]?.json;
+      return [name, own ? own(item) : row[name]];
+    });
+    const pairs = values
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => `${JSON.stringify(name)}:${toJson(value)}`);
     return escapeHtml(`{${pairs.join(",")}}`);
   };
   Object.defineProperty(row, marshal, { value: json });

@@ -57,14 +57,16 @@ export function readRegistryConfig(file: string): RegistryConfig {
 
 /** A place that serves the distribution API. */
 export interface Endpoint {
-  /** Ends with a slash, before `v2/`. */
+  /** Ends with a slash, before `v2/` or `v1/`. */
   base: URL;
   agent: HttpAgent;
   mirror: boolean;
 }
 
 const hub = "docker.io";
-const hubHost = "registry-1.docker.io";
+const hubHosts = { v2: "registry-1.docker.io", v1: "index.docker.io" };
+/** The API of registries, or the older one that only search is left of. */
+export type ApiVersion = keyof typeof hubHosts;
 
 /** Whether a host is this machine, with which plain HTTP is safe. */
 export function isLoopback(host: string): boolean {
@@ -96,9 +98,9 @@ export class RegistryHosts {
    * The endpoints of a registry in the order in which they are to be tried: mirrors first, and for hosts
    * that may be insecure HTTPS before HTTP.
    */
-  endpoints(domain: string, options: { mirrors: boolean }): Endpoint[] {
+  endpoints(domain: string, options: { mirrors: boolean; api: ApiVersion }): Endpoint[] {
     const mirrors = options.mirrors ? (this.#config.mirrors[domain] ?? []) : [];
-    return [...mirrors.map((url) => this.#mirror(url)), ...this.#own(domain)];
+    return [...mirrors.map((url) => this.#mirror(url)), ...this.#own(domain, options.api)];
   }
 
   /** Remembers what a host speaks, so that the next request does not try the other. */
@@ -114,8 +116,8 @@ export class RegistryHosts {
     return { base, agent: this.#agent(base), mirror: true };
   }
 
-  #own(domain: string): Endpoint[] {
-    const host = domain === hub ? hubHost : domain;
+  #own(domain: string, api: ApiVersion): Endpoint[] {
+    const host = domain === hub ? hubHosts[api] : domain;
     const known = this.#schemes.get(host);
     const schemes = known ? [known] : this.#isInsecure(domain) ? ["https:", "http:"] : ["https:"];
     return schemes.map((scheme) => {

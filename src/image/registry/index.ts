@@ -9,12 +9,23 @@ import {
   splitStored,
   withDefaultTag,
 } from "../reference.ts";
-import type { Credentials, PullOptions, PushOptions } from "../types.ts";
+import type {
+  Credentials,
+  DistributionInspect,
+  LookOptions,
+  PullOptions,
+  PushOptions,
+  RemoteManifest,
+  SearchOptions,
+  SearchResult,
+} from "../types.ts";
+import { inspectDistribution } from "./distribution.ts";
 import { Downloads } from "./downloads.ts";
 import { defaultRegistryConfig, type RegistryConfig, RegistryHosts } from "./hosts.ts";
 import { pullReference } from "./pull.ts";
 import { noLocalImage, otherRepositories, pushReference } from "./push.ts";
 import { Repository } from "./repository.ts";
+import { search } from "./search.ts";
 import { Session } from "./session.ts";
 
 /** Images from registries and to them. */
@@ -92,6 +103,28 @@ export class Registries {
       return own.flatMap((layer) => otherRepositories(this.#context, reference, layer));
     });
     return [...new Set(others)];
+  }
+
+  /** See `Images.search`. */
+  search(term: string, options?: SearchOptions): Promise<SearchResult[]> {
+    return search(this.#hosts, term, options);
+  }
+
+  /** See `Images.distribution`. */
+  distribution(ref: string, options?: LookOptions): Promise<DistributionInspect> {
+    const reference = withDefaultTag(parseReference(ref));
+    return inspectDistribution(this.#toLookAt(reference, options), reference);
+  }
+
+  /** See `Images.remoteManifest`. */
+  manifest(ref: string, options?: LookOptions): Promise<RemoteManifest> {
+    const reference = withDefaultTag(parseReference(ref));
+    return this.#toLookAt(reference, options).manifest(reference.digest ?? reference.tag ?? "latest");
+  }
+
+  #toLookAt({ domain, path }: Reference, options: LookOptions = {}): Repository {
+    const { credentials = {}, signal } = options;
+    return new Repository({ hosts: this.#hosts, domain, path, credentials, access: "pull", signal });
   }
 
   /** See `Images.login`. */

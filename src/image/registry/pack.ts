@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { pipeline } from "node:stream";
-import { createGzip } from "node:zlib";
+import { createGzip, createZstdCompress } from "node:zlib";
 import type { ImageContext } from "../context.ts";
 import type { Layer } from "../layers.ts";
 import type { Descriptor } from "../manifest.ts";
@@ -9,11 +9,16 @@ import type { Blob } from "./upload.ts";
 /** Higher costs much time and wins little. */
 const level = 4;
 
-const types: Record<string, string> = {
+/** How a layer's archive is packed. */
+export type Packing = "plain" | "gzip" | "zstd";
+
+export const packedTypes: Record<Packing, string> = {
   plain: "application/vnd.oci.image.layer.v1.tar",
   gzip: "application/vnd.oci.image.layer.v1.tar+gzip",
   zstd: "application/vnd.oci.image.layer.v1.tar+zstd",
 };
+
+const typeOf = (packing: string): string => new Map(Object.entries(packedTypes)).get(packing) ?? "";
 
 /** A packed form of a layer, as a manifest names it. */
 export type PackedDescriptor = Pick<Descriptor, "mediaType" | "digest" | "size">;
@@ -27,7 +32,7 @@ export function knownForms(context: ImageContext, layer: Layer): (PackedDescript
     .all(layer.id)
     .map((row) => ({
       digest: String(row.digest),
-      mediaType: types[String(row.packing)] ?? "",
+      mediaType: typeOf(String(row.packing)),
       size: Number(row.size),
       kept: row.kept === 1,
     }));
@@ -55,11 +60,19 @@ export function storedBlob(context: ImageContext, { digest, size }: { digest: st
  * Compresses a layer's archive into the content store and remembers its digest. The blob is held like a
  * kept one until `forgetPacked`.
  */
-export async function packLayer(context: ImageContext, layer: Layer): Promise<PackedDescriptor> {
+export async function packLayer(
+  context: ImageContext,
+  layer: Layer,
+  packing: "gzip" | "zstd" = "gzip",
+): Promise<PackedDescriptor> {
   const writer = await context.content.writer();
   let size = 0;
   try {
-    const packed = pipeline(context.layers.archive(layer), createGzip({ level }), () => undefined);
+    const packed = pipeline(
+      context.layers.archive(layer),
+      packing === "gzip" ? createGzip({ level }) : createZstdCompress(),
+      () => undefined,
+    );
     for await (const chunk of packed) {
       size += chunk.length;
       await writer.write(chunk);
@@ -70,13 +83,37 @@ export async function packLayer(context: ImageContext, layer: Layer): Promise<Pa
   }
   const digest = await writer.commitAny();
   context.state.db
-    .prepare("INSERT OR REPLACE INTO packed_layers VALUES (?, ?, 'gzip', ?, 1)")
-    .run(digest, layer.id, size);
-  return { digest, mediaType: types.gzip ?? "", size };
+    .prepare("INSERT OR REPLACE INTO packed_layers VALUES (?, ?, ?, ?, 1)")
+    .run(digest, layer.id, packing, size);
+  holdPacked(context, digest);
+  return { digest, mediaType: packedTypes[packing], size };
 }
 
-/** Drops the bytes of a packed form that can be made again; its digest stays known. */
+/** How many use a packed form that goes when nobody does. */
+const users = new WeakMap<ImageContext, Map<string, number>>();
+
+function holdPacked(context: ImageContext, digest: string): void {
+  const counts = users.get(context) ?? new Map<string, number>();
+  users.set(context, counts);
+  counts.set(digest, (counts.get(digest) ?? 0) + 1);
+}
+
+/** Keeps a packed form from going with whoever made it; false when it stays anyway. */
+export function sharePacked(context: ImageContext, digest: string): boolean {
+  if (!users.get(context)?.has(digest)) return false;
+  holdPacked(context, digest);
+  return true;
+}
+
+/** Drops the bytes of a packed form that can be made again when nobody uses them; its digest stays known. */
 export async function forgetPacked(context: ImageContext, digest: string): Promise<void> {
+  const counts = users.get(context);
+  const left = (counts?.get(digest) ?? 0) - 1;
+  if (left > 0) {
+    counts?.set(digest, left);
+    return;
+  }
+  counts?.delete(digest);
   context.state.db.prepare("UPDATE packed_layers SET kept = 0 WHERE digest = ?").run(digest);
   await context.content.remove(digest);
 }

@@ -1,7 +1,7 @@
 import { invalid, notFound } from "../../lib/errors.ts";
 import { progressBar } from "../../lib/progress.ts";
 import type { ImageContext } from "../context.ts";
-import { createdSeconds, maxDocument, parseDocument, platformOf, sha256, shortId } from "../document.ts";
+import { createdSeconds, parseDocument, platformOf, shortId } from "../document.ts";
 import { chainIds, type Layer } from "../layers.ts";
 import { type Descriptor, type Manifest, parseManifest } from "../manifest.ts";
 import { choosePlatform, formatPlatform, hostPlatform, platformDistance } from "../platform.ts";
@@ -9,7 +9,6 @@ import { canonical, familiar, familiarRepository, type Reference, repositoryOf }
 import type { OnProgress, Platform } from "../types.ts";
 import type { Downloads } from "./downloads.ts";
 import { RegistryError } from "./failure.ts";
-import { readBody } from "./http.ts";
 import type { FetchedManifest, Repository } from "./repository.ts";
 
 export interface PullTarget {
@@ -110,12 +109,8 @@ function checkSize(descriptor: Descriptor, actual: number): void {
 }
 
 async function fetchConfig(repository: Repository, descriptor: Descriptor): Promise<Buffer> {
-  const path = `blobs/${descriptor.digest}`;
-  const bytes = await readBody(await repository.ask({ method: "GET", path, expect: [200] }), maxDocument);
+  const bytes = await repository.document(descriptor.digest);
   checkSize(descriptor, bytes.length);
-  const actual = sha256(bytes);
-  if (actual !== descriptor.digest)
-    throw invalid(`image config verification failed for digest ${descriptor.digest}: got ${actual}`);
   return bytes;
 }
 

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import { invalid, system } from "../../lib/errors.ts";
-import { sha256 } from "../document.ts";
+import { maxDocument, sha256 } from "../document.ts";
 import { maxManifest } from "../manifest.ts";
 import { media } from "../media.ts";
 import type { StoredManifest } from "../records.ts";
@@ -70,6 +70,16 @@ export class Repository {
       throw invalid(`manifest verification failed for digest ${claimed}`);
     }
     return { digest, mediaType: (answer.headers["content-type"] ?? "").split(";")[0]?.trim() ?? "", body };
+  }
+
+  /** A small blob, such as an image's configuration, whole. Rejects when it is not what its digest says. */
+  async document(digest: string): Promise<Buffer> {
+    const answer = await this.ask({ method: "GET", path: `blobs/${digest}`, expect: [200] });
+    const bytes = await readBody(answer, maxDocument);
+    const actual = sha256(bytes);
+    if (actual !== digest)
+      throw invalid(`image config verification failed for digest ${digest}: got ${actual}`);
+    return bytes;
   }
 
   /** Names a manifest by a tag; resolves with its digest. */

@@ -4,7 +4,7 @@ import { BerthError, system } from "../../lib/errors.ts";
 import type { Credentials } from "../types.ts";
 import { Authorizer } from "./auth.ts";
 import { registryError } from "./failure.ts";
-import type { Endpoint, RegistryHosts } from "./hosts.ts";
+import type { ApiVersion, Endpoint, RegistryHosts } from "./hosts.ts";
 import { ConnectionError, type HttpAnswer, type HttpRequest, sendFollowing } from "./http.ts";
 
 export interface SessionOptions {
@@ -15,6 +15,8 @@ export interface SessionOptions {
   credentials: Credentials;
   /** Whether the registry's mirrors may answer for it. */
   mirrors: boolean;
+  /** `v2` by default. */
+  api?: ApiVersion;
   signal?: AbortSignal;
 }
 
@@ -24,7 +26,7 @@ const longestWait = 60_000;
 
 export interface Ask {
   method: HttpRequest["method"];
-  /** Relative to `v2/`, or a whole URL that the registry gave. */
+  /** Relative to the API's root, or a whole URL that the registry gave. */
   path: string | URL;
   headers?: Record<string, string>;
   body?: Buffer | Readable;
@@ -42,11 +44,13 @@ export class Session {
   readonly #authorizer: Authorizer;
   /** A mirror is another's: it does not learn the registry's credentials. */
   readonly #anonymous = new Authorizer({});
+  readonly #api: ApiVersion;
   /** The endpoint that answered; all further requests go there. */
   #endpoint: Endpoint | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#api = options.api ?? "v2";
     this.#authorizer = new Authorizer(options.credentials);
   }
 
@@ -59,7 +63,7 @@ export class Session {
   async ask(ask: Ask): Promise<HttpAnswer> {
     if (this.#endpoint) return this.#askPatiently(this.#endpoint, ask);
     const { hosts, domain, mirrors } = this.#options;
-    const endpoints = hosts.endpoints(domain, { mirrors });
+    const endpoints = hosts.endpoints(domain, { mirrors, api: this.#api });
     let failure: unknown;
     for (const [index, endpoint] of endpoints.entries()) {
       const last = index === endpoints.length - 1;
@@ -103,7 +107,7 @@ export class Session {
   }
 
   async #askOnce(endpoint: Endpoint, ask: Ask): Promise<HttpAnswer> {
-    const url = ask.path instanceof URL ? ask.path : new URL(`v2/${ask.path}`, endpoint.base);
+    const url = ask.path instanceof URL ? ask.path : new URL(`${this.#api}/${ask.path}`, endpoint.base);
     // Credentials are for the registry, not for the stores that it sends uploads to.
     const own = url.host === endpoint.base.host;
     const agent = own ? endpoint.agent : undefined;

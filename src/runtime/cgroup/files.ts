@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import { system } from "../../lib/errors.ts";
 import type { FileWrite } from "./plan.ts";
 
@@ -31,7 +31,8 @@ export function makeDirectory(path: string): void {
 export function writeValues({ path, values, optional }: FileWrite): void {
   let descriptor: number;
   try {
-    descriptor = openSync(path, "w");
+    // Not to be created: a control file that is not there would be refused as forbidden then.
+    descriptor = openSync(path, constants.O_WRONLY);
   } catch (error) {
     if (optional && errnoOf(error) === "ENOENT") return;
     throw error;
@@ -56,6 +57,7 @@ const texts: Record<string, string> = {
   ENODEV: "no such device",
   ENOENT: "no such file or directory",
   ENOSPC: "no space left on device",
+  EOPNOTSUPP: "operation not supported",
   EPERM: "operation not permitted",
   ERANGE: "numerical result out of range",
   ESRCH: "no such process",

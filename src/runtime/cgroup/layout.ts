@@ -18,7 +18,7 @@ export interface Hierarchy {
 /** The mounted v2 tree. */
 export interface UnifiedTree {
   mountpoint: string;
-  /** What cgroup.controllers lists in this process's group. */
+  /** What cgroup.controllers lists at the mountpoint, below which groups are made. This process's own has fewer. */
   controllers: string[];
   own: string;
 }
@@ -85,7 +85,7 @@ export function parseLayout(source: LayoutSource): CgroupLayout {
       const mount = mounts.find((candidate) => candidate.type === "cgroup2");
       if (!mount) continue;
       const own = relativeTo(mount.root, path);
-      const listed = source.controllers(join(mount.mountpoint, own)).split(/\s+/).filter(Boolean);
+      const listed = source.controllers(mount.mountpoint).split(/\s+/).filter(Boolean);
       unified = { mountpoint: mount.mountpoint, controllers: listed, own };
       continue;
     }

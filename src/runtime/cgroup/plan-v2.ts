@@ -46,7 +46,7 @@ function cpuWrites(cpu: NonNullable<Resources["cpu"]>): [string, string][] {
   return writes;
 }
 
-function ioWrites(directory: string, io: NonNullable<Resources["blockIO"]>): FileWrite[] {
+function ioWrites(directory: string, io: NonNullable<Resources["blockIO"]>, bfq: boolean): FileWrite[] {
   const writes: FileWrite[] = [];
   const devices = io.weightDevice ?? [];
   if (io.weight) {
@@ -55,10 +55,12 @@ function ioWrites(directory: string, io: NonNullable<Resources["blockIO"]>): Fil
     writes.push({ path: join(directory, "io.weight"), values: [weight], optional: true });
   }
   if (devices.length > 0) {
-    const line = (weight: (value: number) => number) =>
-      devices.map((device) => `${device.major}:${device.minor} ${weight(device.weight)}`);
-    writes.push({ path: join(directory, "io.bfq.weight"), values: line((value) => value), optional: true });
-    writes.push({ path: join(directory, "io.weight"), values: line(blkioToIoWeight), optional: true });
+    // Each refuses devices that only the other knows.
+    const [file, weight] = bfq
+      ? (["io.bfq.weight", (value: number) => value] as const)
+      : (["io.weight", blkioToIoWeight] as const);
+    const values = devices.map((device) => `${device.major}:${device.minor} ${weight(device.weight)}`);
+    writes.push({ path: join(directory, file), values });
   }
   const limits = [
     ["rbps", io.throttleReadBpsDevice],
@@ -85,7 +87,7 @@ export function writesV2(host: CgroupHost, directory: string, resources: Resourc
     ...pairs
       .filter(([file]) => has(file.split(".", 1)[0] ?? ""))
       .map(([file, value]) => ({ path: join(directory, file), values: [value] })),
-    ...(has("io") ? ioWrites(directory, resources.blockIO ?? {}) : []),
+    ...(has("io") ? ioWrites(directory, resources.blockIO ?? {}, host.support.bfq) : []),
     ...unifiedWrites(host, directory, resources),
   ];
 }

@@ -124,6 +124,12 @@ test("v2 limits in v2 terms", () => {
   assert.throws(() => told({ memory: { swap: 10 } }, host), /swap limit without memory limit/);
 });
 
+test("v2 weights of single devices are BFQ's where it is there", () => {
+  const resources = { blockIO: { weightDevice: [{ major: 8, minor: 0, weight: 1000 }] } };
+  assert.deepEqual(told(resources, v2Host()), { "io.bfq.weight": ["8:0 1000"] });
+  assert.deepEqual(told(resources, v2Host("/cg", { bfq: false })), { "io.weight": ["8:0 10000"] });
+});
+
 test("v2 puts the process in by clone and guards devices by program", () => {
   const plan = planCgroup(v2Host(), path, { devices: [...defaultDeviceRules] });
   assert.deepEqual([plan.dirs, plan.joins, plan.cloneInto], [["/cg/berth/abc"], [], "/cg/berth/abc"]);

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { type CgroupLayout, detectLayout, hierarchyOf } from "./layout.ts";
@@ -21,6 +21,8 @@ export interface CgroupSupport {
   cpuCount: number;
   blkioWeight: boolean;
   blkioWeightDevice: boolean;
+  /** A block device is scheduled by BFQ: weights of single devices are its. */
+  bfq: boolean;
   blkioThrottle: boolean;
   pids: boolean;
   devices: boolean;
@@ -34,12 +36,19 @@ export interface CgroupHost {
 
 const readList = (path: string): string => (existsSync(path) ? readFileSync(path, "utf8").trim() : "");
 
+/** The I/O schedulers of every block device, as "none [mq-deadline] bfq": the one in use, and those that could be. */
+function schedulers(): string {
+  const blocks = existsSync("/sys/block") ? readdirSync("/sys/block") : [];
+  return blocks.map((name) => readList(`/sys/block/${name}/queue/scheduler`)).join("\n");
+}
+
 function supportV1(layout: CgroupLayout): CgroupSupport {
   const has = (controller: string, file: string): boolean => {
     const hierarchy = hierarchyOf(layout, controller);
     return hierarchy !== undefined && existsSync(join(hierarchy.mountpoint, hierarchy.own, file));
   };
   const cpuset = hierarchyOf(layout, "cpuset");
+  const bfq = schedulers().includes("[bfq]");
   const cpusetDirectory = cpuset && join(cpuset.mountpoint, cpuset.own);
   return {
     memory: has("memory", "memory.limit_in_bytes"),
@@ -54,8 +63,10 @@ function supportV1(layout: CgroupLayout): CgroupSupport {
     cpus: cpusetDirectory ? readList(join(cpusetDirectory, "cpuset.effective_cpus")) : "",
     mems: cpusetDirectory ? readList(join(cpusetDirectory, "cpuset.effective_mems")) : "",
     cpuCount: cpus().length,
-    blkioWeight: has("blkio", "blkio.weight") || has("blkio", "blkio.bfq.weight"),
-    blkioWeightDevice: has("blkio", "blkio.weight_device") || has("blkio", "blkio.bfq.weight_device"),
+    // The root has no weight of BFQ's, but its accounting shows that groups below have one.
+    blkioWeight: has("blkio", "blkio.weight") || has("blkio", "blkio.bfq.io_service_bytes"),
+    blkioWeightDevice: has("blkio", "blkio.weight_device") || bfq,
+    bfq,
     blkioThrottle: has("blkio", "blkio.throttle.read_bps_device"),
     pids: hierarchyOf(layout, "pids") !== undefined,
     devices: hierarchyOf(layout, "devices") !== undefined,
@@ -65,7 +76,11 @@ function supportV1(layout: CgroupLayout): CgroupSupport {
 function supportV2(layout: CgroupLayout): CgroupSupport {
   const tree = layout.unified;
   const has = (controller: string) => tree?.controllers.includes(controller) ?? false;
-  const list = (file: string) => (tree ? readList(join(tree.mountpoint, tree.own, file)) : "");
+  const available = has("io") ? schedulers() : "";
+  const bfq = available.includes("[bfq]");
+  // The root has no io.weight, but the settings of the cost model that gives it effect.
+  const cost = has("io") && existsSync(join(tree?.mountpoint ?? "", "io.cost.qos"));
+  const list = (file: string) => (tree ? readList(join(tree.mountpoint, file)) : "");
   return {
     memory: has("memory"),
     // The root group has no memory.swap.max, so the kernel's swap itself is asked.
@@ -80,8 +95,10 @@ function supportV2(layout: CgroupLayout): CgroupSupport {
     cpus: list("cpuset.cpus.effective"),
     mems: list("cpuset.mems.effective"),
     cpuCount: cpus().length,
-    blkioWeight: has("io"),
-    blkioWeightDevice: has("io"),
+    blkioWeight: available.includes("bfq") || cost,
+    // A device takes one when its scheduler or the cost model is switched on.
+    blkioWeightDevice: bfq || (cost && list("io.cost.qos").includes("enable=1")),
+    bfq,
     blkioThrottle: has("io"),
     pids: has("pids"),
     devices: tree !== undefined,

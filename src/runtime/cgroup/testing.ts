@@ -17,6 +17,7 @@ const everything: CgroupSupport = {
   cpuCount: 4,
   blkioWeight: true,
   blkioWeightDevice: true,
+  bfq: true,
   blkioThrottle: true,
   pids: true,
   devices: true,

@@ -45,6 +45,7 @@ const guestCgroups: CgroupHost = {
     cpuCount: 1,
     blkioWeight: false,
     blkioWeightDevice: false,
+    bfq: false,
     blkioThrottle: false,
     pids: true,
     devices: true,

@@ -59,13 +59,6 @@ export function makeCgroups(context: Context): {
       [born, null, cgroups.plan.cloneInto, O_PATH | O_DIRECTORY, 0],
       "the process is born in it",
     );
-    if (cgroups.plan.deviceFilter)
-      plan.add(
-        "host",
-        "bpf_cgroup",
-        [born, cgroups.plan.deviceFilter.program, ...deviceFilterType],
-        "devices it may use",
-      );
   }
   return { joins, born, oom: watchOom(context) };
 }

@@ -1,0 +1,150 @@
+import type { Readable } from "node:stream";
+import type { Workshop } from "../../engine/engine.ts";
+import { formatPlatform } from "../../image/platform.ts";
+import { parseReference } from "../../image/reference.ts";
+import type { Images } from "../../image/types.ts";
+import { invalid } from "../../lib/errors.ts";
+import type { BuiltImage } from "../running-build.ts";
+import type { BuildRequest, BuildResult, StepInfo } from "../types.ts";
+import { filesArchive } from "./files.ts";
+import type { BuildOutput } from "./output.ts";
+
+export interface Production {
+  request: BuildRequest;
+  workshop: Workshop;
+  registry: Pick<Images, "push">;
+  signal: AbortSignal | undefined;
+}
+
+/** An output with what it takes, as a step that is shown. */
+interface PlannedOutput {
+  output: BuildOutput;
+  /** Its place among those that were asked for. */
+  place: number;
+  /** Null for what takes no time. */
+  step: StepInfo | null;
+}
+
+/** The outputs of a build as steps after those of the Dockerfile. */
+export function planOutputs(request: BuildRequest, steps: number): PlannedOutput[] {
+  const outputs = request.outputs?.length ? request.outputs : [defaultOutput];
+  let number = steps;
+  return outputs.map((output, place) => {
+    const text = textOf(output, request);
+    return { output, place, step: text === "" ? null : { number: ++number, stage: "output", text } };
+  });
+}
+
+const defaultOutput: BuildOutput = { kind: "image", names: [], push: false };
+
+function textOf(output: BuildOutput, request: BuildRequest): string {
+  switch (output.kind) {
+    case "image":
+      return output.push ? `push ${namesOf(output, request).join(" ")}` : "";
+    case "files":
+      return "write the files";
+    case "layout":
+      return output.docker ? "write an archive for docker load" : "write an OCI image layout";
+  }
+}
+
+const namesOf = (output: { names: readonly string[] }, { tags = [] }: BuildRequest): readonly string[] =>
+  output.names.length > 0 ? output.names : tags;
+
+/** Makes all that was asked for of the result. */
+export async function produce(
+  production: Production,
+  images: readonly BuiltImage[],
+  outputs: readonly PlannedOutput[],
+): Promise<BuildResult> {
+  const { request, workshop } = production;
+  const configs = images.map(({ document }) => Buffer.from(JSON.stringify(document)));
+  const imageId = workshop.images.idOf(configs[0] ?? Buffer.alloc(0));
+  const result: { imageId: string; digest?: string; names: string[] } = { imageId, names: [] };
+  for (const { output, place, step } of outputs) {
+    production.signal?.throwIfAborted();
+    if (step) request.onEvent?.({ kind: "begin", step });
+    const made = await make(production, images, configs, { output, place, step });
+    result.names.push(...(made.names ?? []));
+    if (made.digest !== undefined) result.digest = made.digest;
+    if (step) request.onEvent?.({ kind: "end", step, cached: false });
+  }
+  return result;
+}
+
+async function make(
+  production: Production,
+  images: readonly BuiltImage[],
+  configs: readonly Buffer[],
+  { output, place, step }: PlannedOutput,
+): Promise<{ names?: string[]; digest?: string }> {
+  const { request, workshop } = production;
+  switch (output.kind) {
+    case "image":
+      return keepImage(production, images, output, step);
+    case "files": {
+      const several = images.length > 1;
+      const below = ({ document }: BuiltImage): string =>
+        several ? formatPlatform(document).replaceAll("/", "_") : "";
+      const directories = workshop.images.directories.bind(workshop.images);
+      const parts = images.map((image) => ({ layers: image.layers, below: below(image) }));
+      await deliver(request, place, filesArchive(workshop.files, directories, parts));
+      return {};
+    }
+    case "layout": {
+      const { digest, archive } = await workshop.images.layout(
+        images.map(({ document, layers }, index) => ({
+          document,
+          layers,
+          config: configs[index] ?? Buffer.alloc(0),
+        })),
+        { ...output, names: namesOf(output, request), annotations: request.annotations ?? [] },
+      );
+      await deliver(request, place, archive);
+      return { digest };
+    }
+  }
+}
+
+async function deliver({ deliver }: BuildRequest, place: number, archive: Readable): Promise<void> {
+  if (!deliver) {
+    archive.destroy();
+    throw invalid("this client takes no files of a build: only an image in the store can be its output");
+  }
+  try {
+    await deliver(place, archive);
+  } finally {
+    archive.destroy();
+  }
+}
+
+async function keepImage(
+  { request, workshop, registry, signal }: Production,
+  images: readonly BuiltImage[],
+  output: BuildOutput & { kind: "image" },
+  step: StepInfo | null,
+): Promise<{ names: string[]; digest?: string }> {
+  const wanted = namesOf(output, request);
+  if (output.push && wanted.length === 0) throw invalid("an image needs a name to be pushed");
+  const [first] = images.map(({ document, layers }) => workshop.images.add(document, layers));
+  const names = wanted.map((name) => workshop.images.tag(first ?? "", name));
+  if (!output.push) return { names };
+  let digest: string | undefined;
+  for (const name of names) {
+    await registry.push(name, {
+      credentials: request.credentials?.(parseReference(name).domain),
+      onProgress: (progress) => {
+        digest = digestIn(progress.aux) ?? digest;
+        if (step) request.onEvent?.({ kind: "pull", step, progress });
+      },
+      signal,
+    });
+  }
+  return digest === undefined ? { names } : { names, digest };
+}
+
+/** What a push says at its end. */
+function digestIn(aux: unknown): string | undefined {
+  if (typeof aux !== "object" || aux === null || !("Digest" in aux)) return undefined;
+  return typeof aux.Digest === "string" ? aux.Digest : undefined;
+}
