@@ -40,6 +40,9 @@ missing_packages() {
 	has make || echo make
 	# For `docker top` with columns of one's choice.
 	has ps || echo procps
+	# Archives that are compressed in these ways.
+	has xz || echo xz-utils
+	has bzip2 || echo bzip2
 	# The disks of containers whose size is limited.
 	{ has mkfs.ext4 || there /sbin/mkfs.ext4; } || echo e2fsprogs
 	# The rules of networks and published ports.

@@ -1,3 +1,5 @@
+import { Readable } from "node:stream";
+import { withoutRareCompression } from "../lib/decompress.ts";
 import { invalid } from "../lib/errors.ts";
 import { applyChanges } from "./change.ts";
 import type { ImageContext } from "./context.ts";
@@ -17,7 +19,7 @@ export async function importImage(
   const name = importName(options);
   const config = applyChanges({}, options.changes ?? []);
   const platform = options.platform ? parsePlatform(options.platform) : hostPlatform;
-  const layer = await importLayer(context, tar);
+  const layer = await importLayer(context, await withoutRareCompression(Readable.from(tar)));
   try {
     const created = new Date().toISOString();
     const comment = options.message || undefined;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import {
   existsSync,
   lstatSync,
@@ -19,8 +20,10 @@ import {
   busyboxLayer,
   dockerArchive,
   hostArchitecture,
+  imageConfig,
   imageId,
   ociLayout,
+  sha256,
   type TestImage,
   tarOf,
 } from "../../test/support/images.ts";
@@ -61,11 +64,16 @@ const small = (name: string, changes: Partial<TestImage> = {}): TestImage => ({
   ...changes,
 });
 
+const filter = (program: string, input: Buffer): Buffer =>
+  execFileSync(program, ["-c"], { input, maxBuffer: 2 ** 26 });
+
 describe("load", () => {
   const archives: [string, (image: TestImage) => Buffer][] = [
     ["docker archive", (image) => dockerArchive([image])],
     ["docker archive in gzip", (image) => gzipSync(dockerArchive([image]))],
     ["docker archive in zstd", (image) => zstdCompressSync(dockerArchive([image]))],
+    ["docker archive in bzip2", (image) => filter("bzip2", dockerArchive([image]))],
+    ["docker archive in xz", (image) => filter("xz", dockerArchive([image]))],
     ["OCI layout with gzip layers", (image) => ociLayout([image], "gzip")],
     ["OCI layout with zstd layers", (image) => ociLayout([image], "zstd")],
     ["OCI layout with plain layers", (image) => ociLayout([image], "plain")],
@@ -305,6 +313,43 @@ describe("remove", () => {
       [["a:latest"]],
     );
   });
+});
+
+describe("bzip2 and xz", () => {
+  for (const program of ["bzip2", "xz"]) {
+    test(`a layer in ${program}`, async () => {
+      const { store } = open();
+      const image = small("packed");
+      const config = imageConfig(image);
+      const archive = tarOf([
+        { name: "config.json", data: config },
+        { name: "layer.tar", data: filter(program, image.layers[0] ?? Buffer.alloc(0)) },
+        {
+          name: "manifest.json",
+          data: JSON.stringify([{ Config: "config.json", RepoTags: ["packed:1"], Layers: ["layer.tar"] }]),
+        },
+      ]);
+      assert.deepEqual(await store.load(stream(archive)), ["packed:1"]);
+      assert.equal((await store.inspect("packed:1")).Id, sha256(config));
+    });
+
+    test(`a root filesystem in ${program}`, async () => {
+      const { store } = open();
+      const id = await store.import(stream(filter(program, busyboxLayer())));
+      assert.deepEqual((await store.inspect(id)).RootFS?.Layers, [sha256(busyboxLayer())]);
+    });
+
+    test(`what is damaged in ${program} leaves nothing`, async () => {
+      const { state, store } = open();
+      const whole = filter(program, dockerArchive([busyboxImage()]));
+      const changed = Buffer.from(whole);
+      changed.fill(0, whole.length / 2, whole.length / 2 + 1000);
+      for (const archive of [whole.subarray(0, whole.length / 2), changed])
+        await assert.rejects(store.load(stream(archive)), /damaged data/);
+      await assert.rejects(store.import(stream(changed)), /damaged data/);
+      assert.deepEqual([temporary(state), await store.list(), layerCount(state)], [[], [], 0]);
+    });
+  }
 });
 
 describe("import", () => {

@@ -1,7 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { compressionOf, decompressed } from "../../lib/decompress.ts";
+import { decompressed } from "../../lib/decompress.ts";
 import { invalid } from "../../lib/errors.ts";
 import { FileWorkError, type FileWorker } from "../../lib/file-worker.ts";
 import { readTar } from "../../lib/tar/read.ts";
@@ -30,7 +29,7 @@ export async function isArchive(worker: FileWorker, source: FileSource, file: In
   const { data, stop } = await readFile(worker, source, file.path);
   let plain: Readable | undefined;
   try {
-    plain = await plainStream(data);
+    plain = await decompressed(data);
     const head = await firstBytes(plain, 512);
     return head.length === 512 && isTarHeader(head);
   } catch {
@@ -62,41 +61,6 @@ function isTarHeader(block: Buffer): boolean {
   return sum === expected;
 }
 
-/** What `decompressed` gives, and for bzip2 and xz what their programs make of it. */
-async function plainStream(source: Readable): Promise<Readable> {
-  const [head, rest] = await peeked(source);
-  const kind = compressionOf(head);
-  if (kind !== "bzip2" && kind !== "xz") return decompressed(rest);
-  const child: ChildProcess = spawn(kind, ["-dc"], {
-    stdio: ["pipe", "pipe", "ignore"],
-    env: { PATH: process.env.PATH },
-  });
-  const output = child.stdout;
-  if (!child.stdin || !output) throw invalid(`${kind} cannot be run`);
-  child.on("error", (error) => output.destroy(error));
-  child.on("close", (code) => code !== 0 && output.destroy(invalid(`${kind}: damaged data`)));
-  output.on("close", () => child.kill("SIGKILL"));
-  // Its own end tells of what was wrong.
-  pipeline(rest, child.stdin).catch(() => undefined);
-  return output;
-}
-
-async function peeked(source: Readable): Promise<[Buffer, Readable]> {
-  const iterator: AsyncIterator<Buffer> = source.iterator({ destroyOnReturn: false });
-  const parts: Buffer[] = [];
-  for (let have = 0; have < 6; ) {
-    const next = await iterator.next();
-    if (next.done) break;
-    parts.push(next.value);
-    have += next.value.length;
-  }
-  const rest = async function* (): AsyncGenerator<Buffer> {
-    yield* parts;
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
-  };
-  return [Buffer.concat(parts), Readable.from(rest(), { objectMode: false })];
-}
-
 /** Unpacks an archive into a directory of a new layer. */
 export async function addArchive(options: {
   worker: FileWorker;
@@ -115,7 +79,7 @@ export async function addArchive(options: {
   const said = Array.fromAsync(work.lines);
   said.catch(() => undefined);
   try {
-    const plain = await plainStream(data);
+    const plain = await decompressed(data);
     await Promise.all([said, pipeline(plain, work.stdin)]);
   } catch (error) {
     work.kill();

@@ -1,4 +1,6 @@
 import { posix } from "node:path";
+import { Readable } from "node:stream";
+import { compressionOf, decompressed } from "../../lib/decompress.ts";
 import { invalid } from "../../lib/errors.ts";
 import { TarError } from "../../lib/tar/entry.ts";
 import { readTar, type TarMember } from "../../lib/tar/read.ts";
@@ -93,12 +95,16 @@ export class ArchiveParts {
   ): Promise<void> {
     const writer = await this.#layers.begin();
     let current = 0;
-    try {
+    const counted = async function* (): AsyncGenerator<Buffer> {
       for (let chunk: Buffer | null = head; chunk !== null; chunk = await nextChunk(chunks)) {
         current += chunk.length;
-        if (!(await writer.write(chunk))) break;
+        yield chunk;
         onBytes?.(name, current, size);
       }
+    };
+    try {
+      for await (const chunk of isRare(head) ? await decompressed(Readable.from(counted())) : counted())
+        if (!(await writer.write(chunk))) break;
     } catch (error) {
       await writer.abort();
       throw error;
@@ -219,8 +225,10 @@ function looksLikeJson(name: string, head: Buffer): boolean {
   return name.endsWith(".json") || head[0] === 0x7b || head[0] === 0x5b;
 }
 
+const isRare = (head: Buffer): boolean => ["bzip2", "xz"].includes(compressionOf(head));
+
 function looksLikeLayer(head: Buffer): boolean {
-  if (sniffPacking(head) !== "plain") return true;
+  if (sniffPacking(head) !== "plain" || isRare(head)) return true;
   if (head.length < 512) return false;
   // The magic of every tar since 1988, or the zeros of an empty one.
   return head.toString("latin1", 257, 262) === "ustar" || head.subarray(0, 512).every((byte) => byte === 0);
