@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { buildingFiles, buildingSteps, installedBuilders } from "./build-works.ts";
 import { find } from "./command.ts";
 import { importImage, makeRootfs } from "./image.ts";
 import { moving, pulling } from "./image-works.ts";
@@ -73,6 +74,7 @@ async function compare(): Promise<void> {
   await take(works.throughput(daemons, rounds(3), 8, options.quick ? 2 : 5));
   await take(works.idleMemory(daemons, rounds(3), 5));
   await take(works.runtimeAlone(runtimes, directory, rootfs, rounds(30)));
+  await compareBuilds();
   await compareImages();
   const docker = works.dockerClient(daemons, rounds(20));
   if (docker) await takeRatio(docker.run, docker.version, 1.6);
@@ -81,6 +83,15 @@ async function compare(): Promise<void> {
     const own = works.ownClient(berth, rounds(20));
     await takeRatio(own.version, own.node, 1.6);
   }
+}
+
+/** In turn within each kind of work, the works one after the other. */
+async function compareBuilds(): Promise<void> {
+  const wanted = options.only === "" || options.only.split(",").some((part) => part.startsWith("build"));
+  if (!wanted) return;
+  const builders = installedBuilders(daemons);
+  for (const work of buildingSteps(builders, directory, rounds(9))) await take(work);
+  for (const work of buildingFiles(builders, directory, rounds(5))) await take(work);
 }
 
 /** Images take long to move: only where a registry can be had and the rows are asked for. */

@@ -49,6 +49,11 @@ export class Daemon {
     return this.engine.name;
   }
 
+  /** What the engine's own programs are started with. */
+  get environment(): NodeJS.ProcessEnv {
+    return this.#env;
+  }
+
   /** The engine's own processes. */
   get processes(): number[] {
     return this.#child?.pid ? treeOf(this.#child.pid) : [];

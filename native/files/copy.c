@@ -134,6 +134,14 @@ static void copy_special(int to, const char *name, const struct stat *st)
 
 static void copy_child(int from, const char *name, int to, const char *as);
 
+static void check_unchanged(const struct stat *st)
+{
+	const struct timespec *changed = &st->st_ctim;
+	if (options->has_limit && (changed->tv_sec > options->limit ||
+				   (changed->tv_sec == options->limit && changed->tv_nsec > options->limit_nanoseconds)))
+		fail("changed since the build began");
+}
+
 /* Takes the source's descriptor over. */
 static void copy_contents(int from, int to)
 {
@@ -148,6 +156,12 @@ static void copy_contents(int from, int to)
 		source_path[length] = 0;
 	}
 	free_names(&names);
+	/* Files may have come or gone meanwhile. */
+	struct stat st;
+	if (options->has_limit && fstat(from, &st) != 0)
+		fail_errno("stat");
+	if (options->has_limit)
+		check_unchanged(&st);
 	close(from);
 }
 
@@ -177,6 +191,7 @@ static void copy_child(int from, const char *name, int to, const char *as)
 	current_entry = source_path;
 	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		fail_errno("lstat");
+	check_unchanged(&st);
 	if (S_ISLNK(st.st_mode)) {
 		copy_link(from, name, to, as, &st);
 		return;
@@ -192,6 +207,10 @@ static void copy_child(int from, const char *name, int to, const char *as)
 		copy_directory(fd, to, as, &st);
 	} else {
 		copy_file(fd, to, as, &st);
+		/* It may have been written to meanwhile. */
+		if (options->has_limit && fstat(fd, &st) != 0)
+			fail_errno("stat");
+		check_unchanged(&st);
 		close(fd);
 	}
 }

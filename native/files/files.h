@@ -85,6 +85,13 @@ void seal_entry(uint64_t size);
 
 /* index.c */
 void index_tree(int root, const char *path);
+/* Parts of an object that tells of a file, each with a comma before it. */
+void put_kind(int directory, const char *name, const struct stat *st);
+void put_contents(int fd);
+
+/* scan.c */
+void scan(int root);
+void digest_files(int root);
 
 /* copy.c */
 struct copy_options {
@@ -94,6 +101,9 @@ struct copy_options {
 	mode_t mode_clear, mode_set, mode_set_x;
 	bool has_time; /* nothing is to be younger */
 	int64_t time;
+	bool has_limit; /* what was changed after that is not what was looked at */
+	int64_t limit;
+	long limit_nanoseconds;
 };
 void copy(int source, int root, const struct copy_options *options);
 

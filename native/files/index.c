@@ -14,7 +14,7 @@
 
 static char path[MAX_PATH_BYTES];
 
-static void print_contents(int fd)
+void put_contents(int fd)
 {
 	static unsigned char data[256 * 1024];
 	unsigned char digest[SHA256_DIGEST_LENGTH];
@@ -49,16 +49,12 @@ static const char *kind(mode_t mode)
 	return S_ISDIR(mode) ? "directory" : S_ISREG(mode) ? "file" : S_ISLNK(mode) ? "symlink" : "special";
 }
 
-static void print_entry(int directory, const char *name, int fd, const struct stat *st)
+void put_kind(int directory, const char *name, const struct stat *st)
 {
 	static char target[MAX_PATH_BYTES];
-	printf("{\"path\":");
-	put_json_string(path);
 	printf(",\"kind\":\"%s\",\"mode\":%u,\"uid\":%u,\"gid\":%u,\"size\":%" PRId64, kind(st->st_mode), st->st_mode & 07777u,
 	       id_from_host(st->st_uid), id_from_host(st->st_gid), S_ISDIR(st->st_mode) ? 0 : (int64_t)st->st_size);
-	if (S_ISREG(st->st_mode)) {
-		print_contents(fd);
-	} else if (S_ISLNK(st->st_mode)) {
+	if (S_ISLNK(st->st_mode)) {
 		ssize_t size = readlinkat(directory, name, target, sizeof target - 1);
 		if (size < 0)
 			fail_errno("readlink");
@@ -68,6 +64,15 @@ static void print_entry(int directory, const char *name, int fd, const struct st
 	} else if (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode)) {
 		printf(",\"device\":\"%u:%u\"", major(st->st_rdev), minor(st->st_rdev));
 	}
+}
+
+static void print_entry(int directory, const char *name, int fd, const struct stat *st)
+{
+	printf("{\"path\":");
+	put_json_string(path);
+	put_kind(directory, name, st);
+	if (S_ISREG(st->st_mode))
+		put_contents(fd);
 	puts("}");
 }
 

@@ -11,7 +11,7 @@
  *
  *   from ROOT                          the root of what is copied; after everything about the other
  *
- *   seal RECIPE | index PATH | copy OPTIONS...  see seal.c, index.c, copy.c
+ *   seal RECIPE | index PATH | copy OPTIONS... | scan | digest  see seal.c, index.c, copy.c, scan.c
  *   stat PATH NAME | pack PATH NAME | export | layer | put PATH FLAGS UID GID     FLAGS: k keep kind, c chown, d describe
  *
  * berth-files serve SOCKET: does that for those who connect (serve.c).
@@ -22,6 +22,7 @@
 #include "files.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,10 @@ static struct copy_options copy_words(void)
 	options.mode_set = number(take());
 	options.mode_set_x = number(take());
 	options.time = number(take());
+	options.has_limit = strchr(flags, 'l');
+	const char *limit = take();
+	if (options.has_limit && sscanf(limit, "%" SCNd64 ".%ld", &options.limit, &options.limit_nanoseconds) != 2)
+		fail("not a time: %s", limit);
 	return options;
 }
 
@@ -108,7 +113,8 @@ static void copy_between(void)
 
 static void work_inside(const char *word)
 {
-	const bool whole = strcmp(word, "export") == 0 || strcmp(word, "layer") == 0 || strcmp(word, "copy") == 0;
+	const bool whole = strcmp(word, "export") == 0 || strcmp(word, "layer") == 0 || strcmp(word, "copy") == 0 ||
+			   strcmp(word, "scan") == 0 || strcmp(word, "digest") == 0;
 	const char *path = whole ? "/" : take();
 	if (strcmp(word, "stat") == 0) {
 		print_stat(enter_root(&root), path, take());
@@ -127,6 +133,10 @@ static void work_inside(const char *word)
 		if (recipe < 0)
 			fail_errno(path);
 		seal(enter_root(&root), recipe);
+	} else if (strcmp(word, "scan") == 0) {
+		scan(enter_root(&root));
+	} else if (strcmp(word, "digest") == 0) {
+		digest_files(enter_root(&root));
 	} else if (strcmp(word, "index") == 0) {
 		index_tree(enter_root(&root), path);
 	} else if (strcmp(word, "copy") == 0) {

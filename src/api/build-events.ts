@@ -41,6 +41,8 @@ function toMessage(event: BuildEvent): BuildMessage | null {
         ...(event.digest ? { digest: event.digest } : {}),
         names: event.names,
       };
+    case "context":
+      return event;
     case "container":
       return null;
   }

@@ -37,7 +37,7 @@ export function classicView(send: (line: object) => void): BuildView {
         send({ stream: `[Warning] ${rule}: ${message} (line ${location.line})\n` });
       } else if (event.kind === "image") {
         send({ aux: { ID: event.id } });
-      } else {
+      } else if (event.kind !== "context") {
         waiting.get(event.step.stage)?.events.push(event);
         advance();
       }

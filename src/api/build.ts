@@ -1,5 +1,7 @@
 import type { Readable } from "node:stream";
+import type { LocalDirectory } from "../build/types.ts";
 import { buildFrame, buildFramesType, lineChannel, outputChannel } from "../lib/build-frames.ts";
+import { invalid } from "../lib/errors.ts";
 import { eventView } from "./build-events.ts";
 import { buildOptions } from "./build-options.ts";
 import { classicView, shortId } from "./build-view.ts";
@@ -22,15 +24,38 @@ async function build(context: Context): Promise<void> {
       onEvent: view.onEvent,
       signal: context.signal,
     };
-    const { imageId, names } = await context.services.builds
-      .buildArchive(context.request, request)
-      .finally(() => view.flush());
+    const { builds } = context.services;
+    const local = context.query.flag("local") ? localDirectory(await context.requiredBody()) : null;
+    const { imageId, names } = await (local
+      ? builds.buildDirectory(local.directory, { ...request, dockerfile: local.dockerfile })
+      : builds.buildArchive(context.request, request)
+    ).finally(() => view.flush());
     if (quiet) progress.send({ stream: `${imageId}\n` });
     else if (!events) {
       progress.send({ stream: `Successfully built ${shortId(imageId)}\n` });
       for (const name of names) progress.send({ stream: `Successfully tagged ${name}\n` });
     }
   });
+}
+
+/** The body of POST /build?local=1, which Docker does not have: a directory of this machine. */
+function localDirectory(body: unknown): { directory: LocalDirectory; dockerfile: string } {
+  const values = new Map(Object.entries(typeof body === "object" && body !== null ? body : {}));
+  const text = (name: string): string => {
+    const value: unknown = values.get(name);
+    if (typeof value !== "string") throw invalid(`${name} is not a text`);
+    return value;
+  };
+  const dockerfile = text("dockerfile");
+  if (dockerfile.length === 0) throw invalid("The Dockerfile cannot be empty");
+  const directory = {
+    path: text("path"),
+    device: text("device"),
+    inode: text("inode"),
+    rules: text("rules"),
+  };
+  if (!directory.path.startsWith("/")) throw invalid("path is not absolute");
+  return { directory, dockerfile };
 }
 
 /** Lines, and between them the archives that the client asked for; `src/lib/build-frames.ts` tells how. */

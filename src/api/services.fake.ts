@@ -81,7 +81,13 @@ export function fakeServices(
       remove: unexpected,
       ...given.cgroups,
     },
-    builds: { buildArchive: unexpected, cache: unexpected, prune: unexpected, ...given.builds },
+    builds: {
+      buildArchive: unexpected,
+      buildDirectory: unexpected,
+      cache: unexpected,
+      prune: unexpected,
+      ...given.builds,
+    },
     volumes: {
       list: unexpected,
       create: unexpected,

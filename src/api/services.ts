@@ -10,7 +10,7 @@ export interface Services {
   system: System;
   explain: Explains;
   cgroups: Cgroups;
-  builds: Pick<Builds, "buildArchive" | "cache" | "prune">;
+  builds: Pick<Builds, "buildArchive" | "buildDirectory" | "cache" | "prune">;
   volumes: Omit<Volumes, "diskUsage">;
   images: Pick<
     Images,

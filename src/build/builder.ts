@@ -8,13 +8,15 @@ import { invalid } from "../lib/errors.ts";
 import { StepCache } from "./cache.ts";
 import { CacheMounts } from "./cache-mounts.ts";
 import { receiveContext } from "./context/archive-context.ts";
+import { ContextDigests } from "./context/context-digests.ts";
+import { openLocalContext } from "./context/local-context.ts";
 import { parseDockerfile } from "./dockerfile/parse.ts";
 import { datedImage, sourceDate } from "./outputs/epoch.ts";
 import { planOutputs, produce } from "./outputs/produce.ts";
 import { planBuild } from "./plan.ts";
 import { CacheKeeper, type PruneOptions, type PruneResult } from "./prune.ts";
 import { RunningBuild } from "./running-build.ts";
-import type { ArchiveBuildRequest, BuildRequest, BuildResult, Builds } from "./types.ts";
+import type { ArchiveBuildRequest, BuildRequest, BuildResult, Builds, LocalDirectory } from "./types.ts";
 
 /**
  * Makes images from Dockerfiles. It knows neither HTTP nor a particular API: contexts, secrets and agents
@@ -26,6 +28,7 @@ export class Builder implements Builds {
   readonly #cache: StepCache;
   readonly #cacheMounts: CacheMounts;
   readonly #keeper: CacheKeeper;
+  readonly #digests: ContextDigests;
   #tidied = Date.now();
 
   constructor(workshop: Workshop, registry: Pick<Images, "pull" | "push">) {
@@ -35,6 +38,7 @@ export class Builder implements Builds {
     this.#keeper = new CacheKeeper(workshop, this.#cacheMounts);
     // What was shown to a step when the last daemon died.
     rmSync(join(workshop.execRoot, "build"), { recursive: true, force: true });
+    this.#digests = new ContextDigests(workshop.state);
     this.#cache = new StepCache(workshop.state, workshop.images);
   }
 
@@ -69,6 +73,8 @@ export class Builder implements Builds {
       };
       const result = await produce(production, [image], outputs);
       const { imageId, digest, names } = result;
+      const { usage } = request.context;
+      if (usage) request.onEvent?.({ kind: "context", ...usage });
       request.onEvent?.({ kind: "image", id: imageId, ...(digest ? { digest } : {}), names });
       return result;
     } finally {
@@ -95,6 +101,19 @@ export class Builder implements Builds {
 
   prune(options?: PruneOptions): Promise<PruneResult> {
     return this.#keeper.prune(options);
+  }
+
+  async buildDirectory(
+    directory: LocalDirectory,
+    request: Omit<BuildRequest, "context">,
+  ): Promise<BuildResult> {
+    const context = await openLocalContext(this.#workshop.files, this.#digests, directory);
+    try {
+      return await this.build({ ...request, context });
+    } finally {
+      // While nobody waits for it.
+      setImmediate(() => this.#digests.save(`${directory.device}:${directory.inode}`));
+    }
   }
 
   async buildArchive(tar: Readable, request: ArchiveBuildRequest): Promise<BuildResult> {

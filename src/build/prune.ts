@@ -131,6 +131,9 @@ export class CacheKeeper {
     state
       .statement("DELETE FROM build_steps WHERE layer IS NULL AND last_used < ?")
       .run(Date.now() - longestUnused * 86_400_000);
+    state
+      .statement("DELETE FROM build_contexts WHERE last_used < ?")
+      .run(Date.now() - longestUnused * 86_400_000);
     const { blocks, bsize } = statfsSync(state.paths.root);
     await this.prune({ keep: Math.max(leastShare, share * blocks * bsize) });
   }

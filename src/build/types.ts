@@ -2,7 +2,7 @@ import type { Readable } from "node:stream";
 import type { BuildCache, HostConfig } from "@docker/node-sdk";
 import type { Annotation } from "../image/layout/annotations.ts";
 import type { Credentials } from "../image/types.ts";
-import type { FileIndex } from "./context/file-index.ts";
+import type { FileIndex, IndexedFile } from "./context/file-index.ts";
 import type { Warning } from "./dockerfile/instruction.ts";
 import type { BuildOutput } from "./outputs/output.ts";
 import type { PruneOptions, PruneResult } from "./prune.ts";
@@ -15,6 +15,22 @@ export interface BuildContext {
   readonly index: FileIndex;
   /** The topmost paths that are there but ignored. */
   readonly ignored: readonly string[];
+  /** Of a directory that others may change: when it was last changed before it was looked at. */
+  readonly unchangedSince?: string;
+  /** Finds out the digests of files in the index, where they are not there from the beginning. */
+  digest?(files: readonly IndexedFile[]): Promise<void>;
+  /** How much there is, and how much of that had to be read; undefined when nobody asked for a file. */
+  readonly usage?: { files: number; read: number } | undefined;
+}
+
+/** A directory that is used where it is, if it is the one that the client means. */
+export interface LocalDirectory {
+  /** Absolute. */
+  path: string;
+  device: string;
+  inode: string;
+  /** Of the .dockerignore that counts. */
+  rules: string;
 }
 
 /** Secrets by their id. They are asked for when a step mounts them, and kept nowhere. */
@@ -49,6 +65,7 @@ export type BuildEvent =
   | { kind: "pull"; step: StepInfo; progress: object }
   /** `result`: the image of a FROM. */
   | { kind: "end"; step: StepInfo; cached: boolean; result?: string }
+  | { kind: "context"; files: number; read: number }
   | { kind: "image"; id: string; digest?: string; names: readonly string[] };
 
 export type OnBuildEvent = (event: BuildEvent) => void;
@@ -106,6 +123,11 @@ export interface Builds {
   build(request: BuildRequest): Promise<BuildResult>;
   /** The archive may be compressed by gzip or zstd. */
   buildArchive(tar: Readable, request: ArchiveBuildRequest): Promise<BuildResult>;
+  /**
+   * Builds from a directory of this machine, of which only what changed since earlier builds is read. Rejects
+   * with CONFLICT when it cannot be used where it is.
+   */
+  buildDirectory(directory: LocalDirectory, request: Omit<BuildRequest, "context">): Promise<BuildResult>;
   /** What is kept of earlier builds. */
   cache(): Promise<BuildCache[]>;
   prune(options?: PruneOptions): Promise<PruneResult>;

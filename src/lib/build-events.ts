@@ -16,4 +16,6 @@ export type BuildMessage =
   | { kind: "output"; step: number; stream: "stdout" | "stderr"; text: string }
   | { kind: "pull"; step: number; progress: { id?: string; status?: string } }
   | { kind: "end"; step: number; cached: boolean }
+  /** Of a directory that was used where it is: how many of its files were read. */
+  | { kind: "context"; files: number; read: number }
   | { kind: "image"; id: string; digest?: string; names: readonly string[] };

@@ -45,9 +45,9 @@ export function readFrames(socket: Socket): { lines: Channel<FileReport>; archiv
     socket.end();
   };
   const report = (text: string): void => {
-    const line: FileReport = JSON.parse(text, (_key, part: unknown) =>
-      typeof part === "string" ? fromBytes(part) : part,
-    );
+    const line: FileReport = beyondAscii.test(text)
+      ? JSON.parse(text, (_key, part: unknown) => (typeof part === "string" ? fromBytes(part) : part))
+      : JSON.parse(text);
     if (typeof line.error !== "string") lines.push(line);
     else finish(new FileWorkError(line.error, String(line.code ?? ""), String(line.entry ?? "")));
   };
@@ -127,6 +127,9 @@ function lineReader(onLine: (line: string) => void): (data: Buffer) => void {
     if (start < data.length) parts.push(data.subarray(start));
   };
 }
+
+/** Most reports have nothing to decode, and there may be one for each of many files. */
+const beyondAscii = /\\u00[89a-f]|[\x80-\xff]/i;
 
 /** Names come one byte a character, since they need not be UTF-8. */
 const fromBytes = (text: string): string => Buffer.from(text, "latin1").toString("utf8");

@@ -2,8 +2,11 @@ import type { SealDirectory } from "../../image/layers.ts";
 import { FileWorkError, type FileWorker } from "../../lib/file-worker.ts";
 import { FileIndex, type IndexedFile } from "./file-index.ts";
 
-/** Where files are read from: a directory, or layers of an image, topmost first. */
-export type FileSource = { directory: string } | { layers: readonly string[] };
+/**
+ * Where files are read from: a directory, or layers of an image, topmost first. What was changed in the
+ * directory after `unchangedSince` (a change time, as `scan` tells it) is refused.
+ */
+export type FileSource = { directory: string; unchangedSince?: string } | { layers: readonly string[] };
 
 /** The words by which berth-files takes a source. */
 export const sourceWords = (source: FileSource): string[] =>
@@ -28,7 +31,8 @@ export async function indexFiles(
   return new FileIndex(files);
 }
 
-function toFile(line: Record<string, unknown>): IndexedFile {
+/** A line that tells of a file. */
+export function toFile(line: Record<string, unknown>): IndexedFile {
   const text = (key: string): string | undefined => (line[key] === undefined ? undefined : String(line[key]));
   return {
     path: String(line.path),
@@ -77,17 +81,20 @@ export const layerWords = (lower: readonly string[], directory: string): string[
 /** Copies files from one root into another. */
 export async function copyFiles(worker: FileWorker, options: CopyOptions): Promise<void> {
   const { owner, mode, newest } = options;
-  const flags = `${owner ? "c" : ""}${mode ? "m" : ""}${newest === undefined ? "" : "t"}`;
+  const { source } = options;
+  const limit = "directory" in source ? source.unchangedSince : undefined;
+  const flags = `${owner ? "c" : ""}${mode ? "m" : ""}${newest === undefined ? "" : "t"}${limit ? "l" : ""}`;
   const numbers = [owner?.uid, owner?.gid, mode?.clear, mode?.set, mode?.setX, newest].map((n) =>
     String(n ?? 0),
   );
   const work = await worker.start([
     ...("target" in options ? ["directory", options.target] : layerWords(options.lower, options.directory)),
     "from",
-    ...sourceWords(options.source),
+    ...sourceWords(source),
     "copy",
     flags,
     ...numbers,
+    limit ?? "",
   ]);
   // A program that stops reading says why itself.
   work.stdin.on("error", () => undefined);

@@ -26,9 +26,13 @@ export interface SourceFiles {
 /** The files of a build's context. */
 export function contextSource(context: BuildContext): SourceFiles {
   return {
-    files: { directory: context.directory },
+    files: { directory: context.directory, unchangedSince: context.unchangedSince },
     ignored: context.ignored,
-    match: async (pattern) => matches(context.index, pattern, ""),
+    async match(pattern) {
+      const found = matches(context.index, pattern, "");
+      await context.digest?.(found.flatMap(({ tree }) => tree));
+      return found;
+    },
   };
 }
 

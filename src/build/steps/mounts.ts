@@ -130,8 +130,9 @@ async function prepare(
       break;
     }
     case "bind": {
-      if (source && wish.readOnly && "directory" in source.files.files && source.files.ignored.length === 0) {
-        bind(join(source.files.files.directory, source.match.file.path), true);
+      const own = source && wish.readOnly ? ownDirectory(source.files) : null;
+      if (source && own !== null) {
+        bind(join(own, source.match.file.path), true);
         break;
       }
       const directory = await session.images.beginDirectory();
@@ -168,6 +169,10 @@ async function prepare(
   }
 }
 
+/** A directory that can be shown as it is: all of it is meant, root's, and nobody changes it. */
+const ownDirectory = ({ files, ignored }: SourceFiles): string | null =>
+  "directory" in files && files.unchangedSince === undefined && ignored.length === 0 ? files.directory : null;
+
 /** The files as they are, in a directory of the step's own. */
 async function copyOut(
   session: StepContext["session"],
@@ -180,7 +185,9 @@ async function copyOut(
     ...files.ignored.map((path) => ["x", path, ""] as const),
     [isDirectory ? "d" : "f", match.file.path, isDirectory ? "/" : "/file"] as const,
   ];
-  await copyFiles(session.files, { lower, directory, source: files.files, orders });
+  const isOthers = "directory" in files.files && files.files.unchangedSince !== undefined;
+  const owner = isOthers ? { uid: 0, gid: 0 } : undefined;
+  await copyFiles(session.files, { lower, directory, source: files.files, orders, owner });
   return isDirectory ? `${directory}/fs` : `${directory}/fs/file`;
 }
 

@@ -9,6 +9,8 @@ import { CliError } from "../errors.ts";
 
 /** A context that is to be sent, and the Dockerfile within it. */
 export interface SentContext {
+  /** The directory, for a daemon that can use it where it is. */
+  local: { path: string; device: string; inode: string; rules: string; dockerfile: string } | null;
   tar: AsyncIterable<Buffer>;
   dockerfileName: string;
   /** The Dockerfile's text; undefined where only the daemon will read it. */
@@ -46,6 +48,7 @@ export async function openContext(path: string, file: string): Promise<SentConte
   // The rules for a Dockerfile that is outside go with it.
   if (!isInside) extra.push([`${outsideName}.dockerignore`, `${rules}\n${outsideName}*\n`]);
   return {
+    local: hasMounts(root) ? null : { ...identify(root), rules, dockerfile },
     tar: archive(root, extra, {
       excludes: (name) => isIgnored(`/${name}`) && !needed.has(name),
       mayHold: patterns.some((pattern) => pattern.startsWith("!")),
@@ -55,18 +58,43 @@ export async function openContext(path: string, file: string): Promise<SentConte
   };
 }
 
+function identify(root: string): { path: string; device: string; inode: string } {
+  const path = fs.realpathSync(root);
+  const { dev, ino } = fs.statSync(path, { bigint: true });
+  return { path, device: String(dev), inode: String(ino) };
+}
+
+/** Whether something is mounted below, which the daemon might not see as it is seen here. */
+function hasMounts(root: string): boolean {
+  const path = `${fs.realpathSync(root).replace(/\/$/, "")}/`;
+  let mounts: string;
+  try {
+    mounts = fs.readFileSync("/proc/self/mountinfo", "utf8");
+  } catch {
+    // No Linux, so that the daemon is on another machine.
+    return true;
+  }
+  return mounts.split("\n").some((line) => {
+    const place = (line.split(" ")[4] ?? "").replace(/\\(\d{3})/g, (_, code) =>
+      String.fromCharCode(Number.parseInt(code, 8)),
+    );
+    return place.startsWith(path);
+  });
+}
+
 async function standardInput(file: string): Promise<SentContext> {
   if (file === "-")
     throw new CliError("invalid argument: can't use stdin for both build context and dockerfile");
   const whole = await readAll();
   const isArchive =
     whole.toString("latin1", 257, 262) === "ustar" || whole.readUInt16BE(0) === 0x1f8b || whole[0] === 0x28;
-  if (isArchive) return { tar: one(whole), dockerfileName: file || "Dockerfile", dockerfile: undefined };
+  if (isArchive)
+    return { tar: one(whole), dockerfileName: file || "Dockerfile", dockerfile: undefined, local: null };
   const member = (async function* () {
     yield* memberOf("Dockerfile", whole);
     yield tarEnd;
   })();
-  return { tar: member, dockerfileName: "Dockerfile", dockerfile: whole.toString() };
+  return { tar: member, dockerfileName: "Dockerfile", dockerfile: whole.toString(), local: null };
 }
 
 async function* one(data: Buffer): AsyncGenerator<Buffer> {

@@ -57,6 +57,9 @@ export function plainView(print: (text: string) => void = err): BuildView {
           line(message.step, message.cached ? "cached" : `done ${elapsed(since.get(message.step) ?? 0)}`);
           break;
         }
+        case "context":
+          print(`context: ${message.files} files, ${message.read} read\n`);
+          break;
         case "image":
           print(imageText(message));
           break;
@@ -131,6 +134,8 @@ export function liveView(print: (text: string) => void = err): BuildView {
           draw(`${stepLine("✔", item.step, message.cached ? "cached" : elapsed(item.since), width)}\n`);
           break;
         }
+        case "context":
+          break;
         case "image":
           draw(imageText(message));
           break;

@@ -1,13 +1,15 @@
 import type { BuildMessage } from "../../lib/build-events.ts";
-import { openContext } from "../building/context.ts";
+import { openContext, type SentContext } from "../building/context.ts";
 import type { WantedOutput } from "../building/outputs.ts";
 import { registryConfig } from "../building/registries.ts";
 import { readSecrets } from "../building/secrets.ts";
 import { liveView, plainView } from "../building/view.ts";
 import { fs, tty } from "../builtin.ts";
+import type { Client, Query } from "../client/client.ts";
+import type { HttpResponse } from "../client/http.ts";
 import { defineCommand, exactly } from "../command.ts";
 import { toMap } from "../create/env.ts";
-import { CliError } from "../errors.ts";
+import { ApiError, CliError } from "../errors.ts";
 import { out } from "../io/output.ts";
 import { jsonTexts, type ProgressMessage } from "../io/progress.ts";
 
@@ -57,37 +59,35 @@ export const command = defineCommand({
   async run(flags, { args: [path = ""], client }) {
     if (!["auto", "plain", "tty"].includes(flags.progress))
       throw new CliError(`invalid progress ${JSON.stringify(flags.progress)}: must be auto, plain or tty`);
-    const { tar, dockerfileName, dockerfile } = await openContext(path, flags.file);
+    const context = await openContext(path, flags.file);
     const given = [
       ...flags.output,
       ...(flags.push ? ["type=registry"] : []),
       ...(flags.load ? ["type=docker"] : []),
     ];
     const outputs = given.length === 0 ? [] : await readOutputs(given);
-    const { body } = await client.request("POST", "/build", {
-      query: {
-        annotation: [...flags.annotation, ...outputs.flatMap(({ annotations }) => annotations)],
-        buildargs: JSON.stringify(buildArguments(flags["build-arg"])),
-        dockerfile: dockerfileName,
-        events: 1,
-        extrahosts: flags["add-host"],
-        labels: JSON.stringify(toMap(flags.label)),
-        memory: flags.memory || undefined,
-        networkmode: flags.network,
-        nocache: flags["no-cache"] ? 1 : undefined,
-        outputs:
-          outputs.length === 0
-            ? undefined
-            : JSON.stringify(outputs.map(({ type, attributes }) => ({ Type: type, Attrs: attributes }))),
-        platform: flags.platform || undefined,
-        pull: flags.pull ? 1 : undefined,
-        shmsize: flags["shm-size"] || undefined,
-        t: flags.tag,
-        target: flags.target || undefined,
-      },
-      headers: { ...readSecrets(flags.secret), ...(await registryConfig(dockerfile ?? "")) },
-      body: tar,
-    });
+    const query = {
+      annotation: [...flags.annotation, ...outputs.flatMap(({ annotations }) => annotations)],
+      buildargs: JSON.stringify(buildArguments(flags["build-arg"])),
+      dockerfile: context.dockerfileName,
+      events: 1,
+      extrahosts: flags["add-host"],
+      labels: JSON.stringify(toMap(flags.label)),
+      memory: flags.memory || undefined,
+      networkmode: flags.network,
+      nocache: flags["no-cache"] ? 1 : undefined,
+      outputs:
+        outputs.length === 0
+          ? undefined
+          : JSON.stringify(outputs.map(({ type, attributes }) => ({ Type: type, Attrs: attributes }))),
+      platform: flags.platform || undefined,
+      pull: flags.pull ? 1 : undefined,
+      shmsize: flags["shm-size"] || undefined,
+      t: flags.tag,
+      target: flags.target || undefined,
+    };
+    const headers = { ...readSecrets(flags.secret), ...(await registryConfig(context.dockerfile ?? "")) };
+    const { body } = await send(client, context, query, headers);
     const live = flags.progress === "tty" || (flags.progress === "auto" && tty.isatty(2));
     const lines = outputs.some(({ destination }) => destination !== null)
       ? (await import("../building/receive.ts")).receiveOutputs(body, outputs)
@@ -101,6 +101,23 @@ export const command = defineCommand({
     return 0;
   },
 });
+
+/** The directory itself where the daemon sees the same one, else all of it as an archive. */
+async function send(
+  client: Client,
+  { local, tar }: SentContext,
+  query: Query,
+  headers: Record<string, string>,
+): Promise<HttpResponse> {
+  if (local && client.host.startsWith("unix://")) {
+    try {
+      return await client.request("POST", "/build", { query: { ...query, local: 1 }, headers, body: local });
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 409)) throw error;
+    }
+  }
+  return client.request("POST", "/build", { query, headers, body: tar });
+}
 
 async function readOutputs(given: readonly string[]): Promise<WantedOutput[]> {
   const { parseOutput } = await import("../building/outputs.ts");

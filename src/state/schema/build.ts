@@ -25,5 +25,11 @@ export const buildSchema: Schema = {
        uses INTEGER NOT NULL
      ) STRICT;
      CREATE INDEX build_mounts_id ON build_mounts(id);`,
+    // Digests of files in directories that were built from, a line each: only what changed is read again.
+    `CREATE TABLE build_contexts(
+       root TEXT PRIMARY KEY,
+       digests TEXT NOT NULL,
+       last_used INTEGER NOT NULL
+     ) STRICT;`,
   ],
 };
