@@ -30,6 +30,7 @@ export async function commitImage(context: ImageContext, request: CommitRequest)
       layers: layers.map((layer) => layer.id),
       size: layers.reduce((sum, layer) => sum + layer.size, 0),
       created: Math.floor(created.getTime() / 1000),
+      parent: request.imageId,
     });
     if (name) context.records.setTag(canonical(name), id);
     return id;

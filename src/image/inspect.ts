@@ -17,7 +17,7 @@ export function inspectImage(context: ImageContext, ref: string): ImageInspect {
     Id: record.id,
     RepoTags: names.tags,
     RepoDigests: names.digests,
-    Parent: "",
+    Parent: context.records.parentOf(record.id) ?? "",
     Comment: comment(document),
     Created: document.created ?? noTime,
     DockerVersion: document.docker_version ?? "",
@@ -77,16 +77,18 @@ export function imageHistory(context: ImageContext, ref: string): HistoryRespons
       Id: "<missing>",
       Created: Number.isNaN(milliseconds) ? 0 : Math.floor(milliseconds / 1000),
       CreatedBy: entry.created_by ?? "",
-      // Only the image as a whole has names.
       Tags: [],
       Size: entry.empty_layer ? 0 : (sizes[next++] ?? 0),
       Comment: entry.comment ?? "",
     });
   }
-  const [top] = items;
-  if (top) {
-    top.Id = id;
-    top.Tags = shortNames(context, id).tags;
+  // Only images have ids and names: the image itself, and those that it was committed from.
+  let image: string | undefined = id;
+  for (const item of items) {
+    if (image === undefined) break;
+    item.Id = image;
+    item.Tags = shortNames(context, image).tags;
+    image = context.records.parentOf(image);
   }
   return items;
 }

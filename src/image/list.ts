@@ -34,6 +34,8 @@ export function listImages(context: ImageContext, options: ImageListOptions = {}
     const names = shortNames(context, record.id);
     const isDangling = names.tags.length === 0 && names.digests.length === 0;
     if (dangling !== undefined && (dangling ? names.tags.length > 0 : isDangling)) continue;
+    // What others were committed from is their past rather than an image of its own.
+    if (isDangling && (!options.all || dangling) && context.records.hasChildren(record.id)) continue;
     if (filters.reference?.length) {
       const wanted = filters.reference;
       const keep = (name: string): boolean => wanted.some((pattern) => matchesReference(pattern, name));
@@ -41,19 +43,23 @@ export function listImages(context: ImageContext, options: ImageListOptions = {}
       names.digests = names.digests.filter(keep);
       if (names.tags.length === 0 && names.digests.length === 0) continue;
     }
-    summaries.push(summary(record, names));
+    summaries.push(summary(context, record, names));
   }
   if (options.sharedSize) addSharedSizes(context, summaries);
   return summaries;
 }
 
-function summary(record: ImageRecord, names: { tags: string[]; digests: string[] }): ImageSummary {
+function summary(
+  context: ImageContext,
+  record: ImageRecord,
+  names: { tags: string[]; digests: string[] },
+): ImageSummary {
   return {
     Containers: -1,
     Created: createdSeconds(record.document),
     Id: record.id,
     Labels: record.document.config?.Labels ?? {},
-    ParentId: "",
+    ParentId: context.records.parentOf(record.id) ?? "",
     RepoDigests: names.digests,
     RepoTags: names.tags,
     SharedSize: -1,

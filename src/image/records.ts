@@ -108,13 +108,33 @@ export class ImageRecords {
     };
   }
 
+  /** The image that one was committed from, as long as it is here. */
+  parentOf(id: string): string | undefined {
+    const row = this.#state
+      .statement("SELECT p.id FROM images i JOIN images p ON p.id = i.parent WHERE i.id = ?")
+      .get(id);
+    return row ? String(row.id) : undefined;
+  }
+
+  /** Whether images were committed from one. */
+  hasChildren(id: string): boolean {
+    return this.#state.statement("SELECT 1 FROM images WHERE parent = ? LIMIT 1").get(id) !== undefined;
+  }
+
   /** Adds an image of these layers, lowest first; nothing changes when it is known already. */
-  add(image: { id: string; config: Buffer; layers: number[]; size: number; created: number }): void {
+  add(image: {
+    id: string;
+    config: Buffer;
+    layers: number[];
+    size: number;
+    created: number;
+    parent?: string;
+  }): void {
     const { db } = this.#state;
     this.#state.transaction(() => {
       const added = db
-        .prepare("INSERT OR IGNORE INTO images(id, config, created, size) VALUES (?, ?, ?, ?)")
-        .run(image.id, image.config, image.created, image.size);
+        .prepare("INSERT OR IGNORE INTO images(id, config, created, size, parent) VALUES (?, ?, ?, ?, ?)")
+        .run(image.id, image.config, image.created, image.size, image.parent ?? null);
       if (added.changes === 0) return;
       const insert = db.prepare("INSERT INTO image_layers VALUES (?, ?, ?)");
       image.layers.forEach((layer, position) => void insert.run(image.id, position, layer));

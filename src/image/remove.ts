@@ -31,7 +31,7 @@ type Deleted = ImageDeleteResponseItem[];
 export async function removeImage(
   context: ImageContext,
   ref: string,
-  options: { force?: boolean } = {},
+  options: { force?: boolean; noprune?: boolean } = {},
 ): Promise<Deleted> {
   const record = findImage(context.records, ref);
   const force = options.force ?? false;
@@ -39,6 +39,7 @@ export async function removeImage(
   const byId = isIdOf(record.id, ref);
   if (byId) {
     if (isOneName(namesOf(context, record.id))) {
+      checkChildren(context, record.id);
       checkUsers(context, record.id, { stopped: !force });
       for (const name of namesOf(context, record.id)) untag(context, record.id, name, deleted);
     }
@@ -46,13 +47,15 @@ export async function removeImage(
     return deleted;
   }
   // After its last name is gone an image goes too, unless somebody uses it.
+  if (!byId && context.records.hasChildren(record.id)) return deleted;
   if (!byId && usersOf(context, record.id).some(({ running }) => running || !force)) return deleted;
+  checkChildren(context, record.id);
   checkUsers(context, record.id, { running: true });
   if (!force && namesOf(context, record.id).length > 0) {
     throw refuse(record.id, false, "image is referenced in multiple repositories");
   }
   checkUsers(context, record.id, { stopped: !force });
-  await deleteImage(context, record, deleted);
+  await deleteImage(context, record, deleted, { parents: !options.noprune });
   return deleted;
 }
 
@@ -122,13 +125,26 @@ function checkUsers(
   }
 }
 
+function checkChildren(context: ImageContext, id: string): void {
+  if (context.records.hasChildren(id)) throw refuse(id, true, "image has dependent child images");
+}
+
 function refuse(id: string, hard: boolean, why: string): Error {
   const force = hard ? "cannot be forced" : "must be forced";
   return conflict(`conflict: unable to delete ${shortId(id)} (${force}) - ${why}`);
 }
 
-/** Deletes an image with all its names and the layers that nothing else needs. */
-async function deleteImage(context: ImageContext, record: ImageRecord, deleted: Deleted): Promise<number> {
+/**
+ * Deletes an image with all its names and the layers that nothing else needs. With `parents` also those it
+ * was committed from, up to the first that somebody can still want. Resolves with the bytes that are free.
+ */
+async function deleteImage(
+  context: ImageContext,
+  record: ImageRecord,
+  deleted: Deleted,
+  { parents }: { parents: boolean },
+): Promise<number> {
+  const parent = context.records.parentOf(record.id);
   for (const name of namesOf(context, record.id)) untag(context, record.id, name, deleted);
   const own = context.layers.of("image", record.id);
   const chains = chainIds(own.map(({ diffId }) => diffId));
@@ -141,7 +157,15 @@ async function deleteImage(context: ImageContext, record: ImageRecord, deleted: 
     const layer = own[i];
     if (layer && ids.has(layer.id)) deleted.push({ Deleted: chains[i] });
   }
-  return gone.reduce((sum, layer) => sum + layer.size, 0);
+  const freed = gone.reduce((sum, layer) => sum + layer.size, 0);
+  const next = parents && parent !== undefined && isForgotten(context, parent) && context.records.get(parent);
+  return next ? freed + (await deleteImage(context, next, deleted, { parents })) : freed;
+}
+
+/** Without a name, a container or an image that was made from it. */
+function isForgotten(context: ImageContext, id: string): boolean {
+  const { records } = context;
+  return namesOf(context, id).length === 0 && !records.hasChildren(id) && usersOf(context, id).length === 0;
 }
 
 const pruneFilters = ["dangling", "label", "label!", "until"];
@@ -163,7 +187,9 @@ export async function pruneImages(
     if (filters.label && !hasLabels(filters.label, labels)) continue;
     if (filters["label!"]?.some((label) => hasLabels([label], labels))) continue;
     if (danglingOnly && context.records.names(record.id).tags.length > 0) continue;
-    space += await deleteImage(context, record, deleted);
+    // Its child went first and took it along, or stays and keeps it.
+    if (!context.records.get(record.id) || context.records.hasChildren(record.id)) continue;
+    space += await deleteImage(context, record, deleted, { parents: true });
   }
   context.emit({ action: "prune", id: "", attributes: { reclaimed: String(space) } });
   return { ImagesDeleted: deleted.length > 0 ? deleted : undefined, SpaceReclaimed: space };

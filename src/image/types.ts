@@ -186,7 +186,7 @@ export interface CheckProblem {
 }
 
 export interface ImageListOptions {
-  /** Docker hides intermediate images; Berth has none, so this changes nothing. */
+  /** Images without a name, too, that others were committed from. */
   all?: boolean;
   filters?: ImageFilters;
   sharedSize?: boolean;

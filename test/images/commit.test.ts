@@ -103,4 +103,54 @@ describe("commit", () => {
       "2",
     );
   });
+
+  test("an image knows what it was committed from, which stays as long as it does", async () => {
+    const inspect = (ref: string, field: string): Promise<string> =>
+      daemon.ok(["image", "inspect", "-f", `{{.${field}}}`, ref]);
+    const ids = async (...args: string[]): Promise<string[]> =>
+      (await daemon.ok(["images", "-q", "--no-trunc", ...args])).split("\n").filter(Boolean);
+    const layer = async (from: string, to: string): Promise<string> => {
+      await daemon.ok(["run", "--name", "layer", from, "sh", "-c", `echo ${to} > /${to.replace(":", "-")}`]);
+      const id = await daemon.ok(["commit", "layer", to]);
+      await daemon.ok(["rm", "layer"]);
+      return id;
+    };
+    await daemon.ok(["tag", "busybox", "base:1"]);
+    const base = await inspect("busybox", "Id");
+    const parent = await layer("base:1", "parent:1");
+    const child = await layer("parent:1", "child:1");
+    assert.deepEqual(
+      [await inspect("parent:1", "Parent"), await inspect("child:1", "Parent")],
+      [base, parent],
+    );
+    const history = await daemon.ok(["history", "--no-trunc", "--format", "{{.ID}}", "child:1"]);
+    assert.deepEqual(history.split("\n"), [child, parent, base]);
+
+    const refused = await daemon.docker(["rmi", parent]);
+    const short = parent.slice(7, 19);
+    assert.equal(
+      refused.stderr.trim(),
+      `Error response from daemon: conflict: unable to delete ${short} (cannot be forced) - image has dependent child images`,
+    );
+    assert.equal((await daemon.docker(["rmi", "-f", parent])).code, 1);
+    assert.equal(await daemon.ok(["rmi", "parent:1"]), "Untagged: parent:1");
+    // It is still there, but nobody is shown it who does not ask for everything.
+    assert.ok(!(await ids()).includes(parent));
+    assert.ok((await ids("-a")).includes(parent));
+    assert.deepEqual(await ids("-f", "dangling=true"), []);
+    assert.match(await daemon.ok(["image", "prune", "-f"]), /reclaimed space: 0B/);
+    const removed = await daemon.ok(["rmi", "child:1"]);
+    assert.match(removed, new RegExp(`Deleted: ${child}\n(.*\n)*Deleted: ${parent}`));
+    assert.ok(!(await ids("-a")).includes(parent));
+    assert.ok((await ids()).includes(base));
+
+    await layer("busybox", "parent:2");
+    const kept = await layer("parent:2", "child:2");
+    await daemon.ok(["rmi", "parent:2"]);
+    await daemon.ok(["rmi", "--no-prune", "child:2"]);
+    assert.ok(!(await ids("-a")).includes(kept));
+    assert.equal((await ids("-f", "dangling=true")).length, 1);
+    await daemon.ok(["image", "prune", "-f"]);
+    assert.deepEqual(await ids("-f", "dangling=true"), []);
+  });
 });

@@ -76,5 +76,8 @@ export const imageSchema: Schema = {
     // Whether a layer's files are known to have reached the disk, and the boot in which layers were made last.
     `ALTER TABLE layers ADD COLUMN synced INTEGER NOT NULL DEFAULT 1;
      CREATE TABLE last_boot(id TEXT NOT NULL) STRICT;`,
+    // The image that one was committed from. Not a reference: it may have been removed with the machine's power.
+    `ALTER TABLE images ADD COLUMN parent TEXT;
+     CREATE INDEX images_parent ON images(parent);`,
   ],
 };
