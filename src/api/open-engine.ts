@@ -5,7 +5,7 @@ import type { ClosableServices, OpenEngine } from "./daemon.ts";
 /** Opens the engine that a daemon serves, with a builder on it. */
 export const openEngine: OpenEngine = async (options): Promise<ClosableServices> => {
   const engine = await Engine.open(options);
-  const { containers, execs, images, volumes, networks, system, explain, cgroups } = engine;
+  const { containers, execs, images, volumes, networks, system, explain, cgroups, machines } = engine;
   return {
     containers,
     execs,
@@ -15,6 +15,7 @@ export const openEngine: OpenEngine = async (options): Promise<ClosableServices>
     system,
     explain,
     cgroups,
+    machines,
     builds: new Builder(engine.workshop, images),
     close: () => engine.close(),
   };

@@ -5,6 +5,7 @@ import { containerRoutes } from "./containers.ts";
 import { execRoutes } from "./exec.ts";
 import { explainRoutes } from "./explain.ts";
 import { imageRoutes } from "./images.ts";
+import { machineRoutes } from "./machines.ts";
 import { networkRoutes } from "./networks.ts";
 import { registryRoutes } from "./registry.ts";
 import type { Route } from "./router.ts";
@@ -25,6 +26,7 @@ export const routes: Route[][] = [
   execRoutes,
   explainRoutes,
   imageRoutes,
+  machineRoutes,
   networkRoutes,
   registryRoutes,
   volumeRoutes,

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { type IncomingHttpHeaders, request, Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Machines } from "../engine/machines/types.ts";
 import type { Attachment, Cgroups, Containers, Execs, Explains, Networks, System } from "../engine/types.ts";
 import { silentLogger } from "../lib/log.ts";
 import { ApiServer } from "./server.ts";
@@ -18,6 +19,7 @@ export function fakeServices(
     system?: Partial<System>;
     explain?: Partial<Explains>;
     cgroups?: Partial<Cgroups>;
+    machines?: Partial<Machines>;
     builds?: Partial<Services["builds"]>;
     volumes?: Partial<Services["volumes"]>;
     images?: Partial<Services["images"]>;
@@ -72,6 +74,22 @@ export function fakeServices(
       ...given.system,
     },
     explain: { launch: unexpected, container: unexpected, ...given.explain },
+    machines: {
+      create: unexpected,
+      list: unexpected,
+      inspect: unexpected,
+      start: unexpected,
+      stop: unexpected,
+      restart: unexpected,
+      remove: unexpected,
+      console: unexpected,
+      logs: unexpected,
+      snapshots: unexpected,
+      createSnapshot: unexpected,
+      restoreSnapshot: unexpected,
+      removeSnapshot: unexpected,
+      ...given.machines,
+    },
     cgroups: {
       tree: unexpected,
       inspect: unexpected,

@@ -1,4 +1,5 @@
 import type { Builds } from "../build/types.ts";
+import type { Machines } from "../engine/machines/types.ts";
 import type { Cgroups, Containers, Execs, Explains, Networks, System, Volumes } from "../engine/types.ts";
 import type { Images } from "../image/index.ts";
 
@@ -10,6 +11,7 @@ export interface Services {
   system: System;
   explain: Explains;
   cgroups: Cgroups;
+  machines: Machines;
   builds: Pick<Builds, "buildArchive" | "buildDirectory" | "cache" | "prune">;
   volumes: Omit<Volumes, "diskUsage">;
   images: Pick<

@@ -31,7 +31,7 @@ export interface Command {
   /** Whether flags end at the first positional argument, as for `run` and `exec`. */
   flagsFirst?: boolean;
   /** What the positional arguments name, for shell completion. */
-  completes?: "container" | "image" | "network" | "volume" | "file";
+  completes?: "container" | "image" | "machine" | "network" | "volume" | "file";
   /** Resolves to the exit status; throws `CliError` or `ApiError`. */
   run(values: Record<string, unknown>, context: Context): Promise<number | undefined>;
 }

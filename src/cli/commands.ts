@@ -117,6 +117,29 @@ const volumeLs = entry("List volumes", () => import("./commands/volume-ls.ts"));
 const volumePrune = entry("Remove unused volumes", () => import("./commands/volume-prune.ts"));
 const volumeRm = entry("Remove volumes that no container uses", () => import("./commands/volume-rm.ts"));
 
+const vmConsole = entry(
+  "Work at the serial console of a virtual machine",
+  () => import("./commands/vm-console.ts"),
+);
+const vmCreate = entry("Make a virtual machine", () => import("./commands/vm-create.ts"));
+const vmInspect = entry("Show everything about virtual machines", () => import("./commands/vm-inspect.ts"));
+const vmLogs = entry("Show what was written to a serial console", () => import("./commands/vm-logs.ts"));
+const vmLs = entry("List virtual machines", () => import("./commands/vm-ls.ts"));
+const vmRestart = entry("Restart virtual machines", () => import("./commands/vm-restart.ts"));
+const vmRm = entry("Remove virtual machines", () => import("./commands/vm-rm.ts"));
+const vmStart = entry("Start virtual machines", () => import("./commands/vm-start.ts"));
+const vmStop = entry("Stop virtual machines", () => import("./commands/vm-stop.ts"));
+const vmSnapshotCreate = entry(
+  "Keep the state of a machine",
+  () => import("./commands/vm-snapshot-create.ts"),
+);
+const vmSnapshotLs = entry("List the snapshots of a machine", () => import("./commands/vm-snapshot-ls.ts"));
+const vmSnapshotRestore = entry(
+  "Take a machine back to a snapshot",
+  () => import("./commands/vm-snapshot-restore.ts"),
+);
+const vmSnapshotRm = entry("Remove a snapshot", () => import("./commands/vm-snapshot-rm.ts"));
+
 /** Every command by its path. */
 export const commands: Record<string, Entry> = {
   run: common(run),
@@ -207,6 +230,27 @@ export const commands: Record<string, Entry> = {
     events,
     info,
     prune: systemPrune,
+  }),
+  vm: group("Work with virtual machines", {
+    console: vmConsole,
+    create: vmCreate,
+    inspect: vmInspect,
+    list: hidden(vmLs),
+    logs: vmLogs,
+    ls: vmLs,
+    remove: hidden(vmRm),
+    restart: vmRestart,
+    rm: vmRm,
+    snapshot: group("Work with snapshots of virtual machines", {
+      create: vmSnapshotCreate,
+      list: hidden(vmSnapshotLs),
+      ls: vmSnapshotLs,
+      remove: hidden(vmSnapshotRm),
+      restore: vmSnapshotRestore,
+      rm: vmSnapshotRm,
+    }),
+    start: vmStart,
+    stop: vmStop,
   }),
   volume: group("Work with volumes", {
     create: volumeCreate,

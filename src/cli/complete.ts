@@ -4,6 +4,7 @@ import type { Command } from "./command.ts";
 import { commands, type Entry } from "./commands.ts";
 import type { Flag, FlagTable } from "./flags/flag.ts";
 import { globalFlags } from "./global-flags.ts";
+import type { MachineSummary } from "./machines/types.ts";
 
 /** What a shell should offer for the last of `words`, which the person is typing; `:files` for file names. */
 export async function complete(words: readonly string[], client: Client): Promise<string[]> {
@@ -82,6 +83,10 @@ async function valuesOf(kind: Flag["completes"] | Command["completes"], client: 
     case "network": {
       const list = await client.json<NetworkInspect[]>("GET", "/networks");
       return list.map(({ Name }) => Name ?? "");
+    }
+    case "machine": {
+      const list = await client.json<MachineSummary[]>("GET", "/berth/machines");
+      return list.map(({ Name }) => Name);
     }
     case "volume": {
       const { Volumes } = await client.json<VolumeListResponse>("GET", "/volumes");

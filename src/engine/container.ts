@@ -1,3 +1,4 @@
+import type { MachineControl } from "../hypervisor/machine/control.ts";
 import { Mutex } from "../lib/mutex.ts";
 import type { Spec } from "../runtime/oci.ts";
 import type { Shim } from "../runtime/types.ts";
@@ -40,6 +41,8 @@ export class Container {
   layers: string[] | null = null;
   /** What its process was started with, for processes that join it. */
   spec: Spec | null = null;
+  /** A machine's hypervisor, while it runs. */
+  control: MachineControl | null = null;
   /** Probes its health while it runs, when it has a health check. */
   health: HealthMonitor | null = null;
   /** What the programs of its virtual machine last said, when they did not end in order. */

@@ -25,6 +25,8 @@ import { ExecTable } from "./exec.ts";
 import { ExplainVerbs } from "./explain/explain.ts";
 import { IdRanges } from "./id-ranges.ts";
 import { ContainerMachines } from "./isolation/machines.ts";
+import { MachineVerbs } from "./machines/machines.ts";
+import type { Machines } from "./machines/types.ts";
 import { volumeUsers } from "./mounts/volume-use.ts";
 import { networkElements } from "./network/attach.ts";
 import { NetworkHost } from "./network/host.ts";
@@ -71,6 +73,7 @@ export class Engine {
   readonly system: System;
   readonly explain: Explains;
   readonly cgroups: Cgroups;
+  readonly machines: Machines;
   /** For builders: steps to run, layers and images to add, and where results are kept. */
   readonly workshop: Workshop;
   readonly #context: EngineContext;
@@ -85,6 +88,7 @@ export class Engine {
     this.system = new SystemVerbs(context);
     this.explain = new ExplainVerbs(context);
     this.cgroups = new CgroupVerbs(context);
+    this.machines = new MachineVerbs(context);
     this.workshop = {
       steps: new StepRunner(context),
       images: context.images.building,
@@ -182,7 +186,10 @@ export class Engine {
 
   /** Lets go of the data root. Containers run on; the next `open` finds them. */
   async close(): Promise<void> {
-    for (const container of this.#context.table.all()) container.health?.close();
+    for (const container of this.#context.table.all()) {
+      container.health?.close();
+      container.control?.close();
+    }
     await closeNetworks(this.#context);
     // Its socket is in the exec root, which may go with the runtime.
     await this.#context.files.close();

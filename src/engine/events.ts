@@ -9,7 +9,8 @@ const KEPT = 256;
 /** Events that wait for a client who does not read; older ones are dropped then. */
 const WAITING = 8192;
 
-type EventType = NonNullable<EventMessage["Type"]>;
+/** Docker's types, and one for what Docker has not got. */
+type EventType = NonNullable<EventMessage["Type"]> | "machine";
 
 /** Publishes what happens in the engine and replays the recent past. */
 export class EventBus {
@@ -19,7 +20,7 @@ export class EventBus {
   publish(type: EventType, action: string, id: string, attributes: Record<string, string> = {}): void {
     const nanos = nowNanos();
     const event: EventMessage = {
-      Type: type,
+      Type: type as EventMessage["Type"],
       Action: action,
       Actor: { ID: id, Attributes: attributes },
       scope: "local",

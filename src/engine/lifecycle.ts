@@ -13,6 +13,9 @@ import { diskLimit, openDisk } from "./disk.ts";
 import { resetHealth, watchHealth } from "./health/health.ts";
 import { isIsolated } from "./isolation/isolation.ts";
 import { buildLaunch } from "./launch.ts";
+import { settleEnd } from "./machines/end.ts";
+import { isMachine } from "./machines/record.ts";
+import { startMachine } from "./machines/start.ts";
 import { acquireMounts, releaseMounts } from "./mounts/volume-use.ts";
 import { acquireNetworks, announceNetworks, guestLinks, releaseNetworks } from "./network/attach.ts";
 import { removeContainer } from "./remove.ts";
@@ -72,6 +75,7 @@ async function startProcess(
   container: Container,
   network: NetworkSetup,
 ): Promise<Shim> {
+  if (isMachine(container)) return startMachine(context, container, network);
   const launch = buildLaunch(context, container, network);
   if (!isIsolated(container.record.hostConfig)) return context.runtime.start(launch);
   return context.machines.start(container, launch, (indices) => guestLinks(context, container, indices));
@@ -155,6 +159,7 @@ function exited(context: EngineContext, container: Container, shim: Shim, status
     state.finishedAt = timestamp();
     container.shim = null;
     container.stopped();
+    if (isMachine(container)) settleEnd(context, container, status);
     const restart = shouldRestart(container, status.exitCode, status.at.getTime() - startedMs);
     state.status = restart ? "restarting" : "exited";
     context.table.save(container);

@@ -34,7 +34,7 @@ export async function selectContainers(context: EngineContext, options: ListOpti
   const filters = options.filters ?? {};
   checkFilters(filters);
   const test = await compile(context, filters);
-  const newestFirst = context.table.all().reverse();
+  const newestFirst = context.table.containers().reverse();
   const limit = options.limit && options.limit > 0 ? options.limit : Number.POSITIVE_INFINITY;
   const all = options.all || limit !== Number.POSITIVE_INFINITY || impliesAll(filters);
   return newestFirst

@@ -11,6 +11,8 @@ import { closeDisk } from "./disk.ts";
 import { openDisks } from "./disks.ts";
 import { isIsolated } from "./isolation/isolation.ts";
 import { cleanUp, follow, startContainer } from "./lifecycle.ts";
+import { adoptMachine } from "./machines/end.ts";
+import { isMachine } from "./machines/record.ts";
 import { adoptMounts } from "./mounts/volume-use.ts";
 import { adoptNetworks, releaseNetworks } from "./network/attach.ts";
 import { networkDirectory } from "./network/files.ts";
@@ -35,6 +37,7 @@ export async function reconcile(context: EngineContext): Promise<void> {
     if (!shim) await settle(context, container);
     else {
       adopt(context, container, shim);
+      if (isMachine(container)) await adoptMachine(context, container);
       // The build that waited for it ended with the daemon.
       if (container.record.step) endStep(context, container);
     }

@@ -2,6 +2,7 @@ import type { ContainerConfig, Health, HostConfig, MountPoint, NetworkingConfig 
 import { ZERO_TIME } from "../lib/time.ts";
 import type { Endpoint, PublishedPorts } from "../network/types.ts";
 import type { MachineState } from "./isolation/types.ts";
+import type { MachineRecord } from "./machines/record.ts";
 
 export type Status = "created" | "running" | "paused" | "restarting" | "removing" | "exited" | "dead";
 
@@ -67,6 +68,8 @@ export interface ContainerRecord {
   cgroupPath: string;
   /** A step of a build: of no use without the one who waits for it. */
   step?: boolean;
+  /** A whole machine: not among the containers that Docker's API shows. */
+  machine?: MachineRecord;
   state: StateRecord;
 }
 

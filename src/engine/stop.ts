@@ -76,7 +76,8 @@ async function terminate(context: EngineContext, container: Container, options: 
     if (!container.running) return;
   }
   const gone = container.wait("not-running");
-  await send(context, container, signal);
+  if (signal !== SIGKILL && container.control) await powerDown(context, container);
+  else await send(context, container, signal);
   if (signal !== SIGKILL) {
     if (await within(gone, timeout)) return;
     await send(context, container, SIGKILL);
@@ -97,6 +98,15 @@ async function send(context: EngineContext, container: Container, signal: number
   containerEvent(context, container, "kill", { signal: String(signal) });
   // A frozen process gets its signal when it is thawed.
   if (container.status === "paused") thaw(context, container);
+}
+
+/** A machine's guest ends by itself when its power button is pressed, if it heeds that. */
+async function powerDown(context: EngineContext, container: Container): Promise<void> {
+  try {
+    await container.control?.powerDown();
+  } catch (error) {
+    context.log.warn("a machine could not be asked to end", { machine: container.id, error: String(error) });
+  }
 }
 
 /** Between two runs there is no process: the restart is called off. */

@@ -27,10 +27,6 @@ export class ContainerTable {
     return [...this.#byId.values()];
   }
 
-  get size(): number {
-    return this.#byId.size;
-  }
-
   hasName(name: string): boolean {
     return this.#byName.has(name);
   }
@@ -39,10 +35,18 @@ export class ContainerTable {
     return this.#byId.has(id);
   }
 
-  /** By full id, name (with or without slash) or unique id prefix; throws dockerd's texts. */
+  /** Those that Docker's API shows, in the order of their creation. */
+  containers(): Container[] {
+    return this.all().filter(({ record }) => !record.machine);
+  }
+
+  /**
+   * A container that Docker's API shows, by full id, name (with or without slash) or unique id prefix; throws
+   * dockerd's texts.
+   */
   get(ref: string): Container {
     const container = this.find(ref);
-    if (!container) throw notFound(`No such container: ${ref}`);
+    if (!container || container.record.machine) throw notFound(`No such container: ${ref}`);
     return container;
   }
 

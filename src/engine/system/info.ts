@@ -111,12 +111,13 @@ export async function systemInfo(context: EngineContext): Promise<SystemInfo> {
 
 function countContainers({ table }: EngineContext): Partial<SystemInfo> {
   const count = { running: 0, paused: 0, stopped: 0 };
-  for (const { status } of table.all()) {
+  const containers = table.containers();
+  for (const { status } of containers) {
     if (status === "running" || status === "paused") count[status]++;
     else count.stopped++;
   }
   return {
-    Containers: table.size,
+    Containers: containers.length,
     ContainersRunning: count.running,
     ContainersPaused: count.paused,
     ContainersStopped: count.stopped,

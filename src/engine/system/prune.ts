@@ -17,7 +17,7 @@ export async function pruneContainers(
   const test = compile(filters);
   const deleted: string[] = [];
   let space = 0;
-  for (const container of context.table.all()) {
+  for (const container of context.table.containers()) {
     if (!["created", "exited", "dead"].includes(container.status) || !test(container)) continue;
     await container.lock.run(async () => {
       if (!["created", "exited", "dead"].includes(container.status)) return;

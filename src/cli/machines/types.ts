@@ -1,0 +1,23 @@
+/** A machine in the daemon's list; sizes in bytes. */
+export interface MachineSummary {
+  Id: string;
+  Name: string;
+  Created: string;
+  Source: string;
+  Status: string;
+  Memory: number;
+  Cpus: number;
+  DiskSize: number;
+  MemoryUsed: number;
+  CpuSeconds: number;
+  DiskUsed: number;
+  Addresses: string[];
+}
+
+export interface MachineSnapshot {
+  Name: string;
+  Created: string;
+  Memory: number;
+}
+
+export const machinePath = (name: string): string => `/berth/machines/${encodeURIComponent(name)}`;

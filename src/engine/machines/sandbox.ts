@@ -1,0 +1,137 @@
+import { existsSync, lstatSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { BerthError } from "../../lib/errors.ts";
+import { resourcesOf } from "../../runtime/cgroup/resources.ts";
+import { defaultMounts, maskedPaths, readonlyPaths } from "../../runtime/defaults.ts";
+import { kernelFeatures } from "../../runtime/machine.ts";
+import type { Mount, Spec } from "../../runtime/oci.ts";
+import { containerSeccomp } from "../../runtime/seccomp/container.ts";
+import type { ContainerLaunch, NetworkSetup } from "../../runtime/types.ts";
+import type { Container } from "../container.ts";
+import type { EngineContext } from "../context.ts";
+import { containerDirectory } from "../create.ts";
+import { idMapping } from "../id-ranges.ts";
+import { shimLog } from "../logs/options.ts";
+import { devices } from "../spec/devices.ts";
+import { namespaces } from "../spec/namespaces.ts";
+
+/** What a hypervisor's sandbox shows of the host beside the programs: absolute paths. */
+export interface Share {
+  source: string;
+  destination: string;
+  writable?: boolean;
+}
+
+/** Directories of programs and libraries, or links to them. */
+const systemPaths = ["usr", "bin", "sbin", "lib", "lib64"];
+const emptyPaths = ["dev", "proc", "sys", "tmp", "etc", "machine", "boot"];
+
+/**
+ * How a hypervisor runs: in a container of its own, with the host's programs to read and a few named files,
+ * as a user that exists nowhere else, without capabilities and with no network but the taps it inherits.
+ */
+export function sandbox(
+  context: EngineContext,
+  container: Container,
+  options: {
+    args: string[];
+    shares: readonly Share[];
+    network: NetworkSetup;
+    terminal: boolean;
+    nodes: string[];
+  },
+): ContainerLaunch {
+  const directory = containerDirectory(context, container.id);
+  const { record } = container;
+  if (!kernelFeatures().idmappedOverlay)
+    throw new BerthError("UNAVAILABLE", "virtual machines need Linux 5.19 or newer on the host");
+  record.state.idRange = context.idRanges.take();
+  return {
+    id: container.id,
+    spec: spec(container, directory, options),
+    rootfs: {
+      dataRoot: context.state.paths.root,
+      lower: [programLayer(context)],
+      rw: join(directory, "rw"),
+      volatile: true,
+    },
+    stdio: {
+      tty: options.terminal,
+      stdin: true,
+      stdinOnce: false,
+      waitForAttach: container.pendingAttaches.size,
+    },
+    log: shimLog(record, directory),
+    init: false,
+    network: options.network,
+  };
+}
+
+function spec(
+  container: Container,
+  directory: string,
+  { args, shares, terminal, nodes }: Parameters<typeof sandbox>[2],
+): Spec {
+  const { state, hostConfig, cgroupPath } = container.record;
+  const mapping = state.idRange === null ? [] : [idMapping(state.idRange)];
+  const grant = devices({ Devices: nodes.map((PathOnHost) => ({ PathOnHost })) });
+  const wanted = new Set(["/proc", "/dev", "/dev/pts", "/dev/shm"]);
+  return {
+    ociVersion: "1.2.0",
+    root: { path: join(directory, "rootfs"), readonly: true },
+    process: {
+      terminal,
+      cwd: "/",
+      env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/tmp", "LC_ALL=C"],
+      args,
+      user: { uid: 0, gid: 0 },
+      capabilities: { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] },
+      noNewPrivileges: true,
+      oomScoreAdj: hostConfig.OomScoreAdj ?? 0,
+    },
+    mounts: [
+      ...defaultMounts().filter(({ destination }) => wanted.has(destination)),
+      { destination: "/tmp", type: "tmpfs", source: "tmpfs", options: ["nosuid", "nodev", "noexec"] },
+      ...systemPaths.filter(isDirectory).map((name) => bind({ source: `/${name}`, destination: `/${name}` })),
+      ...shares.map(bind),
+    ],
+    linux: {
+      namespaces: namespaces({ NetworkMode: "none", CgroupnsMode: "private" }, () => 0, true),
+      uidMappings: mapping,
+      gidMappings: mapping,
+      cgroupsPath: cgroupPath,
+      devices: grant.devices,
+      resources: resourcesOf(hostConfig, grant.rules),
+      seccomp: containerSeccomp(undefined, []),
+      maskedPaths: [...maskedPaths],
+      readonlyPaths: [...readonlyPaths],
+    },
+  };
+}
+
+const bind = ({ source, destination, writable = false }: Share): Mount => ({
+  destination,
+  type: "bind",
+  source,
+  options: ["rbind", "rprivate", "nosuid", "nodev", writable ? "rw" : "ro"],
+});
+
+const isDirectory = (name: string): boolean =>
+  lstatSync(`/${name}`, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
+/** The root's own layer: mount points, and links where the host has links. */
+function programLayer(context: EngineContext): string {
+  const layer = join(context.state.paths.root, "hypervisor", "root");
+  if (existsSync(layer)) return layer;
+  const temporary = join(context.state.paths.temporary, "hypervisor-root");
+  rmSync(temporary, { recursive: true, force: true });
+  mkdirSync(join(context.state.paths.root, "hypervisor"), { recursive: true, mode: 0o711 });
+  for (const name of emptyPaths) mkdirSync(join(temporary, name), { recursive: true, mode: 0o755 });
+  for (const name of systemPaths) {
+    const found = lstatSync(`/${name}`, { throwIfNoEntry: false });
+    if (found?.isSymbolicLink()) symlinkSync(readlinkSync(`/${name}`), join(temporary, name));
+    else if (found) mkdirSync(join(temporary, name), { mode: 0o755 });
+  }
+  renameSync(temporary, layer);
+  return layer;
+}
