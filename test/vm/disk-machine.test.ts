@@ -48,7 +48,9 @@ const leave = "\x10\x11";
 async function type(name: string, keys: string, expected: string): Promise<void> {
   const { code } = await daemon.berth(["vm", "console", name], { input: `${keys}${leave}` });
   assert.equal(code, 0);
-  await until(`${name} answers ${expected}`, async () => (await ok("logs", name)).endsWith(expected));
+  await until(`${name} answers ${expected}`, async () =>
+    (await ok("logs", name)).replaceAll("\r", "").endsWith(expected),
+  );
 }
 
 test("a machine's life", async () => {
