@@ -1,3 +1,4 @@
+import { ruleUrl } from "../build/checks/rules.ts";
 import type { BuildEvent } from "../build/types.ts";
 import type { BuildMessage } from "../lib/build-events.ts";
 import type { BuildView } from "./build-view.ts";
@@ -10,6 +11,9 @@ export function eventView(send: (line: object) => void): BuildView {
       if (message) send({ build: message });
     },
     flush: () => undefined,
+    explain: (error) => {
+      throw error;
+    },
   };
 }
 
@@ -19,8 +23,12 @@ function toMessage(event: BuildEvent): BuildMessage | null {
       return { kind: "plan", steps: event.steps };
     case "warning": {
       const { rule, message, location } = event.warning;
-      return { kind: "warning", rule, message, ...location };
+      return { kind: "warning", rule, message, url: ruleUrl(rule), ...location };
     }
+    case "unused":
+      return { kind: "unused", names: event.names };
+    case "failure":
+      return { kind: "failure", excerpt: event.excerpt };
     case "begin":
       return { kind: "begin", step: event.step.number };
     case "output":

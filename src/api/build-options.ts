@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { HostConfig } from "@docker/node-sdk";
-import type { ArchiveBuildRequest, Secrets } from "../build/types.ts";
+import type { Entitlement, NamedContext, OriginBuildRequest, Secrets } from "../build/types.ts";
 import type { Credentials } from "../image/index.ts";
 import { parseAnnotations } from "../image/layout/annotations.ts";
 import { invalid } from "../lib/errors.ts";
@@ -12,14 +12,11 @@ import { toCredentials } from "./registry.ts";
 export function buildOptions(
   query: Query,
   headers: IncomingHttpHeaders,
-): Omit<ArchiveBuildRequest, "onEvent" | "signal"> {
+): Omit<OriginBuildRequest, "onEvent" | "signal"> {
   if (query.text("version") === "2") {
     throw invalid("BuildKit's builder needs a session: set DOCKER_BUILDKIT=0, or use berth build");
   }
   if (query.flag("squash")) throw invalid("squash is only supported with experimental mode");
-  if (query.text("remote") !== undefined) {
-    throw invalid("a remote context is not supported: send it as an archive");
-  }
   return {
     dockerfileName: query.text("dockerfile"),
     tags: query.all("t").filter((tag) => tag !== ""),
@@ -30,6 +27,8 @@ export function buildOptions(
     pull: query.flag("pull"),
     platform: query.text("platform"),
     network: query.text("networkmode"),
+    allow: query.all("allow").map(entitlement),
+    ...contexts(query),
     hostConfig: hostConfig(query),
     credentials: credentials(headers["x-registry-config"]),
     secrets: secrets(headers["x-berth-build-secrets"]),
@@ -54,7 +53,33 @@ function hostConfig(query: Query): HostConfig {
     ExtraHosts: query.all("extrahosts").filter((entry) => entry !== ""),
     Ulimits: Array.isArray(ulimits) ? ulimits.filter(isRecord).map(ulimit) : [],
     SecurityOpt: securityOptions(query),
+    Isolation: (query.text("isolation") ?? "") as HostConfig["Isolation"],
   };
+}
+
+function entitlement(text: string): Entitlement {
+  if (text !== "network.host" && text !== "security.insecure") throw invalid(`invalid entitlement: ${text}`);
+  return text;
+}
+
+/**
+ * `contexts`, which Docker does not have: a JSON object with a `directory` of the archive, an `image` or a
+ * `remote` address by each name; the empty name is the build's own context.
+ */
+function contexts(query: Query): Pick<OriginBuildRequest, "contexts" | "directories"> {
+  const value = json(query, "contexts") ?? {};
+  if (!isRecord(value)) throw invalid("error reading contexts: not an object");
+  const named: Record<string, NamedContext> = {};
+  const directories: Record<string, string> = {};
+  for (const [name, context] of Object.entries(value)) {
+    if (!isRecord(context)) throw invalid(`error reading contexts: ${JSON.stringify(name)} is not an object`);
+    const { directory, image, remote } = context;
+    if (typeof directory === "string") directories[name] = directory;
+    else if (typeof image === "string") named[name] = { image };
+    else if (typeof remote === "string") named[name] = { remote };
+    else throw invalid(`error reading contexts: ${JSON.stringify(name)} has no directory, image or remote`);
+  }
+  return { contexts: named, directories };
 }
 
 function securityOptions(query: Query): string[] {

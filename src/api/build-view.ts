@@ -1,4 +1,5 @@
 import type { BuildEvent, OnBuildEvent, StepInfo } from "../build/types.ts";
+import { BerthError } from "../lib/errors.ts";
 
 export const shortId = (id: string): string => id.replace(/^sha256:/, "").slice(0, 12);
 
@@ -6,6 +7,8 @@ export interface BuildView {
   onEvent: OnBuildEvent;
   /** Shows what is still held back. */
   flush(): void;
+  /** Throws an error again, with where in the Dockerfile it came up when that has been told. */
+  explain(error: unknown): never;
 }
 
 type StepEvent = Extract<BuildEvent, { step: StepInfo }>;
@@ -17,6 +20,7 @@ type StepEvent = Extract<BuildEvent, { step: StepInfo }>;
 export function classicView(send: (line: object) => void): BuildView {
   const steps = stepView(send);
   /** Events of the stages that are not done, in the order of the Dockerfile; the first one is shown live. */
+  let place = "";
   const waiting = new Map<string, { last: number; events: StepEvent[] }>();
   const advance = (): void => {
     for (const [stage, { last, events }] of waiting) {
@@ -35,6 +39,12 @@ export function classicView(send: (line: object) => void): BuildView {
       } else if (event.kind === "warning") {
         const { rule, message, location } = event.warning;
         send({ stream: `[Warning] ${rule}: ${message} (line ${location.line})\n` });
+      } else if (event.kind === "unused") {
+        send({
+          stream: `[Warning] One or more build-args [${event.names.join(" ")}] were not consumed\n`,
+        });
+      } else if (event.kind === "failure") {
+        if (event.isSyntax) place = event.excerpt.trimEnd();
       } else if (event.kind === "image") {
         send({ aux: { ID: event.id } });
       } else if (event.kind !== "context") {
@@ -45,6 +55,10 @@ export function classicView(send: (line: object) => void): BuildView {
     flush() {
       for (const { events } of waiting.values()) for (const event of events) steps.show(event);
       waiting.clear();
+    },
+    explain(error) {
+      if (place === "" || !(error instanceof BerthError)) throw error;
+      throw new BerthError(error.code, `${error.message}\n${place}`, { cause: error });
     },
   };
 }

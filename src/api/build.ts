@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import type { LocalDirectory } from "../build/types.ts";
+import type { ContextOrigin, LocalDirectory, OriginBuildRequest } from "../build/types.ts";
 import { buildFrame, buildFramesType, lineChannel, outputChannel } from "../lib/build-frames.ts";
 import { invalid } from "../lib/errors.ts";
 import { eventView } from "./build-events.ts";
@@ -10,26 +10,38 @@ import { ProgressStream } from "./progress.ts";
 import type { Route } from "./router.ts";
 
 async function build(context: Context): Promise<void> {
-  const options = buildOptions(context.query, context.request.headers);
+  const { query, services } = context;
+  const options = buildOptions(query, context.request.headers);
   const framed = options.outputs?.some(({ kind }) => kind !== "image") ?? false;
   const progress = framed ? new FramedProgress(context) : new ProgressStream(context);
-  const quiet = context.query.flag("q");
-  const events = context.query.flag("events");
+  const quiet = query.flag("q");
+  const events = query.flag("events");
   const send = quiet ? () => undefined : (line: object) => progress.send(line);
   const view = events ? eventView(send) : classicView(send);
+  const remote = query.text("remote");
+  const request: OriginBuildRequest = {
+    ...options,
+    ...(progress instanceof FramedProgress ? { deliver: progress.deliver } : {}),
+    onEvent: view.onEvent,
+    signal: context.signal,
+  };
   await progress.run(async () => {
-    const request = {
-      ...options,
-      ...(progress instanceof FramedProgress ? { deliver: progress.deliver } : {}),
-      onEvent: view.onEvent,
-      signal: context.signal,
-    };
-    const { builds } = context.services;
-    const local = context.query.flag("local") ? localDirectory(await context.requiredBody()) : null;
-    const { imageId, names } = await (local
-      ? builds.buildDirectory(local.directory, { ...request, dockerfile: local.dockerfile })
-      : builds.buildArchive(context.request, request)
-    ).finally(() => view.flush());
+    const local = query.flag("local") ? localDirectory(await context.requiredBody()) : undefined;
+    if (local) request.dockerfile = local.dockerfile;
+    const origin: ContextOrigin = local
+      ? { local: local.directory }
+      : remote === undefined
+        ? { tar: context.request }
+        : { remote };
+    if (query.flag("check")) {
+      const warnings = await services.builds.checkFrom(origin, request).catch(view.explain);
+      progress.send({ check: { warnings: warnings.length } });
+      return;
+    }
+    const { imageId, names } = await services.builds
+      .buildFrom(origin, request)
+      .finally(() => view.flush())
+      .catch(view.explain);
     if (quiet) progress.send({ stream: `${imageId}\n` });
     else if (!events) {
       progress.send({ stream: `Successfully built ${shortId(imageId)}\n` });

@@ -100,8 +100,8 @@ export function fakeServices(
       ...given.cgroups,
     },
     builds: {
-      buildArchive: unexpected,
-      buildDirectory: unexpected,
+      buildFrom: unexpected,
+      checkFrom: unexpected,
       cache: unexpected,
       prune: unexpected,
       ...given.builds,

@@ -12,7 +12,7 @@ export interface Services {
   explain: Explains;
   cgroups: Cgroups;
   machines: Machines;
-  builds: Pick<Builds, "buildArchive" | "buildDirectory" | "cache" | "prune">;
+  builds: Pick<Builds, "buildFrom" | "checkFrom" | "cache" | "prune">;
   volumes: Omit<Volumes, "diskUsage">;
   images: Pick<
     Images,

@@ -1,22 +1,19 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
 import type { BuildCache } from "@docker/node-sdk";
 import type { Workshop } from "../engine/engine.ts";
 import type { Images } from "../image/types.ts";
-import { invalid } from "../lib/errors.ts";
 import { StepCache } from "./cache.ts";
 import { CacheMounts } from "./cache-mounts.ts";
-import { receiveContext } from "./context/archive-context.ts";
+import type { Warning } from "./checks/rules.ts";
 import { ContextDigests } from "./context/context-digests.ts";
-import { openLocalContext } from "./context/local-context.ts";
-import { parseDockerfile } from "./dockerfile/parse.ts";
+import { receiveBuild } from "./context/origin.ts";
 import { datedImage, sourceDate } from "./outputs/epoch.ts";
 import { planOutputs, produce } from "./outputs/produce.ts";
-import { planBuild } from "./plan.ts";
+import { checkBuild, prepareBuild, showingPlace } from "./prepare.ts";
 import { CacheKeeper, type PruneOptions, type PruneResult } from "./prune.ts";
 import { RunningBuild } from "./running-build.ts";
-import type { ArchiveBuildRequest, BuildRequest, BuildResult, Builds, LocalDirectory } from "./types.ts";
+import type { BuildRequest, BuildResult, Builds, ContextOrigin, OriginBuildRequest } from "./types.ts";
 
 /**
  * Makes images from Dockerfiles. It knows neither HTTP nor a particular API: contexts, secrets and agents
@@ -47,11 +44,21 @@ export class Builder implements Builds {
    * is wrong with the text, RunError for a RUN that failed; nothing but the cache stays then.
    */
   async build(request: BuildRequest): Promise<BuildResult> {
-    const dockerfile = parseDockerfile(request.dockerfile);
+    return showingPlace(request, () => this.#build(request));
+  }
+
+  async check(request: BuildRequest): Promise<readonly Warning[]> {
+    return showingPlace(request, () => checkBuild(this.#workshop.images, request));
+  }
+
+  async #build(request: BuildRequest): Promise<BuildResult> {
+    const { plan, checks } = prepareBuild(request);
+    checks.settle();
     const epoch = sourceDate(request);
     const parts = {
       request,
-      plan: planBuild(dockerfile, request),
+      plan,
+      checks,
       workshop: this.#workshop,
       registry: this.#registry,
       cache: this.#cache,
@@ -61,7 +68,6 @@ export class Builder implements Builds {
     const outputs = planOutputs(request, build.steps.length);
     const shown = outputs.flatMap(({ step }) => step ?? []);
     request.onEvent?.({ kind: "plan", steps: [...build.steps, ...shown] });
-    for (const warning of dockerfile.warnings) request.onEvent?.({ kind: "warning", warning });
     try {
       const built = await build.run();
       const image = epoch === undefined ? built : await datedImage(built, epoch, build);
@@ -78,7 +84,7 @@ export class Builder implements Builds {
       request.onEvent?.({ kind: "image", id: imageId, ...(digest ? { digest } : {}), names });
       return result;
     } finally {
-      build.release();
+      await build.release();
       await this.#workshop.images.collect();
       this.#tidy();
     }
@@ -103,29 +109,24 @@ export class Builder implements Builds {
     return this.#keeper.prune(options);
   }
 
-  async buildDirectory(
-    directory: LocalDirectory,
-    request: Omit<BuildRequest, "context">,
-  ): Promise<BuildResult> {
-    const context = await openLocalContext(this.#workshop.files, this.#digests, directory);
-    try {
-      return await this.build({ ...request, context });
-    } finally {
-      // While nobody waits for it.
-      setImmediate(() => this.#digests.save(`${directory.device}:${directory.inode}`));
-    }
+  buildFrom(origin: ContextOrigin, request: OriginBuildRequest): Promise<BuildResult> {
+    return this.#received(origin, request, (received) => this.build(received));
   }
 
-  async buildArchive(tar: Readable, request: ArchiveBuildRequest): Promise<BuildResult> {
-    const name = request.dockerfileName || "Dockerfile";
-    const context = await receiveContext(this.#workshop.files, this.#workshop.images, tar, name);
+  checkFrom(origin: ContextOrigin, request: OriginBuildRequest): Promise<readonly Warning[]> {
+    return this.#received(origin, request, (received) => this.check(received));
+  }
+
+  async #received<T>(
+    origin: ContextOrigin,
+    request: OriginBuildRequest,
+    work: (request: BuildRequest) => Promise<T>,
+  ): Promise<T> {
+    const received = await receiveBuild(this.#workshop, this.#digests, origin, request);
     try {
-      const dockerfile = context.read(name);
-      if (!dockerfile) throw invalid(`Cannot locate specified Dockerfile: ${name}`);
-      if (dockerfile.length === 0) throw invalid(`The Dockerfile (${name}) cannot be empty`);
-      return await this.build({ ...request, dockerfile: dockerfile.toString("utf8"), context });
+      return await work(received.request);
     } finally {
-      await context.discard();
+      await received.discard();
     }
   }
 }

@@ -5,20 +5,25 @@ import type { Layer } from "../image/layers.ts";
 import type { ImageDocument, Images } from "../image/types.ts";
 import type { StepCache } from "./cache.ts";
 import type { CacheMounts } from "./cache-mounts.ts";
+import type { Checks } from "./checks/index.ts";
 import { contextSource, layerSource, type SourceFiles } from "./context/source.ts";
 import type { Instruction } from "./dockerfile/instruction.ts";
-import type { Location } from "./dockerfile/location.ts";
+import { failedAt, type Location } from "./dockerfile/location.ts";
 import { parseTrigger } from "./dockerfile/parse.ts";
 import { findBase } from "./from.ts";
-import { type Plan, type PlannedStage, sourceStage } from "./plan.ts";
+import { NamedContexts } from "./named-contexts.ts";
+import { contextName, type Plan, type PlannedStage, sourceStage } from "./plan.ts";
+import { RemoteSources } from "./remote/sources.ts";
 import type { BuildSession } from "./stage-build.ts";
-import { defaultPath, StageState } from "./stage-state.ts";
+import { defaultPath, proxyArguments, StageState } from "./stage-state.ts";
+import { contextStep } from "./steps/context.ts";
 import { doStep } from "./steps/index.ts";
 import type { BuildEvent, BuildRequest, StepInfo } from "./types.ts";
 
 export interface BuildParts {
   request: BuildRequest;
   plan: Plan;
+  checks: Checks;
   workshop: Workshop;
   registry: Pick<Images, "pull">;
   cache: StepCache;
@@ -42,12 +47,18 @@ export class RunningBuild {
   readonly #stages = new Map<number, Promise<StageState>>();
   readonly #infos: ReadonlyMap<number, StepInfo[]>;
   readonly #session: BuildSession;
+  readonly #contexts: NamedContexts;
 
   /** `begun`: how many steps of other builds are shown before this one's. */
   constructor(parts: BuildParts, begun = 0) {
     this.#parts = parts;
     this.#infos = stepInfos(parts, begun);
     const { request, plan, workshop, cache } = parts;
+    const signal = request.signal
+      ? AbortSignal.any([request.signal, this.#abort.signal])
+      : this.#abort.signal;
+    const remote = new RemoteSources(workshop, { ssh: request.ssh, signal });
+    this.#contexts = new NamedContexts(request.contexts, remote);
     this.#session = {
       request,
       plan,
@@ -57,7 +68,8 @@ export class RunningBuild {
       files: workshop.files,
       cacheMounts: parts.cacheMounts,
       memory: join(workshop.execRoot, "build"),
-      signal: request.signal ? AbortSignal.any([request.signal, this.#abort.signal]) : this.#abort.signal,
+      remote,
+      signal,
       emit: (event) => this.#emit(event),
       keep: this.keep,
       source: (from, stage, location) => this.#source(from, stage, location),
@@ -65,12 +77,13 @@ export class RunningBuild {
   }
 
   #emit(event: BuildEvent): void {
+    if ("step" in event && event.step.number === 0) return;
     this.#parts.request.onEvent?.(event);
   }
 
   /** The steps, in the order of the Dockerfile. */
   get steps(): StepInfo[] {
-    return [...this.#infos.values()].flat();
+    return this.#parts.plan.needed.flatMap((index) => this.#infos.get(index) ?? []);
   }
 
   async run(): Promise<BuiltImage> {
@@ -80,6 +93,7 @@ export class RunningBuild {
     await this.#settled(started);
     const state = await this.#stage(plan.target);
     this.#session.signal.throwIfAborted();
+    this.#tellUnused();
     return { document: state.document(), layers: state.layers, inherited: state.inherited };
   }
 
@@ -94,10 +108,22 @@ export class RunningBuild {
   /** Remembers to let go of a layer when all is done. */
   readonly keep = (layer: Layer): void => void this.#held.push(layer);
 
-  /** Lets go of the layers. */
-  release(): void {
+  /** Lets go of the layers, and of what was fetched. */
+  async release(): Promise<void> {
+    await this.#contexts.discard();
     for (const layer of this.#held) this.#parts.workshop.images.release(layer);
     this.#held.length = 0;
+  }
+
+  #tellUnused(): void {
+    const { plan, request } = this.#parts;
+    const names = Object.keys(request.buildArgs ?? {}).filter(
+      (name) =>
+        !plan.consumed.has(name) &&
+        !proxyArguments.has(name) &&
+        !/^(BUILDKIT_|SOURCE_DATE_EPOCH$)/.test(name),
+    );
+    if (names.length > 0) this.#emit({ kind: "unused", names: names.sort() });
   }
 
   /** The first failure ends the others; it is told when all have ended. */
@@ -129,9 +155,13 @@ export class RunningBuild {
     const infos = this.#infos.get(index) ?? [];
     const [first] = infos;
     if (!first) throw new Error(`stage ${index} has no steps`);
-    const state = await this.#begin(planned, first);
+    const state = await this.#begin(planned, first).catch((error: unknown) => {
+      failedAt(error, stage.location);
+      throw error;
+    });
     const triggers = (state.config.OnBuild ?? []).map((text) => parseTrigger(text, stage.location));
     delete state.config.OnBuild;
+    this.#check(state, stage.instructions);
     for (const trigger of triggers) await this.#step(state, index, trigger, first);
     for (const [place, instruction] of stage.instructions.entries()) {
       await this.#step(state, index, instruction, infos[place + 1] ?? first);
@@ -143,6 +173,13 @@ export class RunningBuild {
     return state;
   }
 
+  #check(state: StageState, instructions: readonly Instruction[]): void {
+    const { checks } = this.#parts;
+    const known = [...state.env.map((entry) => entry.split("=", 1)[0] ?? ""), ...state.args.keys()];
+    checks.variables(instructions, known);
+    checks.settle();
+  }
+
   async #begin(planned: PlannedStage, info: StepInfo): Promise<StageState> {
     const { base } = planned;
     const { signal } = this.#session;
@@ -151,16 +188,28 @@ export class RunningBuild {
       signal.throwIfAborted();
       this.#emit({ kind: "begin", step: info });
       const state = new StageState(below.document(), below.layers, below.inherited);
+      for (const [name, value] of below.args) state.args.set(name, value);
       this.#emit({ kind: "end", step: info, cached: false });
       return state;
     }
     signal.throwIfAborted();
     this.#emit({ kind: "begin", step: info });
-    const found = await findBase(this.#parts, planned, info, signal);
+    const named = base !== "scratch" && "context" in base ? this.#contexts.image(base.context) : undefined;
+    const isFiles = base !== "scratch" && "context" in base && named === undefined;
+    const found = await findBase(
+      this.#parts,
+      { ...planned, base: isFiles ? "scratch" : named === undefined ? base : { image: named } },
+      info,
+      signal,
+    );
     this.#held.push(...found.layers);
     const state = new StageState(found.document, found.layers);
     if (!state.env.some((entry) => entry.startsWith("PATH="))) {
       state.config.Env = [...state.env, defaultPath];
+    }
+    if (base !== "scratch" && "context" in base && isFiles) {
+      const source = contextSource(await this.#contexts.files(base.context));
+      await contextStep({ session: this.#session, state, stage: planned.index, info }, source);
     }
     this.#emit({ kind: "end", step: info, cached: false, ...(found.id ? { result: found.id } : {}) });
     return state;
@@ -169,8 +218,13 @@ export class RunningBuild {
   async #step(state: StageState, stage: number, instruction: Instruction, info: StepInfo): Promise<void> {
     this.#session.signal.throwIfAborted();
     this.#emit({ kind: "begin", step: info });
-    const { cached } = await doStep({ session: this.#session, state, stage, info }, instruction);
-    this.#emit({ kind: "end", step: info, cached });
+    try {
+      const { cached } = await doStep({ session: this.#session, state, stage, info }, instruction);
+      this.#emit({ kind: "end", step: info, cached });
+    } catch (error) {
+      failedAt(error, instruction.location);
+      throw error;
+    }
   }
 
   async #source(from: string | undefined, at: number, location: Location): Promise<SourceFiles> {
@@ -181,12 +235,13 @@ export class RunningBuild {
       const { layers } = await this.#stage(stage.index);
       return layerSource(workshop.files, workshop.images.directories(layers));
     }
-    const named = request.contexts?.[from];
-    if (named) return contextSource(named);
-    const planned = { image: from };
+    const context = contextName(request.contexts, from);
+    const image = context === undefined ? from : this.#contexts.image(context);
+    if (context !== undefined && image === undefined)
+      return contextSource(await this.#contexts.files(context));
     const { layers } = await findBase(
       this.#parts,
-      { base: planned, platform: undefined },
+      { base: { image: image ?? from }, platform: undefined },
       null,
       this.#session.signal,
     );
@@ -206,6 +261,15 @@ function stepInfos({ plan, request }: BuildParts, begun: number): Map<number, St
     infos.set(
       index,
       texts.map((text) => ({ number: ++number, stage: planned.label, text })),
+    );
+  }
+  // What no instruction needs may still be what a trigger of an image copies from; it is not shown.
+  for (const { index, label, stage } of plan.stages) {
+    if (infos.has(index)) continue;
+    const hidden = [stage.original, ...stage.instructions.map(({ original }) => original)];
+    infos.set(
+      index,
+      hidden.map((text) => ({ number: 0, stage: label, text })),
     );
   }
   return infos;

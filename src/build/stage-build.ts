@@ -7,6 +7,7 @@ import type { CacheMounts } from "./cache-mounts.ts";
 import type { SourceFiles } from "./context/source.ts";
 import type { Location } from "./dockerfile/location.ts";
 import type { Plan } from "./plan.ts";
+import type { RemoteSources } from "./remote/sources.ts";
 import type { StageState } from "./stage-state.ts";
 import type { BuildRequest, OnBuildEvent, StepInfo } from "./types.ts";
 
@@ -19,6 +20,7 @@ export interface BuildSession {
   readonly steps: StepRunner;
   readonly files: FileWorker;
   readonly cacheMounts: CacheMounts;
+  readonly remote: RemoteSources;
   /** A directory on a file system in memory, where it can be. */
   readonly memory: string;
   readonly signal: AbortSignal;

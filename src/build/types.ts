@@ -2,8 +2,8 @@ import type { Readable } from "node:stream";
 import type { BuildCache, HostConfig } from "@docker/node-sdk";
 import type { Annotation } from "../image/layout/annotations.ts";
 import type { Credentials } from "../image/types.ts";
+import type { Warning } from "./checks/rules.ts";
 import type { FileIndex, IndexedFile } from "./context/file-index.ts";
-import type { Warning } from "./dockerfile/instruction.ts";
 import type { BuildOutput } from "./outputs/output.ts";
 import type { PruneOptions, PruneResult } from "./prune.ts";
 
@@ -15,6 +15,8 @@ export interface BuildContext {
   readonly index: FileIndex;
   /** The topmost paths that are there but ignored. */
   readonly ignored: readonly string[];
+  /** By which they are ignored. */
+  readonly patterns?: readonly string[];
   /** Of a directory that others may change: when it was last changed before it was looked at. */
   readonly unchangedSince?: string;
   /** Finds out the digests of files in the index, where they are not there from the beginning. */
@@ -32,6 +34,9 @@ export interface LocalDirectory {
   /** Of the .dockerignore that counts. */
   rules: string;
 }
+
+/** A further context: files that are here, an image, or an address to fetch from. */
+export type NamedContext = BuildContext | { image: string } | { remote: string };
 
 /** Secrets by their id. They are asked for when a step mounts them, and kept nowhere. */
 export interface Secrets {
@@ -59,6 +64,10 @@ export interface StepInfo {
 export type BuildEvent =
   | { kind: "plan"; steps: readonly StepInfo[] }
   | { kind: "warning"; warning: Warning }
+  /** Build arguments that no ARG asked for. */
+  | { kind: "unused"; names: readonly string[] }
+  /** What is wrong, shown in the Dockerfile's text. An error follows. */
+  | { kind: "failure"; isSyntax: boolean; excerpt: string }
   | { kind: "begin"; step: StepInfo }
   | { kind: "container"; step: StepInfo; id: string }
   | { kind: "output"; step: StepInfo; stream: "stdout" | "stderr"; data: Buffer }
@@ -72,9 +81,11 @@ export type OnBuildEvent = (event: BuildEvent) => void;
 
 export interface BuildRequest {
   dockerfile: string;
+  /** Where it is in its context: "Dockerfile" by default. */
+  dockerfileName?: string;
   context: BuildContext;
   /** Further contexts by name, for FROM and COPY --from. */
-  contexts?: Readonly<Record<string, BuildContext>>;
+  contexts?: Readonly<Record<string, NamedContext>>;
   secrets?: Secrets;
   ssh?: SshAgents;
   onEvent?: OnBuildEvent;
@@ -93,6 +104,8 @@ export interface BuildRequest {
   platform?: string;
   /** For RUN: default, none, host or a network. */
   network?: string;
+  /** What steps may ask for beyond that. */
+  allow?: readonly Entitlement[];
   /** Limits and the like for the containers of RUN. */
   hostConfig?: HostConfig;
   /** For registries, by their host. */
@@ -104,6 +117,9 @@ export interface BuildRequest {
   annotations?: readonly Annotation[];
 }
 
+/** `RUN --network=host`, `RUN --security=insecure`. */
+export type Entitlement = "network.host" | "security.insecure";
+
 export interface BuildResult {
   /** sha256:<hex>. */
   imageId: string;
@@ -112,22 +128,28 @@ export interface BuildResult {
   names: readonly string[];
 }
 
-/** A build whose context and Dockerfile come in one archive. */
-export interface ArchiveBuildRequest extends Omit<BuildRequest, "dockerfile" | "context"> {
-  /** Where in the archive; "Dockerfile" by default. */
-  dockerfileName?: string;
+/**
+ * Where a context comes from: an archive, maybe compressed; the address of a repository, archive or Dockerfile;
+ * or a directory of this machine, of which only what changed since earlier builds is read. That is refused with
+ * CONFLICT when it cannot be used where it is.
+ */
+export type ContextOrigin = { tar: Readable } | { remote: string } | { local: LocalDirectory };
+
+/** A build whose context is to be brought here first. */
+export interface OriginBuildRequest extends Omit<BuildRequest, "dockerfile" | "context"> {
+  /** Instead of the one in the context. */
+  dockerfile?: string;
+  /** Directories of an archive that are contexts by their names; that with the empty name is the build's own. */
+  directories?: Readonly<Record<string, string>>;
 }
 
 /** Building images: /build of the Docker Engine API. */
 export interface Builds {
   build(request: BuildRequest): Promise<BuildResult>;
-  /** The archive may be compressed by gzip or zstd. */
-  buildArchive(tar: Readable, request: ArchiveBuildRequest): Promise<BuildResult>;
-  /**
-   * Builds from a directory of this machine, of which only what changed since earlier builds is read. Rejects
-   * with CONFLICT when it cannot be used where it is.
-   */
-  buildDirectory(directory: LocalDirectory, request: Omit<BuildRequest, "context">): Promise<BuildResult>;
+  buildFrom(origin: ContextOrigin, request: OriginBuildRequest): Promise<BuildResult>;
+  /** Resolves with what is odd about a Dockerfile, without building it. */
+  check(request: BuildRequest): Promise<readonly Warning[]>;
+  checkFrom(origin: ContextOrigin, request: OriginBuildRequest): Promise<readonly Warning[]>;
   /** What is kept of earlier builds. */
   cache(): Promise<BuildCache[]>;
   prune(options?: PruneOptions): Promise<PruneResult>;

@@ -11,7 +11,10 @@ export interface BuildStepMessage {
 /** What happens in a build, as a line of the answer to `POST /build?events=1`. */
 export type BuildMessage =
   | { kind: "plan"; steps: readonly BuildStepMessage[] }
-  | { kind: "warning"; rule: string; message: string; line: number; column: number }
+  | { kind: "warning"; rule: string; message: string; url: string; line: number; column: number }
+  | { kind: "unused"; names: readonly string[] }
+  /** What is wrong, shown in the Dockerfile's text. */
+  | { kind: "failure"; excerpt: string }
   | { kind: "begin"; step: number }
   | { kind: "output"; step: number; stream: "stdout" | "stderr"; text: string }
   | { kind: "pull"; step: number; progress: { id?: string; status?: string } }

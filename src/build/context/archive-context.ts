@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import type { ImageBuilding } from "../../image/building.ts";
+import { withoutRareCompression } from "../../lib/decompress.ts";
 import { invalid } from "../../lib/errors.ts";
 import { FileWorkError, type FileWorker } from "../../lib/file-worker.ts";
 import { ignores, readIgnore } from "../../lib/ignore.ts";
@@ -13,6 +14,8 @@ const maxDockerfile = 16 << 20;
 
 /** A context that came as an archive. To be discarded. */
 export interface ArchiveContext extends BuildContext {
+  /** Also what is ignored. */
+  readonly all: FileIndex;
   /** A small file of it; null when there is none. */
   read(path: string): Buffer | null;
   discard(): Promise<void>;
@@ -26,32 +29,44 @@ export async function receiveContext(
   dockerfile: string,
 ): Promise<ArchiveContext> {
   const directory = await images.beginDirectory();
+  const discard = (): Promise<void> => images.discard(directory);
   try {
     const files = `${directory}/fs`;
-    await unpack(worker, files, tar);
-    const all = (await indexFiles(worker, { directory: files }, "/")) ?? new FileIndex([]);
-    const read = (path: string): Buffer | null => readRootfsFile([files], path, maxDockerfile);
-    const rules = read(`${dockerfile}.dockerignore`) ?? read(".dockerignore");
-    const patterns = readIgnore(rules?.toString("utf8") ?? "");
-    const isIgnored = ignores(patterns);
-    const { index, gone } =
-      patterns.length === 0 ? { index: all, gone: [] } : all.without((file) => isIgnored(file.path));
-    return { directory: files, index, ignored: gone, read, discard: () => images.discard(directory) };
+    await unpack(worker, files, await withoutRareCompression(tar), tar);
+    const index = (await indexFiles(worker, { directory: files }, "/")) ?? new FileIndex([]);
+    return { ...readableContext(files, index, dockerfile), discard };
   } catch (error) {
-    await images.discard(directory);
+    await discard();
     throw error;
   }
 }
 
-async function unpack(worker: FileWorker, directory: string, tar: Readable): Promise<void> {
+/** A context of a directory, without the files that it wants to be ignored. */
+export function readableContext(
+  directory: string,
+  all: FileIndex,
+  dockerfile: string,
+): Omit<ArchiveContext, "discard"> {
+  const read = (path: string): Buffer | null => readRootfsFile([directory], path, maxDockerfile);
+  const rules = read(`${dockerfile}.dockerignore`) ?? read(".dockerignore");
+  const patterns = readIgnore(rules?.toString("utf8") ?? "");
+  const isIgnored = ignores(patterns);
+  const { index, gone } =
+    patterns.length === 0 ? { index: all, gone: [] } : all.without((file) => isIgnored(file.path));
+  return { directory, all, index, ignored: gone, patterns, read };
+}
+
+/** `tar` is what `from` holds, decompressed. */
+async function unpack(worker: FileWorker, directory: string, tar: Readable, from: Readable): Promise<void> {
   const work = await worker.start(["directory", directory, "put", "/", "c", "0", "0"]);
   work.stdin.on("error", () => undefined);
   const { promise: broken, reject } = Promise.withResolvers<never>();
   const onClose = (): void => {
-    if (!tar.readableEnded) reject(invalid("Error reading the build's context: unexpected EOF"));
+    if (!from.readableEnded) reject(invalid("Error reading the build's context: unexpected EOF"));
   };
   tar.on("error", reject);
-  tar.on("close", onClose);
+  from.on("error", reject);
+  from.on("close", onClose);
   broken.catch(() => undefined);
   tar.pipe(work.stdin);
   const said = Array.fromAsync(work.lines);
@@ -63,7 +78,7 @@ async function unpack(worker: FileWorker, directory: string, tar: Readable): Pro
     if (!(error instanceof FileWorkError)) throw error;
     throw invalid(`Error processing tar file(exit status 1): ${error.message}`, error);
   } finally {
-    tar.off("close", onClose);
+    from.off("close", onClose);
     tar.unpipe(work.stdin);
   }
 }

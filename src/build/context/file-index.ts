@@ -98,14 +98,22 @@ export class FileIndex {
     return this.get(at === "" ? "/" : at);
   }
 
-  /** The paths that a pattern names, in their order: itself when it has no wildcard. */
-  glob(pattern: string): string[] {
+  /** The paths that a pattern names, in their order: itself when it has no wildcard. See `SourceFiles.match`. */
+  glob(pattern: string, deep = false): string[] {
     if (!hasWildcard(pattern)) return this.resolve(pattern) ? [pattern] : [];
     let found = ["/"];
     for (const part of pattern.split("/").filter((name) => name !== "" && name !== ".")) {
-      found = found.flatMap((parent) => this.#match(parent, part));
+      found =
+        deep && part === "**"
+          ? [...new Set(found.flatMap((parent) => this.#directories(parent)))]
+          : found.flatMap((parent) => this.#match(parent, part));
     }
     return found;
+  }
+
+  /** A directory and those below it; links are not followed. */
+  #directories(path: string): string[] {
+    return this.tree(path).flatMap((file) => (file.kind === "directory" ? [file.path] : []));
   }
 
   #match(parent: string, part: string): string[] {

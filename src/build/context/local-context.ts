@@ -37,6 +37,7 @@ export async function openLocalContext(
     directory: path,
     index,
     ignored: gone,
+    patterns,
     unchangedSince: changed,
     get usage() {
       return isUsed ? { files: index.size, read } : undefined;

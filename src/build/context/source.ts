@@ -19,8 +19,8 @@ export interface SourceFiles {
   readonly files: FileSource;
   /** Topmost paths that are there but must not be copied. */
   readonly ignored: readonly string[];
-  /** In order of their names; empty when there are none. */
-  match(pattern: string): Promise<SourceMatch[]>;
+  /** In order of their names; empty when there are none. With `deep`, `**` is any number of directories. */
+  match(pattern: string, deep?: boolean): Promise<SourceMatch[]>;
 }
 
 /** The files of a build's context. */
@@ -28,8 +28,8 @@ export function contextSource(context: BuildContext): SourceFiles {
   return {
     files: { directory: context.directory, unchangedSince: context.unchangedSince },
     ignored: context.ignored,
-    async match(pattern) {
-      const found = matches(context.index, pattern, "");
+    async match(pattern, deep) {
+      const found = matches(context.index, pattern, "", deep);
       await context.digest?.(found.flatMap(({ tree }) => tree));
       return found;
     },
@@ -42,14 +42,14 @@ export function layerSource(worker: FileWorker, layers: readonly string[]): Sour
   return {
     files,
     ignored: [],
-    async match(pattern) {
+    async match(pattern, deep) {
       const fixed = fixedPart(pattern);
       const index = await indexFiles(worker, files, fixed);
       const root = index?.first();
       if (!index || !root) return [];
       if (fixed === pattern) return [{ path: pattern, file: root, tree: index.tree(root.path) }];
       const below = root.path === "/" ? "" : root.path;
-      return matches(index.below(root.path), pattern.slice(fixed.length), below);
+      return matches(index.below(root.path), pattern.slice(fixed === "/" ? 0 : fixed.length), below, deep);
     },
   };
 }
@@ -61,8 +61,8 @@ function fixedPart(pattern: string): string {
   return parts.slice(0, parts.findIndex(hasWildcard)).join("/") || "/";
 }
 
-function matches(index: FileIndex, pattern: string, prefix: string): SourceMatch[] {
-  return index.glob(pattern).flatMap((path) => {
+function matches(index: FileIndex, pattern: string, prefix: string, deep = false): SourceMatch[] {
+  return index.glob(pattern, deep).flatMap((path) => {
     const file = index.resolve(path);
     return file ? [{ path: `${prefix}${path}`, file, tree: index.tree(file.path) }] : [];
   });

@@ -1,9 +1,10 @@
 import { changeHealthcheck } from "../../image/healthcheck.ts";
 import { BerthError } from "../../lib/errors.ts";
+import { nearest } from "../../lib/nearest.ts";
 import { readFlags } from "./flags.ts";
 import type { Body, Command } from "./instruction.ts";
 import { parseError } from "./location.ts";
-import { type Statement, splitStatement } from "./statements.ts";
+import { type Statement, splitStatement, wordPlace } from "./statements.ts";
 import { parseTransfer } from "./transfer.ts";
 import { blankWords, jsonWords, quotedWords } from "./words.ts";
 
@@ -39,25 +40,8 @@ export function parseBody(statement: Statement, escapeToken: string): Body {
 
 /** The instruction that one or two wrong letters lead away from. */
 function suggestion(keyword: string): string {
-  const near = [...Object.keys(parsers), "FROM"]
-    .map((name) => ({ name, distance: editDistance(name, keyword) }))
-    .sort((a, b) => a.distance - b.distance)[0];
-  return near && near.distance <= 2 && near.distance < near.name.length - 1
-    ? ` (did you mean ${near.name}?)`
-    : "";
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
+  const near = nearest(keyword, [...Object.keys(parsers), "FROM"]);
+  return near === undefined ? "" : ` (did you mean ${near}?)`;
 }
 
 function one(statement: Statement): string {
@@ -90,11 +74,12 @@ function parseRun(statement: Statement): Body {
   const flags = readFlags(statement, { mount: "list", network: "text", security: "text" });
   if (rest === "") throw parseError(location, "RUN requires at least one argument");
   const network = flags.text("network") ?? "default";
+  const flagPlace = (name: string) => statement.flags.find((flag) => flag.name === name)?.location;
   if (network !== "default" && network !== "none" && network !== "host")
-    throw parseError(location, `invalid network mode: "${network}"`);
+    throw parseError(location, `invalid network mode: "${network}"`, flagPlace("network"));
   const security = flags.text("security") ?? "sandbox";
   if (security !== "sandbox" && security !== "insecure")
-    throw parseError(location, `security "${security}" is not valid`);
+    throw parseError(location, `security "${security}" is not valid`, flagPlace("security"));
   const command = toCommand(rest);
   return { kind: "run", command, heredocs, mounts: flags.list("mount"), network, security };
 }
@@ -154,7 +139,7 @@ function parseArg(statement: Statement, escapeToken: string): Body {
     kind: "arg",
     args: list.map((word) => {
       const equals = word.indexOf("=");
-      if (equals === 0) throw parseError(location, "ARG names can not be blank");
+      if (equals === 0) throw parseError(location, "ARG names can not be blank", wordPlace(statement, word));
       return equals < 0
         ? { name: word, value: undefined }
         : { name: word.slice(0, equals), value: word.slice(equals + 1) };
@@ -180,9 +165,11 @@ function parsePairs(statement: Statement, escapeToken: string): [string, string]
       throw parseError(
         location,
         `Syntax error - can't find = in ${JSON.stringify(word)}. Must be of the form: name=value`,
+        wordPlace(statement, word),
       );
     }
-    if (equals === 0) throw parseError(location, `${keyword} names can not be blank`);
+    if (equals === 0)
+      throw parseError(location, `${keyword} names can not be blank`, wordPlace(statement, word));
     return [word.slice(0, equals), word.slice(equals + 1)];
   });
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { expandDocument, expandWord, expandWords } from "./expand.ts";
 
-const variables: Record<string, string> = { a: "1", b: "x y", e: "", p: "/usr/local/lib.tar.gz" };
+const variables: Record<string, string> = { a: "1", b: "x y", e: "", p: "/usr/local/lib.tar.gz", s: "*b*c" };
 const lookup = (name: string): string | undefined => variables[name];
 
 test("every form of a variable", () => {
@@ -20,6 +20,8 @@ test("every form of a variable", () => {
     ],
     ["${p/l/L}|${p//l/L}", "/usr/Local/lib.tar.gz|/usr/LocaL/Lib.tar.gz"],
     ["a'b'\"c\"", "abc"],
+    ["${s#\\*}|${s//\\*/x}|${s#'*'}|${a/1/${p##*.}}", "b*c|xbxc|b*c|gz"],
+    ["${p#${p%/*}/}", "lib.tar.gz"],
     ["$", "$"],
   ];
   for (const [text, expected] of cases) assert.equal(expandWord(text, lookup), expected, text);

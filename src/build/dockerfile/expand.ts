@@ -1,5 +1,5 @@
-/** Looks up a variable; undefined when it is not set. */
-export type Lookup = (name: string) => string | undefined;
+/** Looks up a variable; undefined when it is not set. `mayLack`: there is something else to take then. */
+export type Lookup = (name: string, mayLack?: boolean) => string | undefined;
 
 /** What went wrong in a word; the caller knows where. */
 export class ExpansionError extends Error {}
@@ -75,6 +75,20 @@ class Expansion {
     return pieces;
   }
 
+  /** A pattern of the shell up to one of the letters in `stop`, as a regular expression; not beyond the text. */
+  #pattern(stop: string): string {
+    let source = "";
+    while (this.#at < this.#text.length && !stop.includes(this.#peek())) {
+      const c = this.#peek();
+      // What is quoted means itself.
+      if (c === this.#escapeToken || (!this.#raw && (c === "'" || c === '"')))
+        source += literal(this.#piece());
+      else source += shellPattern(this.#piece());
+    }
+    if (this.#at >= this.#text.length) throw new ExpansionError("syntax error: missing '}'");
+    return source;
+  }
+
   #piece(): string {
     const c = this.#peek();
     if (c === "$") return this.#dollar();
@@ -128,8 +142,8 @@ class Expansion {
     this.#at++;
     const name = this.#name();
     if (name === "") throw new ExpansionError("syntax error: bad substitution");
-    const value = this.#lookup(name);
     const c = this.#peek();
+    const value = this.#lookup(name, /[:?+-]/.test(c));
     if (c === "}") {
       this.#at++;
       return value ?? "";
@@ -167,7 +181,8 @@ class Expansion {
   #trim(kind: string, value: string): string {
     const greedy = this.#peek() === kind;
     if (greedy) this.#at++;
-    const pattern = shellPattern(this.#argument("}"));
+    const pattern = this.#pattern("}");
+    this.#at++;
     const lengths = Array.from({ length: value.length + 1 }, (_, index) => index);
     if (greedy) lengths.reverse();
     for (const length of lengths) {
@@ -182,14 +197,12 @@ class Expansion {
   #replace(value: string): string {
     const all = this.#peek() === "/";
     if (all) this.#at++;
-    const pattern = this.word("/}").join("");
-    let replacement = "";
-    if (this.#peek() === "/") {
-      this.#at++;
-      replacement = this.#argument("}");
-    } else this.#argument("}");
+    const pattern = this.#pattern("/}");
+    const hasReplacement = this.#peek() === "/";
+    this.#at++;
+    const replacement = hasReplacement ? this.#argument("}") : "";
     if (pattern === "") return value;
-    return value.replace(new RegExp(shellPattern(pattern), all ? "gs" : "s"), () => replacement);
+    return value.replace(new RegExp(pattern, all ? "gs" : "s"), () => replacement);
   }
 
   #name(): string {
@@ -200,6 +213,7 @@ class Expansion {
 }
 
 /** `*` and `?` of the shell as a regular expression. */
-function shellPattern(pattern: string): string {
-  return pattern.replace(/[\\^$.*+?()[\]{}|]/g, (c) => (c === "*" ? ".*" : c === "?" ? "." : `\\${c}`));
-}
+const shellPattern = (text: string): string =>
+  text.replace(/[^*?]+|[*?]/g, (part) => (part === "*" ? ".*" : part === "?" ? "." : literal(part)));
+
+const literal = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");

@@ -15,10 +15,10 @@ export function readFlags({ flags, location }: Statement, kinds: FlagKinds): Fla
   const values = new Map<string, string[]>();
   for (const flag of flags) {
     const kind = Object.hasOwn(kinds, flag.name) ? kinds[flag.name] : undefined;
-    if (kind === undefined) throw parseError(location, `unknown flag: --${flag.name}`);
+    if (kind === undefined) throw parseError(location, `unknown flag: --${flag.name}`, flag.location);
     const list = values.get(flag.name) ?? [];
     if (list.length > 0 && kind !== "list")
-      throw parseError(location, `duplicate flag specified: --${flag.name}`);
+      throw parseError(location, `duplicate flag specified: --${flag.name}`, flag.location);
     values.set(flag.name, [...list, flagValue(flag, kind, location)]);
   }
   return {
@@ -28,14 +28,18 @@ export function readFlags({ flags, location }: Statement, kinds: FlagKinds): Fla
   };
 }
 
-function flagValue({ name, value }: Flag, kind: FlagKinds[string] | undefined, location: Location): string {
+function flagValue(
+  { name, value, location: place }: Flag,
+  kind: FlagKinds[string] | undefined,
+  location: Location,
+): string {
   if (kind !== "bool") {
-    if (value === undefined) throw parseError(location, `missing a value on flag: --${name}`);
+    if (value === undefined) throw parseError(location, `missing a value on flag: --${name}`, place);
     return value;
   }
   const lower = value?.toLowerCase() ?? "true";
   if (lower !== "true" && lower !== "false") {
-    throw parseError(location, `expecting boolean value for flag --${name}, not: ${value}`);
+    throw parseError(location, `expecting boolean value for flag --${name}, not: ${value}`, place);
   }
   return lower;
 }

@@ -1,6 +1,6 @@
 import type { HealthConfig } from "@docker/node-sdk";
 import type { Location } from "./location.ts";
-import type { Heredoc } from "./statements.ts";
+import type { Directives, Heredoc, Statement } from "./statements.ts";
 
 /** A command for a shell, or words that are executed as they are. */
 export type Command = { form: "shell"; text: string } | { form: "exec"; words: string[] };
@@ -18,7 +18,12 @@ export interface Transfer {
   link: boolean;
   parents: boolean;
   exclude: string[];
+  /** Whether ADD unpacks archives: those of the context by default, none that it fetches. */
   unpack?: boolean;
+  /** What ADD fetches must have this digest. */
+  checksum?: string;
+  /** Whether ADD keeps `.git` of a repository. */
+  keepGitDir?: boolean;
 }
 
 export type Body =
@@ -63,6 +68,8 @@ export interface Stage {
   platform?: string;
   /** After AS, in small letters. */
   name?: string;
+  /** As it is written. */
+  writtenName?: string;
   instructions: Instruction[];
 }
 
@@ -71,13 +78,7 @@ export interface Dockerfile {
   /** The ARGs before the first FROM. */
   metaArgs: (Instruction & { kind: "arg" })[];
   stages: Stage[];
-  /** Names what is odd but not wrong. */
-  warnings: Warning[];
-}
-
-/** A build check's finding: https://docs.docker.com/reference/build-checks/ */
-export interface Warning {
-  rule: string;
-  message: string;
-  location: Location;
+  directives: Directives;
+  /** All of it as it is written. */
+  statements: Statement[];
 }

@@ -1,9 +1,11 @@
 import { BerthError } from "../../lib/errors.ts";
 
-/** A place in a Dockerfile; both numbers begin with 1. */
+/** A place in a Dockerfile; numbers begin with 1. */
 export interface Location {
   line: number;
   column: number;
+  /** The last line of what begins here, when that is another one. */
+  endLine?: number;
 }
 
 /** What is wrong with a Dockerfile, and where. The message is dockerd's. */
@@ -16,6 +18,31 @@ export class DockerfileError extends BerthError {
   }
 }
 
-/** For what the parser refuses, which dockerd says the line of. */
-export const parseError = (location: Location, message: string): DockerfileError =>
-  new DockerfileError(`dockerfile parse error on line ${location.line}: ${message}`, location);
+const places = new WeakMap<Error, Location>();
+
+/** Remembers at which instruction an error came up. */
+export function failedAt(error: unknown, location: Location): void {
+  if (error instanceof Error && !places.has(error)) places.set(error, location);
+}
+
+/** Where in the Dockerfile an error belongs; undefined when nowhere. */
+export const errorLocation = (error: unknown): Location | undefined =>
+  error instanceof DockerfileError ? error.location : error instanceof Error ? places.get(error) : undefined;
+
+/** For what the parser refuses in an instruction, which dockerd says the line of. `place` is the very word. */
+export const parseError = (location: Location, message: string, place = location): DockerfileError =>
+  new DockerfileError(`dockerfile parse error on line ${location.line}: ${message}`, place);
+
+/** Where a text is wrong: its name and place, and the lines with a mark, as compilers show them. */
+export function excerpt(name: string, text: string, location: Location): string {
+  const lines = text.split(/\r?\n/);
+  const last = Math.min(location.endLine ?? location.line, location.line + 9, lines.length);
+  const shown = lines.slice(location.line - 1, last).map((line, index) => {
+    const number = String(location.line + index).padStart(4);
+    return `${number} | ${line.replaceAll("\t", " ")}\n`;
+  });
+  if (location.column > 1 || shown.length === 1) {
+    shown.splice(1, 0, `     | ${" ".repeat(location.column - 1)}^\n`);
+  }
+  return `${name}:${location.line}:${location.column}\n${shown.join("")}`;
+}

@@ -74,13 +74,14 @@ test("what is wrong is said in dockerd's words, with its place", () => {
       "FROM a AS 1b",
       `dockerfile parse error on line 1: invalid name for build stage: "1b", name can't start with a number or contain symbols`,
       1,
+      11,
     ],
     [
       "FROM a\nCOPY x",
       "dockerfile parse error on line 2: COPY requires at least two arguments, but only one was provided. Destination could not be determined.",
       2,
     ],
-    ["FROM a\nCOPY --from x y z", "dockerfile parse error on line 2: missing a value on flag: --from", 2],
+    ["FROM a\nCOPY --from x y z", "dockerfile parse error on line 2: missing a value on flag: --from", 2, 6],
     ["FROM a\nENV a", "dockerfile parse error on line 2: ENV must have two arguments", 2],
     [
       "FROM a\nSHELL sh",
@@ -93,9 +94,22 @@ test("what is wrong is said in dockerd's words, with its place", () => {
       2,
     ],
     [
-      "FROM a\nADD --checksum=sha256:0 x /y",
-      "dockerfile parse error on line 2: ADD --checksum is not supported: only files of the context can be added",
+      "FROM a\nADD --checksum=x --colour=red x /y",
+      "dockerfile parse error on line 2: unknown flag: --colour",
       2,
+      18,
+    ],
+    [
+      "FROM a\nRUN --network=none \\\n  --mounts=x y",
+      "dockerfile parse error on line 2: unknown flag: --mounts",
+      3,
+      3,
+    ],
+    [
+      "FROM a\nENV a=1 \\\n  # no\n  b=2 \\\n  c",
+      'dockerfile parse error on line 2: Syntax error - can\'t find = in "c". Must be of the form: name=value',
+      5,
+      3,
     ],
     ["FROM a\nRUN <<E\nx", "dockerfile parse error on line 2: unterminated heredoc", 2],
   ];

@@ -1,8 +1,8 @@
 import { parseBody } from "./body.ts";
 import { readFlags } from "./flags.ts";
-import type { Dockerfile, Instruction, Stage, Warning } from "./instruction.ts";
+import type { Dockerfile, Instruction, Stage } from "./instruction.ts";
 import { type Location, parseError } from "./location.ts";
-import { readStatements, type Statement } from "./statements.ts";
+import { readStatements, type Statement, wordPlace } from "./statements.ts";
 import { blankWords } from "./words.ts";
 
 const stageName = /^[a-z][a-z0-9-_.]*$/;
@@ -11,22 +11,14 @@ const stageName = /^[a-z][a-z0-9-_.]*$/;
 export function parseDockerfile(text: string): Dockerfile {
   const { directives, statements } = readStatements(text);
   const { escapeToken } = directives;
-  const dockerfile: Dockerfile = { escapeToken, metaArgs: [], stages: [], warnings: [] };
+  const dockerfile: Dockerfile = { escapeToken, directives, statements, metaArgs: [], stages: [] };
   for (const statement of statements) {
-    const stage = dockerfile.stages.at(-1);
-    checkCase(statement, dockerfile.warnings);
     if (statement.keyword === "FROM") {
-      dockerfile.stages.push(parseFrom(statement, dockerfile.warnings));
+      dockerfile.stages.push(parseFrom(statement));
       continue;
     }
     const instruction = parseInstruction(statement, escapeToken);
-    if (instruction.kind === "maintainer") {
-      dockerfile.warnings.push({
-        rule: "MaintainerDeprecated",
-        message: "Maintainer instruction is deprecated in favor of using label",
-        location: instruction.location,
-      });
-    }
+    const stage = dockerfile.stages.at(-1);
     if (stage) stage.instructions.push(instruction);
     else if (instruction.kind === "arg") dockerfile.metaArgs.push(instruction);
     else throw parseError(statement.location, "no build stage in current context");
@@ -52,7 +44,7 @@ function parseInstruction(statement: Statement, escapeToken: string): Instructio
   return { ...parseBody(statement, escapeToken), location, original };
 }
 
-function parseFrom(statement: Statement, warnings: Warning[]): Stage {
+function parseFrom(statement: Statement): Stage {
   const { location, original, rest } = statement;
   const flags = readFlags(statement, { platform: "text" });
   const words = blankWords(rest);
@@ -63,36 +55,13 @@ function parseFrom(statement: Statement, warnings: Warning[]): Stage {
   const stage: Stage = { location, original, base, instructions: [], platform: flags.text("platform") };
   if (name === undefined) return stage;
   stage.name = name.toLowerCase();
+  stage.writtenName = name;
   if (!stageName.test(stage.name)) {
     throw parseError(
       location,
       `invalid name for build stage: "${name}", name can't start with a number or contain symbols`,
+      wordPlace(statement, name),
     );
   }
-  if (stage.name !== name) {
-    warnings.push({
-      rule: "StageNameCasing",
-      message: `Stage name '${name}' should be lowercase`,
-      location,
-    });
-  }
-  const keyword = original.split(/\s/, 1)[0] ?? "";
-  if ((as === "as" && keyword === "FROM") || (as === "AS" && keyword === "from")) {
-    warnings.push({
-      rule: "FromAsCasing",
-      message: `'${as}' and '${keyword}' keywords' casing do not match`,
-      location,
-    });
-  }
   return stage;
-}
-
-function checkCase({ original, keyword, location }: Statement, warnings: Warning[]): void {
-  const written = original.split(/\s/, 1)[0] ?? "";
-  if (written === keyword || written === keyword.toLowerCase()) return;
-  warnings.push({
-    rule: "ConsistentInstructionCasing",
-    message: `Command '${written}' should be consistently cased`,
-    location,
-  });
 }

@@ -1,4 +1,5 @@
 import { takeHeredocs } from "./heredoc.ts";
+import { isSkipped, joinLine, type LogicalLine, placeOf } from "./lines.ts";
 import { type Location, parseError } from "./location.ts";
 
 /** A document that a RUN, COPY or ADD has in the Dockerfile itself. */
@@ -14,7 +15,6 @@ export interface Heredoc {
 /** One instruction as it is written: continuation lines joined, comments gone. */
 export interface Statement {
   location: Location;
-  endLine: number;
   /** In capitals. */
   keyword: string;
   /** `--name=value` words before the arguments. */
@@ -24,12 +24,19 @@ export interface Statement {
   /** As it is written, in one line. */
   original: string;
   heredocs: Heredoc[];
+  /** What a comment right above says. */
+  comment?: string;
+  /** Empty lines within it. */
+  emptyLines: number[];
+  /** Where a letter of `original` stands. */
+  place: (offset: number) => Location;
 }
 
 export interface Flag {
   name: string;
   /** Undefined for a flag without `=`. */
   value: string | undefined;
+  location: Location;
 }
 
 /** Parser directives: the comments before everything else. */
@@ -53,29 +60,24 @@ export function readStatements(text: string): Source {
     .split("\n")
     .map((line) => line.replace(/\r$/, ""));
   const directives = readDirectives(lines);
-  const continued = directives.escapeToken === "\\" ? /(?:([^\\])|^)\\[ \t]*$/ : /(?:([^`])|^)`[ \t]*$/;
   const statements: Statement[] = [];
-  for (let at = 0; at < lines.length; at++) {
-    const first = lines[at] ?? "";
-    const start = first.trimStart();
-    if (start === "" || start.startsWith("#")) continue;
-    const location = { line: at + 1, column: first.length - start.length + 1 };
-    let joined = start;
-    while (continued.test(joined)) {
-      joined = joined.replace(continued, "$1");
+  for (let at = 0; at < lines.length; ) {
+    if (isSkipped(lines[at] ?? "")) {
       at++;
-      // Comments and empty lines within an instruction are not part of it.
-      while (at < lines.length && isSkipped(lines[at] ?? "")) at++;
-      if (at >= lines.length) break;
-      joined += lines[at] ?? "";
+      continue;
     }
-    const statement = splitStatement(joined.trim(), location, directives.escapeToken);
+    const logical = joinLine(lines, at, directives.escapeToken);
+    const statement = toStatement(logical, directives.escapeToken);
+    const [, comment] = /^\s*#\s*(.*)$/.exec(lines[at - 1] ?? "") ?? [];
+    if (comment !== undefined) statement.comment = comment.trim();
+    at = logical.next;
     if (heredocKeywords.has(bodyKeyword(statement))) {
-      const taken = takeHeredocs(statement.rest, lines, at + 1, location);
+      const taken = takeHeredocs(statement.rest, lines, at, statement.location);
       statement.heredocs = taken.heredocs;
-      at = taken.next - 1;
+      at = taken.next;
     }
-    statement.endLine = Math.min(at + 1, lines.length);
+    const endLine = Math.min(at, lines.length);
+    if (endLine > statement.location.line) statement.location.endLine = endLine;
     statements.push(statement);
   }
   if (statements.length === 0) {
@@ -84,14 +86,23 @@ export function readStatements(text: string): Source {
   return { directives, statements };
 }
 
-function isSkipped(line: string): boolean {
-  const start = line.trimStart();
-  return start === "" || start.startsWith("#");
+function toStatement(
+  { text, location, pieces, empty }: LogicalLine,
+  escapeToken: Directives["escapeToken"],
+): Statement {
+  const place = (offset: number): Location => placeOf(pieces, offset) ?? location;
+  return { ...splitStatement(text, location, escapeToken, place), emptyLines: empty };
 }
 
 /** ONBUILD RUN may have documents too. */
 function bodyKeyword({ keyword, rest }: Statement): string {
   return keyword === "ONBUILD" ? (rest.split(/\s/, 1)[0] ?? "").toUpperCase() : keyword;
+}
+
+/** Where a word of what follows the flags stands. */
+export function wordPlace({ original, rest, place, location }: Statement, word: string): Location {
+  const at = rest.indexOf(word);
+  return at < 0 ? location : place(original.length - rest.length + at);
 }
 
 function readDirectives(lines: string[]): Directives {
@@ -117,22 +128,32 @@ function readDirectives(lines: string[]): Directives {
 }
 
 /** The keyword, the flags and what follows. */
-export function splitStatement(text: string, location: Location, escapeToken: string): Statement {
+export function splitStatement(
+  text: string,
+  location: Location,
+  escapeToken: string,
+  place: Statement["place"] = () => location,
+): Statement {
   const [, keyword = "", after = ""] = /^(\S+)\s*(.*)$/s.exec(text) ?? [];
-  const { flags, rest } = splitFlags(after, escapeToken);
+  const { flags, rest } = splitFlags(after, escapeToken, (left) => place(text.length - left));
   return {
     location,
-    endLine: location.line,
     keyword: keyword.toUpperCase(),
     flags,
     rest: rest.trim(),
     original: text,
     heredocs: [],
+    emptyLines: [],
+    place,
   };
 }
 
-/** Flags end at the first word without `--`, or at `--` itself. */
-function splitFlags(text: string, escapeToken: string): { flags: Flag[]; rest: string } {
+/** Flags end at the first word without `--`, or at `--` itself. `place` is told how much follows. */
+function splitFlags(
+  text: string,
+  escapeToken: string,
+  place: (left: number) => Location,
+): { flags: Flag[]; rest: string } {
   const flags: Flag[] = [];
   let rest = text;
   for (;;) {
@@ -141,11 +162,9 @@ function splitFlags(text: string, escapeToken: string): { flags: Flag[]; rest: s
     const { word, after } = takeWord(begin, escapeToken);
     if (word === "--") return { flags, rest: after };
     const equals = word.indexOf("=");
-    flags.push(
-      equals < 0
-        ? { name: word.slice(2), value: undefined }
-        : { name: word.slice(2, equals), value: word.slice(equals + 1) },
-    );
+    const name = word.slice(2, equals < 0 ? undefined : equals);
+    const value = equals < 0 ? undefined : word.slice(equals + 1);
+    flags.push({ name, value, location: place(begin.length) });
     rest = after;
   }
 }

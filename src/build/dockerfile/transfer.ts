@@ -20,11 +20,6 @@ export function parseTransfer(statement: Statement, _escape: string): Transfer {
       ? { ...common, from: "text", parents: "bool" }
       : { ...common, checksum: "text", "keep-git-dir": "bool", unpack: "bool" },
   );
-  for (const name of ["checksum", "keep-git-dir"]) {
-    // They are of what is fetched; to ignore a checksum would be worse than to refuse it.
-    if (statement.flags.some((flag) => flag.name === name))
-      throw parseError(location, `ADD --${name} is not supported: only files of the context can be added`);
-  }
   const words = (jsonWords(rest) ?? blankWords(rest)).map(heredocName);
   const destination = words.pop();
   if (destination === undefined) throw parseError(location, `${keyword} requires at least two arguments`);
@@ -52,6 +47,8 @@ function fromFlags(
     link: flags.bool("link"),
     parents: flags.bool("parents"),
     exclude: flags.list("exclude"),
+    checksum: flags.text("checksum"),
+    ...(isGiven("keep-git-dir") ? { keepGitDir: flags.bool("keep-git-dir") } : {}),
     ...(isGiven("unpack") ? { unpack: flags.bool("unpack") } : {}),
   };
 }

@@ -27,6 +27,15 @@ async function readFile(
 export async function isArchive(worker: FileWorker, source: FileSource, file: IndexedFile): Promise<boolean> {
   if (file.size < 10) return false;
   const { data, stop } = await readFile(worker, source, file.path);
+  try {
+    return await isArchiveStream(data);
+  } finally {
+    stop();
+  }
+}
+
+/** Whether a stream is that of an archive; it is used up. */
+export async function isArchiveStream(data: Readable): Promise<boolean> {
   let plain: Readable | undefined;
   try {
     plain = await decompressed(data);
@@ -38,7 +47,6 @@ export async function isArchive(worker: FileWorker, source: FileSource, file: In
   } finally {
     plain?.destroy();
     data.destroy();
-    stop();
   }
 }
 

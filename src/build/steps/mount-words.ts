@@ -45,7 +45,7 @@ export function parseMountWish(text: string, location: Location): MountWish {
     throw new DockerfileError(message, location);
   };
   const fields = new Map<string, string>();
-  for (const part of text.split(",")) {
+  for (const part of fieldsOf(text)) {
     const equals = part.indexOf("=");
     const written = (equals < 0 ? part : part.slice(0, equals)).trim().toLowerCase();
     const isSwitch = ["ro", "rw", "readonly", "readwrite", "required"].includes(written);
@@ -59,6 +59,12 @@ export function parseMountWish(text: string, location: Location): MountWish {
     if (!known[type].includes(key)) fail(`unexpected key '${key}' in '${text}'`);
   return complete(type, fields, fail);
 }
+
+/** Split at commas outside of double quotes, as a line of a CSV file. */
+const fieldsOf = (text: string): string[] =>
+  [...text.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(([, quoted, plain = ""]) =>
+    quoted === undefined ? plain : quoted.replaceAll('""', '"'),
+  );
 
 const isType = (text: string): text is MountWish["type"] => Object.hasOwn(known, text);
 

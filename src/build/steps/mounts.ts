@@ -93,10 +93,11 @@ export const mountInputs = (planned: readonly PlannedMount[]): unknown =>
       : undefined,
   ]);
 
-/** Makes the mounts' sources. */
+/** Makes the mounts' sources, and shows a script where there is one. */
 export async function prepareMounts(
   { session }: StepContext,
   planned: readonly PlannedMount[],
+  script?: { path: string; content: string },
 ): Promise<PreparedMounts> {
   const undo: (() => void | Promise<void>)[] = [];
   const prepared: PreparedMounts = {
@@ -108,6 +109,11 @@ export async function prepareMounts(
   };
   try {
     for (const mount of planned) await prepare(session, mount, prepared, undo);
+    if (script) {
+      const { path, content } = script;
+      const file = fileInMemory(session, content, { mode: 0o755, uid: 0, gid: 0 }, undo);
+      prepared.mounts.push({ Type: "bind", Source: file, Target: path, ReadOnly: true });
+    }
     return prepared;
   } catch (error) {
     await prepared.release();
@@ -206,7 +212,7 @@ async function prepareSecret(
   session: StepContext["session"],
   wish: MountWish,
   { env, bind }: { env: string[]; bind: (path: string, readOnly: boolean) => void },
-  undo: (() => void)[],
+  undo: (() => void | Promise<void>)[],
 ): Promise<void> {
   const id = wish.id || (wish.target.split("/").at(-1) ?? "");
   const value = await session.request.secrets?.read(id);
@@ -216,14 +222,25 @@ async function prepareSecret(
   }
   if (wish.env !== undefined) env.push(`${wish.env}=${value.toString("utf8")}`);
   if (wish.env !== undefined && wish.target === "") return;
-  const directory = join(session.memory, randomBytes(8).toString("hex"));
+  const { uid, gid, mode = 0o400 } = wish;
+  bind(fileInMemory(session, value, { mode, uid, gid }, undo), true);
+}
+
+/** A file on a file system in memory, where it can be. */
+function fileInMemory(
+  { memory }: StepContext["session"],
+  data: Buffer | string,
+  { mode, uid, gid }: { mode: number; uid: number; gid: number },
+  undo: (() => void | Promise<void>)[],
+): string {
+  const directory = join(memory, randomBytes(8).toString("hex"));
   mkdirSync(directory, { recursive: true, mode: 0o711 });
   undo.push(() => rmSync(directory, { recursive: true, force: true }));
-  const file = join(directory, "secret");
-  writeFileSync(file, value, { mode: 0o600 });
-  chownSync(file, wish.uid, wish.gid);
-  chmodSync(file, wish.mode ?? 0o400);
-  bind(file, true);
+  const file = join(directory, "file");
+  writeFileSync(file, data, { mode: 0o600 });
+  chownSync(file, uid, gid);
+  chmodSync(file, mode);
+  return file;
 }
 
 /**

@@ -27,19 +27,29 @@ export class RunError extends BerthError {
 /** RUN: a container over the stage's layers, whose writes become the next layer. */
 export async function runStep(context: StepContext, run: Instruction & { kind: "run" }): StepResult {
   const { session, state } = context;
-  if (run.security === "insecure") {
-    throw invalid("security.insecure is not allowed: a step runs isolated like any container");
-  }
-  const command = commandOf(run.command, run.heredocs, state.shell);
+  checkEntitlements(run, session.request);
+  const script = scriptOf(run.command, run.heredocs);
+  const command = script ? [script.path] : commandOf(run.command, run.heredocs, state.shell);
   const mounts = await planMounts(context, run);
   const args = [...state.args].map(([name, value]) => `${name}=${value}`).sort();
-  const network = networkOf(run.network, session.request.network);
+  const network = run.network === "default" ? session.request.network || "default" : run.network;
   const prefix = args.length === 0 ? "" : `|${args.length} ${args.join(" ")} `;
   const { User, WorkingDir } = state.config;
-  const inputs = { command, args, env: state.env, User, WorkingDir, network, mounts: mountInputs(mounts) };
-  const createdBy = `RUN ${prefix}${command.join(" ")}`;
+  const inputs = {
+    command,
+    args,
+    env: state.env,
+    User,
+    WorkingDir,
+    network,
+    mounts: mountInputs(mounts),
+    script: script?.content,
+    security: run.security,
+  };
+  const createdBy = `RUN ${prefix}${script ? run.original : command.join(" ")}`;
+  const isInsecure = run.security === "insecure";
   return layerStep(context, { kind: "run", createdBy, inputs }, (directory) =>
-    execute(context, { command, args, network, mounts }, directory),
+    execute(context, { command, args, network, mounts, script, isInsecure }, directory),
   );
 }
 
@@ -48,10 +58,12 @@ interface Process {
   args: string[];
   network: string;
   mounts: PlannedMount[];
+  script: Script | undefined;
+  isInsecure: boolean;
 }
 
 async function execute(context: StepContext, process: Process, directory: string): Promise<void> {
-  const prepared = await prepareMounts(context, process.mounts);
+  const prepared = await prepareMounts(context, process.mounts, process.script);
   try {
     await runProcess(context, process, prepared, directory);
   } finally {
@@ -61,7 +73,7 @@ async function execute(context: StepContext, process: Process, directory: string
 
 async function runProcess(
   { session, state, info }: StepContext,
-  { command, args, network, mounts }: Process,
+  { command, args, network, mounts, isInsecure }: Process,
   prepared: PreparedMounts,
   directory: string,
 ): Promise<void> {
@@ -85,8 +97,14 @@ async function runProcess(
       ),
       User: config.User,
       WorkingDir: config.WorkingDir,
+      Hostname: request.buildArgs?.BUILDKIT_SANDBOX_HOSTNAME,
     },
-    hostConfig: { ...request.hostConfig, NetworkMode: network, Mounts: prepared.mounts },
+    hostConfig: {
+      ...request.hostConfig,
+      NetworkMode: network,
+      Mounts: prepared.mounts,
+      ...(isInsecure ? { Privileged: true } : {}),
+    },
     secretEnv: prepared.env,
     signal: session.signal,
     onCreate: (id) => emit({ kind: "container", step: info, id }),
@@ -107,16 +125,34 @@ const proxies = (given: Readonly<Record<string, string | undefined>> = {}): stri
     proxyArguments.has(name) && value !== undefined ? [`${name}=${value}`] : [],
   );
 
-function networkOf(own: "default" | "none" | "host", wanted = ""): string {
-  if (own === "none") return "none";
-  if (own === "host" && wanted !== "host") {
-    throw invalid("network.host is not allowed: build with --network=host to allow it");
-  }
-  return wanted === "" ? "default" : wanted;
+/** What goes beyond a container's usual rights must have been allowed for the build. */
+function checkEntitlements(
+  { network, security }: Instruction & { kind: "run" },
+  { allow = [], network: wanted }: StepContext["session"]["request"],
+): void {
+  if (security === "insecure" && !allow.includes("security.insecure"))
+    throw invalid("security.insecure is not allowed: build with --allow security.insecure to allow it");
+  if (network === "host" && wanted !== "host" && !allow.includes("network.host"))
+    throw invalid("network.host is not allowed: build with --allow network.host to allow it");
 }
 
 /** Files of the engine's own that every container has mounted. */
 const ownMountPoints = ["/etc/resolv.conf", "/etc/hostname", "/etc/hosts"];
+
+const onlyDocument = /^<<-?["']?[^\s"'<>]+["']?$/;
+
+/** A document that says itself what runs it. */
+export interface Script {
+  /** Where the step sees it. */
+  path: string;
+  content: string;
+}
+
+export function scriptOf(command: Command, [document, ...others]: readonly Heredoc[]): Script | undefined {
+  const isAlone = command.form === "shell" && onlyDocument.test(command.text) && others.length === 0;
+  if (!isAlone || !document?.content.startsWith("#!") || document.name.includes("/")) return undefined;
+  return { path: `/dev/pipes/${document.name}`, content: document.content };
+}
 
 /** The words that are executed. A document alone is the script itself, else it follows its line. */
 export function commandOf(
@@ -127,7 +163,7 @@ export function commandOf(
   if (command.form === "exec") return [...command.words];
   const [first] = heredocs;
   if (!first) return [...shell, command.text];
-  if (heredocs.length === 1 && /^<<-?["']?[^\s"'<>]+["']?$/.test(command.text)) {
+  if (heredocs.length === 1 && onlyDocument.test(command.text)) {
     return [...shell, first.content];
   }
   const documents = heredocs.map(({ name, content }) => `${content}${name}\n`).join("");

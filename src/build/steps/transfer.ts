@@ -1,121 +1,106 @@
-import { resolveUser } from "../../engine/spec/user.ts";
 import { invalid } from "../../lib/errors.ts";
 import type { FileWorker } from "../../lib/file-worker.ts";
 import { ignores } from "../../lib/ignore.ts";
 import type { IndexedFile } from "../context/file-index.ts";
 import { type CopyOrder, copyFiles } from "../context/files.ts";
 import type { SourceFiles, SourceMatch } from "../context/source.ts";
-import type { Instruction } from "../dockerfile/instruction.ts";
-import { parseError } from "../dockerfile/location.ts";
-import { expandAt } from "../plan.ts";
 import type { StepContext, StepResult } from "../stage-build.ts";
 import { addArchive, isArchive } from "./archive.ts";
-import { type ModeChange, parseChmod } from "./chmod.ts";
 import { documentSource } from "./documents.ts";
 import { layerStep } from "./outcome.ts";
+import { openRemote } from "./remote.ts";
+import { cleanSource, readTransfer, type Transfer, type TransferInstruction } from "./transfer-words.ts";
 
-type TransferInstruction = Instruction & { kind: "copy" | "add" };
-
-/** A COPY or ADD with its words ready. */
-interface Transfer {
-  instruction: TransferInstruction;
-  name: "COPY" | "ADD";
-  sources: string[];
-  /** Absolute; with a slash at its end when it must be a directory. */
-  destination: string;
-  exclude: string[];
-  owner: { uid: number; gid: number } | undefined;
-  mode: ModeChange | undefined;
+/** What a source word has led to. */
+export interface Found extends SourceMatch {
+  /** What `--parents` leaves out of the path. */
+  pivot: string;
 }
 
 /** Files of one source that go to the destination. */
-interface Part {
-  source: SourceFiles;
-  matches: SourceMatch[];
+export interface Part {
+  /** How many words it is of. */
+  count: number;
+  /** What decides what they are: their contents, or a name for them. */
+  identity: unknown;
+  /** Whether archives among them are unpacked. */
+  unpack: boolean;
+  /** Finds the files; they may have to be fetched first. */
+  open(): Promise<{ source: SourceFiles; matches: Found[] }>;
 }
 
-/** COPY and ADD of local files. */
+/** COPY and ADD. */
 export async function transferStep(context: StepContext, instruction: TransferInstruction): StepResult {
-  const transfer = prepare(context, instruction);
-  const { session, info, stage } = context;
-  const documents = instruction.heredocs.length === 0 ? null : await session.images.beginDirectory();
+  const transfer = readTransfer(context, instruction);
+  const undo: (() => Promise<void>)[] = [];
   try {
-    const parts: Part[] = [];
-    const plain = transfer.sources.filter((word) => !word.startsWith("<<"));
-    if (plain.length > 0) {
-      const source = await session.source(instruction.from, stage, instruction.location);
-      parts.push({ source, matches: await findSources(transfer, source, plain) });
-    }
-    if (documents) {
-      const source = await documentSource(context, instruction, `${documents}/fs`);
-      const names = transfer.sources.filter((word) => word.startsWith("<<"));
-      parts.push({
-        source,
-        matches: await findSources(
-          transfer,
-          source,
-          names.map((name) => `/${name.slice(2)}`),
-        ),
-      });
-    }
+    const parts = await partsOf(context, transfer, undo);
     checkDestination(transfer, parts);
     return await layerStep(
       context,
       {
         kind: instruction.kind,
-        createdBy: info.text,
+        createdBy: context.info.text,
         inputs: inputsOf(transfer, parts),
         standsAlone: instruction.link,
       },
       (directory) => fill(context, transfer, parts, directory),
     );
   } finally {
-    if (documents) await session.images.discard(documents);
+    for (const step of undo) await step();
   }
 }
 
-function prepare(context: StepContext, instruction: TransferInstruction): Transfer {
-  const { session, state } = context;
-  const expand = (text: string): string =>
-    expandAt(instruction.location, text, state.lookup, session.plan.dockerfile.escapeToken);
-  const written = expand(instruction.destination);
-  const isDirectory = /(^|\/)\.{0,2}$/.test(written);
-  const destination = state.absolute(written);
-  const name = instruction.kind === "copy" ? "COPY" : "ADD";
-  const chown = instruction.chown && expand(instruction.chown);
-  const layers = session.images.directories(state.layers);
-  const sources = instruction.sources.map((word) => (word.startsWith("<<") ? word : expand(word)));
-  const remote = name === "ADD" && sources.find((word) => /^(https?|ftp|git|ssh):\/\/|^git@/.test(word));
-  if (remote)
-    throw parseError(instruction.location, `cannot add ${remote}: only files of the context can be added`);
-  return {
-    instruction,
-    name,
-    sources,
-    destination: isDirectory && destination !== "/" ? `${destination}/` : destination,
-    exclude: instruction.exclude.map(expand),
-    // What comes from other images keeps its owner.
-    owner: chown ? ownerOf(chown, layers) : instruction.from === undefined ? { uid: 0, gid: 0 } : undefined,
-    mode: instruction.chmod ? parseChmod(expand(instruction.chmod)) : undefined,
-  };
+async function partsOf(
+  context: StepContext,
+  transfer: Transfer,
+  undo: (() => Promise<void>)[],
+): Promise<Part[]> {
+  const { session, stage } = context;
+  const { instruction, sources, documents, remote } = transfer;
+  const parts: Part[] = [];
+  if (sources.length > 0) {
+    const source = await session.source(instruction.from, stage, instruction.location);
+    parts.push(localPart(transfer, source, await findSources(transfer, source, sources)));
+  }
+  if (documents.length > 0) {
+    const directory = await session.images.beginDirectory();
+    undo.push(() => session.images.discard(directory));
+    const source = await documentSource(context, instruction, `${directory}/fs`);
+    const names = documents.map((name) => `/${name.slice(2)}`);
+    parts.push(localPart(transfer, source, await findSources(transfer, source, names)));
+  }
+  for (const word of remote) {
+    const part = await openRemote(session, transfer, word);
+    undo.push(part.discard);
+    parts.push(part);
+  }
+  return parts;
 }
 
-/** --chown: a user alone means the group of the same name or number. */
-function ownerOf(text: string, layers: readonly string[]): { uid: number; gid: number } {
-  const [user = "", group] = text.split(":");
-  const { uid, gid } = resolveUser(layers, group === undefined ? `${user}:${user}` : text);
-  return { uid, gid };
+function localPart({ instruction, owner }: Transfer, source: SourceFiles, matches: Found[]): Part {
+  const { parents } = instruction;
+  return {
+    count: matches.length,
+    unpack: instruction.kind === "add" && instruction.unpack !== false,
+    identity: matches.map(({ path, file, tree, pivot }) => [
+      parents || file.kind !== "directory" ? path : "",
+      ...(parents && pivot !== "/" ? [pivot] : []),
+      tree.map((entry) => describe(entry, file.path, owner === undefined)),
+    ]),
+    open: async () => ({ source, matches }),
+  };
 }
 
 async function findSources(
   { name, instruction }: Transfer,
   source: SourceFiles,
   words: readonly string[],
-): Promise<SourceMatch[]> {
-  const found: SourceMatch[] = [];
+): Promise<Found[]> {
+  const found: Found[] = [];
   for (const word of words) {
-    const clean = cleanSource(word, name);
-    const matches = await source.match(clean);
+    const { path, pivot } = cleanSource(word, name);
+    const matches = await source.match(path, instruction.parents);
     if (matches.length === 0) {
       const where =
         instruction.from === undefined
@@ -124,27 +109,14 @@ async function findSources(
       if (/[*?[]/.test(word)) throw invalid(`${name} failed: no source files were specified`);
       throw invalid(`${name} failed: ${where}stat ${word.replace(/^\/+/, "")}: file does not exist`);
     }
-    found.push(...matches);
+    found.push(...matches.map((match) => ({ ...match, pivot })));
   }
   return found;
 }
 
-/** Absolute within its root. Throws for what is meant to lead out of it. */
-function cleanSource(word: string, name: string): string {
-  const parts: string[] = [];
-  for (const part of word.split("/")) {
-    if (part === "..") {
-      if (parts.pop() === undefined)
-        throw invalid(`${name} failed: forbidden path outside the build context: ${word} ()`);
-    } else if (part !== "" && part !== ".") parts.push(part);
-  }
-  return `/${parts.join("/")}`;
-}
-
-function checkDestination({ name, destination, sources }: Transfer, parts: readonly Part[]): void {
-  const count = parts.reduce((sum, { matches }) => sum + matches.length, 0);
-  const several = count > 1 || sources.length > 1;
-  if (several && !destination.endsWith("/")) {
+function checkDestination({ name, destination, instruction }: Transfer, parts: readonly Part[]): void {
+  const count = parts.reduce((sum, part) => sum + part.count, 0);
+  if ((count > 1 || instruction.sources.length > 1) && !destination.endsWith("/")) {
     throw invalid(
       `When using ${name} with more than one source file, the destination must be a directory and end with a /`,
     );
@@ -164,12 +136,7 @@ function inputsOf(transfer: Transfer, parts: readonly Part[]): unknown {
     parents,
     link,
     unpack,
-    files: parts.flatMap(({ matches }) =>
-      matches.map(({ path, file, tree }) => [
-        parents || file.kind !== "directory" ? path : "",
-        tree.map((entry) => describe(entry, file.path, owner === undefined)),
-      ]),
-    ),
+    files: parts.map(({ identity }) => identity),
   };
 }
 
@@ -194,9 +161,9 @@ async function fill(
 ): Promise<void> {
   const { owner, mode, instruction, destination } = transfer;
   const lower = instruction.link ? session.images.directories([]) : session.images.directories(state.layers);
-  for (const { source, matches } of parts) {
-    const archives =
-      instruction.kind === "add" ? await archivesOf(session.files, source, matches, instruction.unpack) : [];
+  for (const part of parts) {
+    const { source, matches } = await part.open();
+    const archives = part.unpack ? await archivesOf(session.files, source, matches) : [];
     const plain = matches.filter((match) => !archives.includes(match));
     const orders = ordersFor(transfer, source, plain);
     if (archives.length > 0) orders.push(["m", "", destination]);
@@ -214,16 +181,10 @@ async function fill(
   }
 }
 
-async function archivesOf(
-  worker: FileWorker,
-  source: SourceFiles,
-  matches: SourceMatch[],
-  unpack = true,
-): Promise<SourceMatch[]> {
-  const found: SourceMatch[] = [];
+async function archivesOf(worker: FileWorker, source: SourceFiles, matches: Found[]): Promise<Found[]> {
+  const found: Found[] = [];
   for (const match of matches) {
-    if (unpack && match.file.kind === "file" && (await isArchive(worker, source.files, match.file)))
-      found.push(match);
+    if (match.file.kind === "file" && (await isArchive(worker, source.files, match.file))) found.push(match);
   }
   return found;
 }
@@ -231,26 +192,26 @@ async function archivesOf(
 function ordersFor(
   { destination, exclude, instruction }: Transfer,
   source: SourceFiles,
-  matches: SourceMatch[],
+  matches: Found[],
 ): CopyOrder[] {
   const excluded = new Set(source.ignored);
   const orders: CopyOrder[] = [];
   const isExcluded = ignores(exclude);
-  for (const { path, file, tree } of matches) {
+  for (const match of matches) {
+    const { path, file, tree } = match;
     const root = file.kind === "directory" ? file.path : file.path.slice(0, file.path.lastIndexOf("/"));
     const skip = tree.filter((entry) => isExcluded(entry.path.slice(root === "/" ? 0 : root.length)));
     for (const entry of skip) excluded.add(entry.path);
     if (file.kind !== "directory" && skip.length > 0) continue;
-    const target = instruction.parents
-      ? withParents(destination, path, file.kind === "directory")
-      : destination;
+    const target = instruction.parents ? withParents(destination, match) : destination;
     orders.push([file.kind === "directory" ? "d" : "f", path, target]);
   }
   return [...[...excluded].map((path): CopyOrder => ["x", path, ""]), ...orders];
 }
 
 /** --parents: the directories of the source are made again below the destination. */
-function withParents(destination: string, path: string, isDirectory: boolean): string {
+function withParents(destination: string, { path, file, pivot }: Found): string {
   const base = destination.replace(/\/$/, "");
-  return isDirectory ? `${base}${path}` : `${base}${path.slice(0, path.lastIndexOf("/"))}/`;
+  const below = pivot === "/" ? path : path.slice(pivot.length);
+  return file.kind === "directory" ? `${base}${below}` : `${base}${below.slice(0, below.lastIndexOf("/"))}/`;
 }

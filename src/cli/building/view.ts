@@ -36,6 +36,12 @@ export function plainView(print: (text: string) => void = err): BuildView {
         case "warning":
           print(`${warningText(message)}\n`);
           break;
+        case "unused":
+          print(`${unusedText(message)}\n`);
+          break;
+        case "failure":
+          print(message.excerpt);
+          break;
         case "begin": {
           since.set(message.step, performance.now());
           const step = steps.get(message.step);
@@ -79,6 +85,7 @@ export function liveView(print: (text: string) => void = err): BuildView {
   let done = 0;
   let cached = 0;
   let drawn = 0;
+  let place = "";
   const clear = (): string => (drawn === 0 ? "" : `\x1b[${drawn}A\r\x1b[J`);
   const draw = (above = ""): void => {
     const width = Math.max(20, (new tty.WriteStream(2).getWindowSize()[0] || 80) - 1);
@@ -103,6 +110,12 @@ export function liveView(print: (text: string) => void = err): BuildView {
           break;
         case "warning":
           draw(`\x1b[33m${warningText(message)}\x1b[0m\n`);
+          break;
+        case "unused":
+          draw(`\x1b[33m${unusedText(message)}\x1b[0m\n`);
+          break;
+        case "failure":
+          place = message.excerpt;
           break;
         case "begin": {
           const step = steps.get(message.step);
@@ -148,7 +161,7 @@ export function liveView(print: (text: string) => void = err): BuildView {
         `✘ ${step.stage}  ${step.text}`,
         ...[...tail, rest].filter((text) => text !== "").map((text) => `    │ ${text}`),
       ]);
-      print(`${clear()}${lines.map((text) => `${text}\n`).join("")}`);
+      print(`${clear()}${lines.map((text) => `${text}\n`).join("")}${place}`);
       drawn = 0;
     },
   };
@@ -175,6 +188,9 @@ const elapsed = (since: number): string => `${((performance.now() - since) / 100
 
 const warningText = ({ rule, message, line }: Extract<BuildMessage, { kind: "warning" }>): string =>
   `warning: ${message} (${rule}, line ${line})`;
+
+const unusedText = ({ names }: Extract<BuildMessage, { kind: "unused" }>): string =>
+  `warning: no ARG asks for the build arguments ${names.join(", ")}`;
 
 const imageText = ({ id, names }: Extract<BuildMessage, { kind: "image" }>): string =>
   `built ${id.slice("sha256:".length, "sha256:".length + 12)}${names.map((name) => ` ${name}`).join("")}\n`;

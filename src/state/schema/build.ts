@@ -31,5 +31,13 @@ export const buildSchema: Schema = {
        digests TEXT NOT NULL,
        last_used INTEGER NOT NULL
      ) STRICT;`,
+    // What servers said of files that were fetched, so that they can be asked whether it still holds.
+    `CREATE TABLE build_downloads(
+       url TEXT PRIMARY KEY,
+       digest TEXT NOT NULL,
+       etag TEXT,
+       last_modified TEXT,
+       last_used INTEGER NOT NULL
+     ) STRICT;`,
   ],
 };
