@@ -62,6 +62,10 @@ missing_packages() {
 		# Disks made of images.
 		has mke2fs || there /usr/sbin/mke2fs || echo e2fsprogs
 	fi
+	# Builds fetch from repositories and unpack archives of every kind.
+	has git || echo git
+	has xz || echo xz-utils
+	has bzip2 || echo bzip2
 	[ -n "$tests" ] || return 0
 	# Images of operating systems.
 	has mmdebstrap || echo mmdebstrap

@@ -52,7 +52,7 @@ function hostConfig(query: Query): HostConfig {
     ShmSize: number("shmsize"),
     ExtraHosts: query.all("extrahosts").filter((entry) => entry !== ""),
     Ulimits: Array.isArray(ulimits) ? ulimits.filter(isRecord).map(ulimit) : [],
-    SecurityOpt: securityOptions(query),
+    SecurityOpt: query.all("securityopt").filter((option) => option !== ""),
     Isolation: (query.text("isolation") ?? "") as HostConfig["Isolation"],
   };
 }
@@ -80,11 +80,6 @@ function contexts(query: Query): Pick<OriginBuildRequest, "contexts" | "director
     else throw invalid(`error reading contexts: ${JSON.stringify(name)} has no directory, image or remote`);
   }
   return { contexts: named, directories };
-}
-
-function securityOptions(query: Query): string[] {
-  const value = json(query, "securityopt");
-  return Array.isArray(value) ? value.map(String) : [];
 }
 
 const ulimit = ({ Name, Soft, Hard }: Record<string, unknown>) => ({

@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Result, RunOptions, TestDaemon } from "../support/daemon.ts";
@@ -58,4 +59,18 @@ export async function failedBuild(
   const result = await dockerBuild(daemon, context.path, args);
   if (result.code === 0) throw new Error(`the build did not fail: ${result.stdout}`);
   return result;
+}
+
+/** A POST without docker; resolves with the whole answer. */
+export function post(daemon: Pick<TestDaemon, "socket">, path: string, body?: Buffer): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const headers = { "Content-Type": "application/x-tar" };
+    const sent = request({ socketPath: daemon.socket, method: "POST", path, headers }, async (response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of response) chunks.push(chunk);
+      resolve(Buffer.concat(chunks).toString());
+    });
+    sent.on("error", reject);
+    sent.end(body);
+  });
 }

@@ -8,7 +8,13 @@ import { download } from "../remote/download.ts";
 import { parseGitUrl } from "../remote/git-url.ts";
 import { RemoteSources } from "../remote/sources.ts";
 import { isArchiveStream } from "../steps/archive.ts";
-import type { BuildRequest, ContextOrigin, LocalDirectory, NamedContext, OriginBuildRequest } from "../types.ts";
+import type {
+  BuildRequest,
+  ContextOrigin,
+  LocalDirectory,
+  NamedContext,
+  OriginBuildRequest,
+} from "../types.ts";
 import { type ArchiveContext, readableContext, receiveContext } from "./archive-context.ts";
 import type { ContextDigests } from "./context-digests.ts";
 import { FileIndex } from "./file-index.ts";
@@ -53,7 +59,8 @@ async function useLocal(
   directory: LocalDirectory,
   { directories: _, dockerfile, ...request }: OriginBuildRequest,
 ): Promise<ReceivedBuild> {
-  if (dockerfile === undefined) throw invalid("a directory that is used where it is needs a Dockerfile's text");
+  if (dockerfile === undefined)
+    throw invalid("a directory that is used where it is needs a Dockerfile's text");
   return {
     request: { ...request, dockerfile, context: await openLocalContext(files, digests, directory) },
     discard: async () => {

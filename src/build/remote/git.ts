@@ -1,3 +1,4 @@
+import { lstatSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { BerthError, invalid } from "../../lib/errors.ts";
@@ -58,12 +59,24 @@ export async function checkOut(
   await run("checkout", "--quiet", "--force", "--detach", start);
   const found = (await run("rev-parse", "HEAD")).trim();
   checkCommit(source, found);
-  if (source.submodules !== false) await addSubmodules(run);
+  // git finds out in seconds what one look tells.
+  const hasModules = source.submodules !== false && isThere(join(directory, ".gitmodules"));
+  if (hasModules) await addSubmodules(run);
   if (!source.keepGitDirectory) {
-    await run("submodule", "--quiet", "foreach", "--recursive", 'rm -rf "$toplevel/$sm_path/.git"');
+    const modules = hasModules ? await submodules(run) : [];
+    for (const module of modules) await rm(join(module, ".git"), { recursive: true, force: true });
     await rm(join(directory, ".git"), { recursive: true, force: true });
   }
   return found;
+}
+
+const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+
+/** The directories of submodules, where git says that they are: below the repository's own. */
+async function submodules(run: Run): Promise<string[]> {
+  const top = (await run("rev-parse", "--show-toplevel")).trimEnd();
+  const listed = await run("submodule", "--quiet", "foreach", "--recursive", 'printf "%s\\0" "$PWD"');
+  return listed.split("\0").filter((path) => path.startsWith(`${top}/`));
 }
 
 type Run = (...args: string[]) => Promise<string>;

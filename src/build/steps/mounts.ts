@@ -111,7 +111,11 @@ export async function prepareMounts(
     for (const mount of planned) await prepare(session, mount, prepared, undo);
     if (script) {
       const { path, content } = script;
-      const file = fileInMemory(session, content, { mode: 0o755, uid: 0, gid: 0 }, undo);
+      // Not in memory: nothing can be executed there.
+      const directory = await session.images.beginDirectory();
+      undo.push(() => session.images.discard(directory));
+      const file = join(directory, "fs", "script");
+      writeFileSync(file, content, { mode: 0o755 });
       prepared.mounts.push({ Type: "bind", Source: file, Target: path, ReadOnly: true });
     }
     return prepared;
@@ -229,7 +233,7 @@ async function prepareSecret(
 /** A file on a file system in memory, where it can be. */
 function fileInMemory(
   { memory }: StepContext["session"],
-  data: Buffer | string,
+  data: Buffer,
   { mode, uid, gid }: { mode: number; uid: number; gid: number },
   undo: (() => void | Promise<void>)[],
 ): string {

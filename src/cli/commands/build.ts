@@ -1,8 +1,10 @@
 import type { BuildMessage } from "../../lib/build-events.ts";
 import { openContext, type SentContext } from "../building/context.ts";
+import { parseNamedContext } from "../building/named-contexts.ts";
 import type { WantedOutput } from "../building/outputs.ts";
 import { registryConfig } from "../building/registries.ts";
 import { readSecrets } from "../building/secrets.ts";
+import { stepFlags, stepQuery } from "../building/step-flags.ts";
 import { liveView, plainView } from "../building/view.ts";
 import { fs, tty } from "../builtin.ts";
 import type { Client, Query } from "../client/client.ts";
@@ -15,18 +17,23 @@ import { jsonTexts, type ProgressMessage } from "../io/progress.ts";
 
 /** Builds an image from a Dockerfile. */
 export const command = defineCommand({
-  usage: "[OPTIONS] PATH | -",
+  usage: "[OPTIONS] PATH | URL | -",
   summary: "Build an image from a Dockerfile",
   aliases: ["build", "image build"],
   flags: {
+    ...stepFlags,
     annotation: { type: "list", placeholder: "[TYPE:]key=value", help: "Set an annotation of the manifest" },
-    "add-host": { type: "list", placeholder: "host:ip", help: "Add a line to the steps' /etc/hosts" },
     "build-arg": { type: "list", placeholder: "name[=value]", help: "Set an argument of the Dockerfile" },
+    "build-context": {
+      type: "list",
+      placeholder: "name=value",
+      help: "A further context: a directory, docker-image://IMAGE or a git repository",
+    },
+    check: { type: "bool", help: "Look for what is odd in the Dockerfile, without building" },
+    "force-rm": { type: "bool", hidden: true, help: "Steps leave no containers anyway" },
     file: { type: "string", short: "f", completes: "file", help: "The Dockerfile; - for standard input" },
     iidfile: { type: "string", completes: "file", help: "File to write the image's id to" },
     label: { type: "list", placeholder: "key=value", help: "Set a label of the image" },
-    memory: { type: "bytes", short: "m", help: "Memory limit of each step" },
-    network: { type: "string", default: "default", help: "Network of the steps" },
     "no-cache": { type: "bool", help: "Do every step, whatever was built before" },
     output: {
       type: "list",
@@ -45,12 +52,12 @@ export const command = defineCommand({
     push: { type: "bool", help: "The same as --output=type=registry" },
     load: { type: "bool", help: "The same as --output=type=docker" },
     quiet: { type: "bool", short: "q", help: "Show only the image's id" },
+    rm: { type: "bool", default: "true", hidden: true, help: "Steps leave no containers anyway" },
     secret: {
       type: "list",
       placeholder: "id=name[,src=file][,env=name]",
       help: "Show a secret to steps that mount it",
     },
-    "shm-size": { type: "bytes", help: "Size of the steps' /dev/shm" },
     tag: { type: "list", short: "t", placeholder: "name[:tag]", help: "Name of the image; may be repeated" },
     target: { type: "string", help: "Stage to build" },
   },
@@ -59,7 +66,8 @@ export const command = defineCommand({
   async run(flags, { args: [path = ""], client }) {
     if (!["auto", "plain", "tty"].includes(flags.progress))
       throw new CliError(`invalid progress ${JSON.stringify(flags.progress)}: must be auto, plain or tty`);
-    const context = await openContext(path, flags.file);
+    const named = flags["build-context"].map(parseNamedContext);
+    const context = await openContext(path, flags.file, named);
     const given = [
       ...flags.output,
       ...(flags.push ? ["type=registry"] : []),
@@ -67,14 +75,13 @@ export const command = defineCommand({
     ];
     const outputs = given.length === 0 ? [] : await readOutputs(given);
     const query = {
+      ...context.query,
+      ...stepQuery(flags),
       annotation: [...flags.annotation, ...outputs.flatMap(({ annotations }) => annotations)],
       buildargs: JSON.stringify(buildArguments(flags["build-arg"])),
-      dockerfile: context.dockerfileName,
+      check: flags.check ? 1 : undefined,
       events: 1,
-      extrahosts: flags["add-host"],
       labels: JSON.stringify(toMap(flags.label)),
-      memory: flags.memory || undefined,
-      networkmode: flags.network,
       nocache: flags["no-cache"] ? 1 : undefined,
       outputs:
         outputs.length === 0
@@ -82,7 +89,6 @@ export const command = defineCommand({
           : JSON.stringify(outputs.map(({ type, attributes }) => ({ Type: type, Attrs: attributes }))),
       platform: flags.platform || undefined,
       pull: flags.pull ? 1 : undefined,
-      shmsize: flags["shm-size"] || undefined,
       t: flags.tag,
       target: flags.target || undefined,
     };
@@ -92,7 +98,9 @@ export const command = defineCommand({
     const lines = outputs.some(({ destination }) => destination !== null)
       ? (await import("../building/receive.ts")).receiveOutputs(body, outputs)
       : body;
-    const id = await follow(lines, flags.quiet ? null : live ? liveView() : plainView());
+    const view = flags.quiet ? null : live ? liveView() : plainView();
+    if (flags.check) return showChecks(lines, view);
+    const id = await follow(lines, view);
     if (flags.iidfile) fs.writeFileSync(flags.iidfile, id);
     const isTaken = outputs.some(
       ({ destination }) => destination?.kind === "file" && destination.path === "",
@@ -127,20 +135,42 @@ async function readOutputs(given: readonly string[]): Promise<WantedOutput[]> {
   return outputs;
 }
 
-/** Shows the answer to its end; resolves with the image's id. Throws `CliError` with a failed step's exit code. */
+/** Shows what was found; the exit status tells whether it was anything. */
+async function showChecks(
+  body: AsyncIterable<Buffer>,
+  view: ReturnType<typeof plainView> | null,
+): Promise<number> {
+  const count = await follow(body, view, true);
+  out(
+    count === "0"
+      ? "Check complete, no warnings found.\n"
+      : `Check complete, ${count} warning${count === "1" ? " has" : "s have"} been found!\n`,
+  );
+  return count === "0" ? 0 : 1;
+}
+
+/**
+ * Shows the answer to its end; resolves with the image's id, or with the number of warnings where only
+ * that was asked for. Throws `CliError` with a failed step's exit code.
+ */
 async function follow(
   body: AsyncIterable<Buffer>,
   view: ReturnType<typeof plainView> | null,
+  isCheck = false,
 ): Promise<string> {
   let id = "";
   let failed = true;
   try {
     for await (const text of jsonTexts(body)) {
-      const { build, error, errorDetail } = JSON.parse(text) as ProgressMessage & { build?: BuildMessage };
+      const { build, check, error, errorDetail } = JSON.parse(text) as ProgressMessage & {
+        build?: BuildMessage;
+        check?: { warnings: number };
+      };
       if (error !== undefined) {
         const code = errorDetail?.code ?? 1;
         throw new CliError(error, code > 0 && code < 256 ? code : 1);
       }
+      if (isCheck && check) id = String(check.warnings);
       if (build?.kind === "image") id = build.id;
       if (build) view?.show(build);
     }

@@ -23,6 +23,8 @@ export interface PackChoice {
   excludes: (name: string) => boolean;
   /** Whether a directory that is left out may hold what is not. */
   mayHold: boolean;
+  /** What the members' names begin with: a directory and a slash. */
+  prefix?: string;
 }
 
 /** The members of what is in a directory, without an end of the archive. */
@@ -38,12 +40,13 @@ function* packChosen(
   choice: PackChoice,
 ): Generator<Buffer> {
   const isLeftOut = choice.excludes(name);
+  const member = `${choice.prefix ?? ""}${name}`;
   if (isLeftOut && !choice.mayHold) return;
   if (!fs.lstatSync(path).isDirectory()) {
-    if (!isLeftOut) yield* packEntry(path, name, seen);
+    if (!isLeftOut) yield* packEntry(path, member, seen);
     return;
   }
-  const entry = describe(path, name, fs.lstatSync(path, { bigint: true }));
+  const entry = describe(path, member, fs.lstatSync(path, { bigint: true }));
   if (entry && !isLeftOut) yield tarHeader(entry);
   for (const child of fs.readdirSync(path).sort())
     yield* packChosen(`${path}/${child}`, `${name}/${child}`, seen, choice);
