@@ -43,6 +43,8 @@ missing_packages() {
 	# Archives that are compressed in these ways.
 	has xz || echo xz-utils
 	has bzip2 || echo bzip2
+	# Builds read repositories.
+	has git || echo git
 	# The disks of containers whose size is limited.
 	{ has mkfs.ext4 || there /sbin/mkfs.ext4; } || echo e2fsprogs
 	# The rules of networks and published ports.
@@ -62,10 +64,6 @@ missing_packages() {
 		# Disks made of images.
 		has mke2fs || there /usr/sbin/mke2fs || echo e2fsprogs
 	fi
-	# Builds fetch from repositories and unpack archives of every kind.
-	has git || echo git
-	has xz || echo xz-utils
-	has bzip2 || echo bzip2
 	[ -n "$tests" ] || return 0
 	# Images of operating systems.
 	has mmdebstrap || echo mmdebstrap
