@@ -103,7 +103,7 @@ void run_output(struct run *run, const void *data, uint32_t size);
   /* vm.c */                                                                                         \
   X(tap, "os")               /* a new tap link of the host: the descriptor that carries its packets */ \
   X(unix_listener, "os")     /* a socket in the shim's directory, for its owner alone */             \
-  X(list_processes, "s")     /* those whose cgroup ends so: answered to the caller, one by one */      \
+  X(list_processes, "s")     /* those in a v2 cgroup and below it: answered to the caller */            \
   /* netlink.c */                                                                                    \
   X(netlink, "idib")         /* protocol, descriptor written at offset, messages: answers are checked */
 

@@ -48,10 +48,10 @@ static size_t read_small(int dir, const char *name, char *data, size_t size) {
 
 // Of each process its stat, status and command line, with a zero byte after each of the first two.
 static void list_process(struct run *run, int dir, const char *group) {
-  char text[16 << 10], cgroup[512];
-  size_t size = read_small(dir, "cgroup", cgroup, sizeof cgroup), suffix = strlen(group);
-  if (size && cgroup[size - 1] == '\n') cgroup[--size] = 0;
-  if (size < suffix || strcmp(cgroup + size - suffix, group) != 0) return;
+  char text[8 << 10], cgroup[512];
+  size_t size = read_small(dir, "cgroup", cgroup, sizeof cgroup), prefix = strlen(group);
+  if (strncmp(cgroup, "0::", 3) != 0 || strncmp(cgroup + 3, group, prefix) != 0) return;
+  if (!strchr("/\n", cgroup[3 + prefix])) return;
   size = read_small(dir, "stat", text, 1024) + 1;
   size += read_small(dir, "status", text + size, 4096) + 1;
   size += read_small(dir, "cmdline", text + size, sizeof text - size);

@@ -18,6 +18,9 @@ export interface DaemonOptions {
   dataRoot: string;
   execRoot: string;
   registries: string;
+  /** How containers are isolated that do not say. */
+  isolation: "default" | "hyperv";
+  guestKernel: string | undefined;
   pidFile: string | undefined;
   logLevel: LogLevel;
   logFormat: "text" | "json";
@@ -36,6 +39,9 @@ Runs the engine and answers the Docker Engine API. A stop leaves the containers 
       --exec-root DIR     state of running containers (default /run/berth)
       --registries FILE   how registries are reached: mirrors, insecure ones, certificates
                           (default /etc/berth/registries.json)
+      --exec-opt isolation=hyperv
+                          containers run in virtual machines unless they say --isolation=process
+      --guest-kernel FILE the kernel of virtual machines, named vmlinuz-VERSION (default: the newest found)
   -p, --pidfile FILE      where to write the process id
   -l, --log-level LEVEL   debug, info, warn or error (default info)
       --log-format FORMAT text or json (default text)
@@ -64,6 +70,8 @@ export function parseDaemonOptions(argv: string[]): DaemonOptions | null {
     dataRoot: values["data-root"],
     execRoot: values["exec-root"],
     registries: values.registries,
+    isolation: defaultIsolation(values["exec-opt"] ?? []),
+    guestKernel: values["guest-kernel"],
     pidFile: values.pidfile,
     logLevel,
     logFormat,
@@ -79,6 +87,8 @@ function readFlags(argv: string[]) {
         "data-root": { type: "string", default: "/var/lib/berth" },
         "exec-root": { type: "string", default: "/run/berth" },
         registries: { type: "string", default: "/etc/berth/registries.json" },
+        "exec-opt": { type: "string", multiple: true },
+        "guest-kernel": { type: "string" },
         pidfile: { type: "string", short: "p" },
         "log-level": { type: "string", short: "l", default: "info" },
         "log-format": { type: "string", default: "text" },
@@ -93,6 +103,19 @@ function readFlags(argv: string[]) {
   } catch (error) {
     throw invalid(`${error instanceof Error ? error.message : error}\nSee 'berth daemon --help'.`, error);
   }
+}
+
+/** dockerd's --exec-opt; others than the isolation are of other runtimes. */
+function defaultIsolation(options: readonly string[]): DaemonOptions["isolation"] {
+  let isolation: DaemonOptions["isolation"] = "default";
+  for (const option of options) {
+    const [name, value] = option.split("=", 2);
+    if (name !== "isolation") throw invalid(`invalid --exec-opt ${option}: only isolation=… is known`);
+    if (value !== "hyperv" && value !== "default" && value !== "process")
+      throw invalid(`invalid --exec-opt ${option}: one of default, process and hyperv`);
+    isolation = value === "hyperv" ? "hyperv" : "default";
+  }
+  return isolation;
 }
 
 function tlsFiles(values: {

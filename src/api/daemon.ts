@@ -16,6 +16,8 @@ export type OpenEngine = (options: {
   dataRoot: string;
   execRoot: string;
   registries: string;
+  isolation: "default" | "hyperv";
+  guestKernel: string | undefined;
   log: Logger;
 }) => Promise<ClosableServices>;
 
@@ -33,8 +35,8 @@ export async function startDaemon(options: DaemonOptions, open: OpenEngine, log:
   try {
     for (const address of options.addresses) await claimAddress(address);
     if (options.pidFile !== undefined) undo.push(writePidFile(options.pidFile));
-    const { dataRoot, execRoot, registries } = options;
-    const engine = await open({ dataRoot, execRoot, registries, log });
+    const { dataRoot, execRoot, registries, isolation, guestKernel } = options;
+    const engine = await open({ dataRoot, execRoot, registries, isolation, guestKernel, log });
     undo.push(() => engine.close());
     const servers: ApiServer[] = [];
     undo.push(async () => {

@@ -33,6 +33,8 @@ export interface EngineContext {
   readonly ports: PortAllocator;
   readonly files: FileWorker;
   readonly runtime: Runtime;
+  /** How containers are isolated that do not say. */
+  readonly isolation: "default" | "hyperv";
   /** Of the containers that run in virtual machines. */
   readonly machines: ContainerMachines;
   readonly cgroups: CgroupHost;

@@ -15,6 +15,7 @@ import { discardTree } from "./discard-tree.ts";
 import { closeDisk, diskLimit, openDisk } from "./disk.ts";
 import { validateHealthcheck } from "./health/config.ts";
 import { normalizeHostConfig } from "./host-config.ts";
+import { withIsolation } from "./isolation/isolation.ts";
 import { logPath } from "./logs/options.ts";
 import { makeMounts } from "./mounts/volume-use.ts";
 import { checkName, generateName } from "./names.ts";
@@ -86,7 +87,7 @@ export function newRecord(
 ): { record: ContainerRecord; warnings: string[] } {
   checkRequest(request);
   checkConflicts(request);
-  const hostConfig = normalizeHostConfig(request.HostConfig);
+  const hostConfig = normalizeHostConfig(withIsolation(context, request.HostConfig));
   const warnings = [...vainOptions(hostConfig), ...checkPolicy(hostConfig, context.cgroups.support)];
   const id = newId();
   const config = mergeConfig(request, image.document.config ?? {}, id);

@@ -139,6 +139,7 @@ export class Engine {
         filters: runtime.filters,
         shims: runtime.shims,
         cache: join(state.paths.root, "boot"),
+        kernel: options.guestKernel,
         log,
         save: (container) => table.save(container),
       });
@@ -171,6 +172,7 @@ export class Engine {
         ports: new PortAllocator(),
         runtime,
         machines,
+        isolation: options.isolation ?? "default",
         cgroups,
         idRanges: new IdRanges(dataRoot),
         log,

@@ -260,4 +260,8 @@ export interface EngineOptions {
    * directories of `certificates`. Default /etc/berth/registries.json; need not exist.
    */
   registries?: string;
+  /** How containers are isolated that do not say. */
+  isolation?: "default" | "hyperv";
+  /** A kernel for virtual machines, named vmlinuz-VERSION; by default the newest that is found. */
+  guestKernel?: string;
 }

@@ -7,6 +7,8 @@ import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
 import { checkRestartPolicy } from "./host-config.ts";
+import { checkIsolation } from "./isolation/isolation.ts";
+import { hostResources } from "./isolation/specs.ts";
 
 /**
  * `docker update`: new limits and restart policy, in the kernel at once where the container runs.
@@ -22,9 +24,9 @@ export function updateContainer(
   if (typeof wish.PidsLimit === "number" && wish.PidsLimit <= 0) wish.PidsLimit = 0;
   checkRestartPolicy(wish);
   const Warnings = validateResources(wish, context.cgroups.support, { update: true });
-  return container.lock.run(() => {
+  return container.lock.run(async () => {
     try {
-      applyUpdate(context, container, wish);
+      await applyUpdate(context, container, wish);
     } catch (error) {
       throw cannotUpdate(container, error);
     }
@@ -33,27 +35,38 @@ export function updateContainer(
   });
 }
 
-function applyUpdate(context: EngineContext, container: Container, wish: HostConfig): void {
+async function applyUpdate(context: EngineContext, container: Container, wish: HostConfig): Promise<void> {
   const { record, status } = container;
   if (status === "removing" || status === "dead") {
     throw conflict('container is marked for removal and cannot be "update"');
   }
   const before = record.hostConfig;
   const after = merge(before, wish);
-  if (container.running) change(context, container, before, after);
+  checkIsolation(after);
+  if (container.running) await change(context, container, before, after);
   record.hostConfig = after;
   try {
     context.table.save(container);
   } catch (error) {
     record.hostConfig = before;
-    if (container.running) change(context, container, after, before);
+    if (container.running) await change(context, container, after, before);
     throw error;
   }
 }
 
-function change(context: EngineContext, container: Container, before: HostConfig, after: HostConfig): void {
-  const { cgroupPath } = container.record;
-  const [from, to] = [resourcesOf(before), resourcesOf(after)];
+async function change(
+  context: EngineContext,
+  container: Container,
+  before: HostConfig,
+  after: HostConfig,
+): Promise<void> {
+  const { cgroupPath, state } = container.record;
+  let [from, to] = [resourcesOf(before), resourcesOf(after)];
+  if (state.machine) {
+    // The group is the machine's; what is in the machine is changed there.
+    const machine = await context.machines.change(container, to, after);
+    [from, to] = [hostResources(from, machine, false), hostResources(to, machine, false)];
+  }
   try {
     updateCgroup(context.cgroups, cgroupPath, from, to);
   } catch (error) {

@@ -64,7 +64,7 @@ test("malformed values", async () => {
       "cannot unmarshal number 100000000000000000000 into Go struct field",
     ],
     [{ HostConfig: { Memory: "x" } }, 400, "cannot unmarshal string into Go struct field"],
-    [{ HostConfig: { Isolation: "hyperv" } }, 400, "linux only supports 'default'"],
+    [{ HostConfig: { Isolation: "hyper" } }, 400, "one of 'default', 'process' and 'hyperv'"],
     [{ HostConfig: { PortBindings: { abc: [{}] } } }, 400, "invalid port specification"],
     [
       { HostConfig: { PortBindings: { "80/tcp": [{ HostPort: "99999" }] } } },

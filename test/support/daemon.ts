@@ -90,9 +90,15 @@ export class TestDaemon {
   }
 
   async up(...args: string[]): Promise<void> {
+    const isolation = process.env.BERTH_TEST_ISOLATION;
+    const options = isolation ? [`--exec-opt=isolation=${isolation}`] : [];
     const child = spawn(
       berth,
-      ["daemon", "-H", this.host, "--data-root", this.dataRoot, "--exec-root", this.execRoot, ...args],
+      [
+        ...["daemon", "-H", this.host, "--data-root", this.dataRoot, "--exec-root", this.execRoot],
+        ...options,
+        ...args,
+      ],
       { stdio: ["ignore", "pipe", "pipe"] },
     );
     this.#child = child;

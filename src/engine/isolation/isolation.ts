@@ -6,6 +6,16 @@ import type { ContainerRecord } from "../record.ts";
 /** Whether a container is to run in a virtual machine of its own. */
 export const isIsolated = ({ Isolation }: HostConfig): boolean => Isolation === "hyperv";
 
+/** What a container that does not say how it is isolated gets. */
+export function withIsolation(
+  { isolation }: { isolation: "default" | "hyperv" },
+  config: HostConfig | null | undefined,
+): HostConfig {
+  const given = config ?? {};
+  if (isolation === "default" || (given.Isolation && given.Isolation !== "default")) return given;
+  return { ...given, Isolation: isolation };
+}
+
 /** A guest's memory without --memory. */
 export const defaultMemory = 256 << 20;
 /** Below it a guest's kernel does not come up. */
@@ -31,9 +41,9 @@ export function machineSize({ Memory, NanoCpus, CpuQuota, CpuPeriod }: HostConfi
 
 /** Refuses what a container in a virtual machine cannot have: above all what is of the host. */
 export function checkIsolation(config: HostConfig): void {
-  if (!["", "default", "hyperv"].includes(config.Isolation ?? "")) {
+  if (!["", "default", "process", "hyperv"].includes(config.Isolation ?? "")) {
     throw invalid(
-      `invalid isolation: ${JSON.stringify(config.Isolation)} - linux only supports 'default' and 'hyperv'`,
+      `invalid isolation: ${JSON.stringify(config.Isolation)} - one of 'default', 'process' and 'hyperv'`,
     );
   }
   if (!isIsolated(config)) return;

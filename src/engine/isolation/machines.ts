@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { HostConfig } from "@docker/node-sdk";
+import { type Accelerator, chooseAccelerator } from "../../hypervisor/accelerator.ts";
 import { GuestChannel, newToken } from "../../hypervisor/guest/channel.ts";
 import { findTools, type MachineTools, planMachine } from "../../hypervisor/guest/machine.ts";
 import { Qmp } from "../../hypervisor/qmp.ts";
@@ -8,6 +10,7 @@ import { BerthError, conflict, system } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import { GuestRuntime } from "../../runtime/guest/runtime.ts";
 import { LaunchError } from "../../runtime/launch-error.ts";
+import type { Resources } from "../../runtime/oci.ts";
 import type { SeccompCompiler } from "../../runtime/seccomp/compile.ts";
 import { containerSeccomp } from "../../runtime/seccomp/container.ts";
 import { enclosedRootfs } from "../../runtime/spec/enclosure.ts";
@@ -53,7 +56,7 @@ export interface ContainerMachinesOptions {
   shims: string;
   /** Keeps initial ram disks. */
   cache: string;
-  kernel?: string;
+  kernel: string | undefined;
   log: Logger;
   save(container: Container): void;
 }
@@ -74,12 +77,18 @@ export class ContainerMachines {
     return this.#tools;
   }
 
+  /** What would carry out a guest's instructions on this host. */
+  accelerator(): Accelerator {
+    return chooseAccelerator();
+  }
+
   /**
    * Boots a machine and starts the container's process in it. Nothing stays when that fails. `links` gives
    * the messages that furnish the guest's links of these numbers.
    */
   async start(container: Container, launch: ContainerLaunch, links: FurnishLinks): Promise<Shim> {
-    const state: MachineState = { token: newToken(), pid: 0, startTime: 0 };
+    const size = machineSize(container.record.hostConfig);
+    const state: MachineState = { token: newToken(), pid: 0, startTime: 0, ...size };
     const enclosed = this.#enclose(container, launch, state.token);
     container.record.state.machine = state;
     // For a daemon that comes after a crash in the middle.
@@ -276,6 +285,33 @@ export class ContainerMachines {
           .map(({ destination }) => destination),
       },
     };
+  }
+
+  /**
+   * Gives a running machine other limits, within what it was started with; throws CONFLICT beyond. Answers
+   * with what it was started with.
+   */
+  async change(container: Container, to: Resources, after: HostConfig): Promise<MachineState> {
+    const { machine, status } = { ...container.record.state };
+    if (!machine) throw conflict(`container ${container.id} is not running`);
+    const wish = machineSize(after);
+    const mib = (bytes: number): string => `${bytes >> 20} MiB`;
+    if (wish.memory > machine.memory)
+      throw conflict(
+        `its virtual machine was started with ${mib(machine.memory)} of memory and cannot have ${mib(wish.memory)} while it runs`,
+      );
+    if (wish.cpus > machine.cpus)
+      throw conflict(
+        `its virtual machine was started with ${machine.cpus} processors and cannot have ${wish.cpus} while it runs`,
+      );
+    const monitor = await this.monitor(container);
+    try {
+      await monitor.execute("balloon", { value: wish.memory });
+    } finally {
+      monitor.close();
+    }
+    if (to.pids && status !== "paused") await (await this.inside(container)).limitProcesses(to.pids.limit);
+    return machine;
   }
 
   /** QEMU's control protocol of a running container's machine. */

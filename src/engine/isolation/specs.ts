@@ -88,7 +88,7 @@ export function enclosureSpec(
       gidMappings: linux.gidMappings,
       devices: [...defaultDevices, ...(options.kvm ? [kvm] : [])],
       cgroupsPath: linux.cgroupsPath,
-      resources: hostResources(linux.resources ?? {}, hostConfig, options.kvm),
+      resources: hostResources(linux.resources ?? {}, machineSize(hostConfig), options.kvm),
       ...(options.seccomp ? { seccomp: allowing(options.seccomp, ["unshare"]) } : {}),
     },
   };
@@ -102,11 +102,15 @@ function allowing(seccomp: Seccomp, names: string[]): Seccomp {
 }
 
 /** The guest's memory is the machine's own; the group bounds the machine as a whole. */
-export function hostResources(resources: Resources, hostConfig: HostConfig, kvmToo: boolean): Resources {
+export function hostResources(
+  resources: Resources,
+  { memory }: { memory: number },
+  kvmToo: boolean,
+): Resources {
   const { pids: _pids, memory: _memory, devices = [], ...rest } = resources;
   return {
     ...rest,
-    memory: { limit: machineSize(hostConfig).memory + overhead },
+    memory: { limit: memory + overhead },
     devices: [
       ...devices,
       ...(kvmToo ? [{ allow: true, type: "c" as const, major: 10, minor: 232, access: "rw" }] : []),

@@ -5,4 +5,7 @@ export interface MachineState {
   /** The container's process in the guest; 0 before it was started. */
   pid: number;
   startTime: number;
+  /** What it was started with: more it cannot get while it runs. */
+  memory: number;
+  cpus: number;
 }

@@ -1,5 +1,5 @@
 import type { EndpointSettings } from "@docker/node-sdk";
-import { BerthError } from "../../lib/errors.ts";
+import { BerthError, conflict } from "../../lib/errors.ts";
 import { endpointLinks, gatewayOf, linkNameInside } from "../../network/links.ts";
 import { NETLINK_NETFILTER } from "../../network/netlink/nftables.ts";
 import { deleteLink, NETLINK_ROUTE } from "../../network/netlink/route.ts";
@@ -8,6 +8,7 @@ import { O_RDONLY } from "../../runtime/linux.ts";
 import { Plan } from "../../runtime/plan/plan.ts";
 import type { Container } from "../container.ts";
 import type { EngineContext } from "../context.ts";
+import { isIsolated } from "../isolation/isolation.ts";
 import { noNetwork } from "../record.ts";
 import {
   chooseGateway,
@@ -43,6 +44,7 @@ export function connectContainer(
         `endpoint with name ${container.record.name} already exists in network ${network.name}`,
       );
     }
+    if (container.running) refuseMachine(container, "connected to");
     if (container.running) await connectLive(context, network, container, wish);
     // Without a network before, its first one is this.
     if (hostConfig.NetworkMode === "none") hostConfig.NetworkMode = network.name;
@@ -54,6 +56,14 @@ export function connectContainer(
       networkEvent(context, network.id, "connect", { container: container.id });
     }
   });
+}
+
+/** A virtual machine has the network devices that it was started with. */
+function refuseMachine({ record }: Container, verb: string): void {
+  if (!isIsolated(record.hostConfig)) return;
+  throw conflict(
+    `container ${record.id} is in a virtual machine and cannot be ${verb} a network while it runs: stop it first`,
+  );
 }
 
 function refuseShared({ record }: Container, network: NetworkRecord): void {
@@ -170,6 +180,7 @@ export function disconnectContainer(
         `container ${container.id} is not connected to network ${network.name}`,
       );
     }
+    if (container.running) refuseMachine(container, "disconnected from");
     await leave(context, network, container, key);
   });
 }

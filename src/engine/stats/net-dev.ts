@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { ContainerStatsResponse } from "@docker/node-sdk";
+import { linkNameInside } from "../../network/links.ts";
+import type { Endpoint } from "../../network/types.ts";
 
 type Interfaces = NonNullable<ContainerStatsResponse["networks"]>;
 
@@ -7,7 +9,7 @@ type Interfaces = NonNullable<ContainerStatsResponse["networks"]>;
  * The counters of the network interfaces a process sees, but for the loopback (proc_pid_net(5),
  * /proc/PID/net/dev); null when there are none or the process is gone.
  */
-export function readInterfaces(pid: number): Interfaces | null {
+export function readInterfaces(pid: number | "self"): Interfaces | null {
   try {
     return parseInterfaces(readFileSync(`/proc/${pid}/net/dev`, "latin1"));
   } catch (error) {
@@ -15,6 +17,27 @@ export function readInterfaces(pid: number): Interfaces | null {
     if (code === "ENOENT" || code === "ESRCH" || code === "EINVAL") return null;
     throw error;
   }
+}
+
+/** The counters of a virtual machine's links, seen from its side: what its tap sends it receives. */
+export function readTaps(endpoints: readonly Endpoint[]): Interfaces | null {
+  const all = readInterfaces("self") ?? {};
+  const interfaces: Interfaces = {};
+  for (const endpoint of endpoints) {
+    const tap = all[endpoint.link];
+    if (!tap) continue;
+    interfaces[linkNameInside(endpoint)] = {
+      rx_bytes: tap.tx_bytes,
+      rx_packets: tap.tx_packets,
+      rx_errors: tap.tx_errors,
+      rx_dropped: tap.tx_dropped,
+      tx_bytes: tap.rx_bytes,
+      tx_packets: tap.rx_packets,
+      tx_errors: tap.rx_errors,
+      tx_dropped: tap.rx_dropped,
+    };
+  }
+  return Object.keys(interfaces).length > 0 ? interfaces : null;
 }
 
 /** After two lines of headings, "eth0: " and eight numbers each for receiving and sending. */

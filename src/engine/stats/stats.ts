@@ -5,8 +5,9 @@ import { ZERO_TIME } from "../../lib/time.ts";
 import { type CgroupStats, cgroupStats } from "../../runtime/cgroup/stats.ts";
 import type { Container } from "../container.ts";
 import type { EngineContext } from "../context.ts";
+import { isIsolated } from "../isolation/isolation.ts";
 import { sharedWith } from "../spec/namespaces.ts";
-import { readInterfaces } from "./net-dev.ts";
+import { readInterfaces, readTaps } from "./net-dev.ts";
 
 const INTERVAL_MS = 1000;
 
@@ -111,6 +112,8 @@ class Sampler {
     const shared = sharedWith(hostConfig.NetworkMode);
     const owner = shared === null ? this.#container : this.#context.table.find(shared);
     if (!owner || owner.record.hostConfig.NetworkMode === "host") return null;
-    return readInterfaces(state.pid);
+    return isIsolated(owner.record.hostConfig)
+      ? readTaps(owner.record.state.network?.endpoints ?? [])
+      : readInterfaces(state.pid);
   }
 }

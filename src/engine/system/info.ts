@@ -83,7 +83,7 @@ export async function systemInfo(context: EngineContext): Promise<SystemInfo> {
     HttpsProxy: process.env.HTTPS_PROXY ?? "",
     NoProxy: process.env.NO_PROXY ?? "",
     Name: hostname(),
-    Labels: [],
+    Labels: hypervisor(context),
     ExperimentalBuild: false,
     ServerVersion: berthVersion,
     Runtimes: { "io.containerd.runc.v2": { path: "berth-launcher" }, runc: { path: "berth-launcher" } },
@@ -97,7 +97,7 @@ export async function systemInfo(context: EngineContext): Promise<SystemInfo> {
       RemoteManagers: null,
     },
     LiveRestoreEnabled: true,
-    Isolation: "" as SystemInfo["Isolation"],
+    Isolation: context.isolation as SystemInfo["Isolation"],
     InitBinary: "berth-init",
     ContainerdCommit: { ID: "" },
     RuncCommit: { ID: "" },
@@ -107,6 +107,12 @@ export async function systemInfo(context: EngineContext): Promise<SystemInfo> {
   };
   info.Warnings = warnings(support, cgroups.layout.mode === "v2", info.IPv4Forwarding ?? false);
   return info;
+}
+
+/** What would run a container's virtual machine, and which type of hypervisor that makes it. */
+function hypervisor({ machines }: EngineContext): string[] {
+  const { name, type, description } = machines.accelerator();
+  return [`hypervisor=QEMU (${type})`, `accelerator=${name} (${description})`];
 }
 
 function countContainers({ table }: EngineContext): Partial<SystemInfo> {

@@ -7,12 +7,20 @@ import { hostUsers } from "./ps-users.ts";
 const TICKS_PER_SECOND = 100;
 const DAY_S = 86_400;
 
+const Titles = ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"];
+
+/** What `ps -ef` would show of processes on a machine that was booted then. */
+export function showProcesses(processes: readonly ProcessFiles[], procStat: string): ProcessList {
+  const names = hostUsers();
+  return { Titles, Processes: processes.map((files) => row(files, names, bootTime(procStat))) };
+}
+
 /** What `ps -ef` would show of these processes, read from /proc: for machines without ps. */
 export function listProcesses(pids: readonly number[]): ProcessList {
   const names = hostUsers();
   const bootMs = bootTime();
   return {
-    Titles: ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"],
+    Titles,
     Processes: pids.flatMap((pid) => {
       const row = readRow(pid, names, bootMs);
       return row ? [row] : [];
@@ -20,20 +28,30 @@ export function listProcesses(pids: readonly number[]): ProcessList {
   };
 }
 
+/** What /proc tells of a process. */
+export interface ProcessFiles {
+  pid: number;
+  stat: string;
+  command: string;
+  uid: number;
+}
+
 function readRow(pid: number, names: ReadonlyMap<number, string>, bootMs: number): string[] | null {
-  let stat: string;
-  let command: string;
-  let uid: number;
   try {
-    stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
-    uid = Number(readStatus(pid).get("Uid")?.split("\t")[1]);
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+    const uid = Number(readStatus(pid).get("Uid")?.split("\t")[1]);
+    return row({ pid, stat, command, uid }, names, bootMs);
   } catch (error) {
     // It ended meanwhile.
     if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ESRCH"))
       return null;
     throw error;
   }
+}
+
+function row(files: ProcessFiles, names: ReadonlyMap<number, string>, bootMs: number): string[] {
+  const { pid, stat, command, uid } = files;
   const { name, parent, terminal, cpuTicks, startTicks } = parseStat(stat);
   const startMs = bootMs + (startTicks * 1000) / TICKS_PER_SECOND;
   const cpuSeconds = Math.floor(cpuTicks / TICKS_PER_SECOND);
@@ -74,8 +92,8 @@ export function parseStat(stat: string): {
   };
 }
 
-const bootTime = (): number =>
-  Number(/^btime (\d+)$/m.exec(readFileSync("/proc/stat", "latin1"))?.[1] ?? 0) * 1000;
+const bootTime = (procStat = readFileSync("/proc/stat", "latin1")): number =>
+  Number(/^btime (\d+)$/m.exec(procStat)?.[1] ?? 0) * 1000;
 
 /** The time of a day, the day of a year, or the year. */
 function startText(ms: number): string {

@@ -6,8 +6,10 @@ import type { Container } from "../container.ts";
 import { containerEvent } from "../container-events.ts";
 import type { EngineContext } from "../context.ts";
 import { idMapping } from "../id-ranges.ts";
+import { isIsolated } from "../isolation/isolation.ts";
+import { readProcesses } from "../isolation/processes.ts";
 import { type ProcessList, parsePs } from "./ps-output.ts";
-import { listProcesses } from "./ps-proc.ts";
+import { listProcesses, showProcesses } from "./ps-proc.ts";
 import { nameUsers } from "./ps-users.ts";
 
 /** `docker top`: the host's ps(1), cut down to the container's processes. */
@@ -22,13 +24,32 @@ export async function top(
     throw conflict(`Container ${container.id} is restarting, wait until the container is running`);
   }
   if (!container.running) throw conflict(`Container ${container.id} is not running`);
-  const { cgroupPath, state } = container.record;
+  const { cgroupPath, state, hostConfig } = container.record;
+  if (isIsolated(hostConfig)) {
+    const list = await topOfMachine(context, container, args);
+    containerEvent(context, container, "top");
+    return list;
+  }
   const pids = processesOf(context.cgroups, cgroupPath, { recursive: true });
   const list = await listAll(args, pids);
   // In the container's own words: the host knows its users by mapped ids only.
   if (state.idRange !== null) nameUsers(list, args, idMapping(state.idRange));
   containerEvent(context, container, "top");
   return list;
+}
+
+/** The processes in a container's virtual machine, by the numbers they have there. */
+async function topOfMachine(
+  context: EngineContext,
+  container: Container,
+  args: string,
+): Promise<ProcessList> {
+  if (args !== "-ef")
+    throw system("a container in a virtual machine is listed in the default columns only: omit ps's options");
+  if (container.status === "paused")
+    throw conflict(`Container ${container.id} is paused, unpause the container before top`);
+  const { processes, stat } = await readProcesses(await context.machines.inside(container));
+  return showProcesses(processes, stat);
 }
 
 /** A column renamed to PID would pass other processes off as the container's. */

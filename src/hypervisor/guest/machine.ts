@@ -30,7 +30,7 @@ export interface MachineTools {
 }
 
 /** Finds them; throws UNAVAILABLE and says how to get what is missing. */
-export function findTools(options: { cache: string; kernel?: string }): MachineTools {
+export function findTools(options: { cache: string; kernel: string | undefined }): MachineTools {
   const emulator = inPath(qemuProgram);
   const fileServer = fileServers.find((path) => existsSync(path));
   if (!emulator || !fileServer) {

@@ -116,6 +116,13 @@ export class GuestRuntime {
     throw launchError(plan, answer, "run");
   }
 
+  /** How many processes the container may have; none or less is no limit. */
+  async limitProcesses(limit: number): Promise<void> {
+    const value = limit > 0 ? `${limit}` : "max";
+    const file = `/sys/fs/cgroup${guestGroup}/pids.max`;
+    await this.run(new Plan().group("cgroup").add("host", "write_file", [null, file, value], "processes"));
+  }
+
   close(): void {
     this.#launcher.close();
   }
