@@ -71,6 +71,8 @@ missing_packages() {
 	has docker-registry || echo docker-registry
 	has skopeo || echo skopeo
 	has openssl || echo openssl
+	# An ssh agent, for builds to ask.
+	{ has ssh-agent && has ssh-add; } || echo openssh-client
 	has python3 || echo python3-minimal
 	# An application of several services.
 	has docker-compose || echo docker-compose

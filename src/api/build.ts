@@ -2,6 +2,7 @@ import type { Readable } from "node:stream";
 import type { ContextOrigin, LocalDirectory, OriginBuildRequest } from "../build/types.ts";
 import { buildFrame, buildFramesType, lineChannel, outputChannel } from "../lib/build-frames.ts";
 import { invalid } from "../lib/errors.ts";
+import { agentsOf, offerAgent } from "./build-agents.ts";
 import { eventView } from "./build-events.ts";
 import { buildOptions } from "./build-options.ts";
 import { classicView, shortId } from "./build-view.ts";
@@ -24,6 +25,7 @@ async function build(context: Context): Promise<void> {
     ...(progress instanceof FramedProgress ? { deliver: progress.deliver } : {}),
     onEvent: view.onEvent,
     signal: context.signal,
+    ssh: agentsOf(query.text("agents")),
   };
   await progress.run(async () => {
     const local = query.flag("local") ? localDirectory(await context.requiredBody()) : undefined;
@@ -111,5 +113,6 @@ async function prune(context: Context): Promise<void> {
 /** Building images. */
 export const buildRoutes: Route[] = [
   { method: "POST", path: "/build", handle: build },
+  { method: "POST", path: "/build/agent", handle: offerAgent, upgrade: true },
   { method: "POST", path: "/build/prune", handle: prune },
 ];

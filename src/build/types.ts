@@ -1,4 +1,4 @@
-import type { Readable } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import type { BuildCache, HostConfig } from "@docker/node-sdk";
 import type { Annotation } from "../image/layout/annotations.ts";
 import type { Credentials } from "../image/types.ts";
@@ -44,10 +44,11 @@ export interface Secrets {
   read(id: string): Promise<Buffer | undefined>;
 }
 
-/** An ssh agent of the client's, by its id. */
+/** The client's ssh agents, by their ids. */
 export interface SshAgents {
-  /** A socket on this machine that is connected to the agent; undefined when there is none. */
-  socket(id: string): Promise<string | undefined>;
+  has(id: string): boolean;
+  /** A connection to an agent. Throws when it is gone. */
+  connect(id: string): Duplex;
 }
 
 /** A step as it is shown: an instruction of a stage. */

@@ -6,6 +6,7 @@ import type { FileWorker } from "../../lib/file-worker.ts";
 import type { State } from "../../state/index.ts";
 import { FileIndex } from "../context/file-index.ts";
 import { indexFiles } from "../context/files.ts";
+import { type AgentSocket, listenForAgent } from "../steps/ssh.ts";
 import type { BuildContext, SshAgents } from "../types.ts";
 import { checkDigest, type Download, download, type Validators } from "./download.ts";
 import { checkCommit, checkOut, resolveCommit } from "./git.ts";
@@ -47,11 +48,17 @@ export class RemoteSources {
   /** A repository's files at a commit. */
   async git(source: GitSource): Promise<RemoteSource> {
     const { images, files } = this.#parts;
-    const agent = await this.#agent(source);
     const directory = await images.beginDirectory();
-    const discard = (): Promise<void> => images.discard(directory);
-    const work = { home: join(directory, "work"), agent, signal: this.#signal };
+    let agent: AgentSocket | undefined;
+    const discard = (): Promise<void> => {
+      agent?.close();
+      return images.discard(directory);
+    };
     try {
+      // Only ssh has a use for one.
+      if (!/^(https?|git):/.test(source.remote))
+        agent = await listenForAgent(this.#ssh, "default", join(directory, "work"));
+      const work = { home: join(directory, "work", "home"), agent: agent?.path, signal: this.#signal };
       let found = await resolveCommit(source, work);
       checkCommit(source, found.commit);
       if (found.commit === undefined) {
@@ -80,10 +87,6 @@ export class RemoteSources {
       await discard();
       throw error;
     }
-  }
-
-  async #agent({ remote }: GitSource): Promise<string | undefined> {
-    return /^https?:|^git:/.test(remote) ? undefined : await this.#ssh?.socket("default");
   }
 
   /** A directory of the files; links that lead there do not leave them. */

@@ -20,6 +20,7 @@ import { DockerfileError } from "../dockerfile/location.ts";
 import { expandAt } from "../plan.ts";
 import type { StepContext } from "../stage-build.ts";
 import { type MountWish, parseMountWish } from "./mount-words.ts";
+import { listenForAgent } from "./ssh.ts";
 
 /** A mount with what it shows found. */
 export interface PlannedMount {
@@ -169,10 +170,13 @@ async function prepare(
       await prepareSecret(session, wish, { env, bind }, undo);
       break;
     case "ssh": {
-      const socket = await session.request.ssh?.socket(wish.id || "default");
-      if (socket === undefined && wish.required) throw invalid("no SSH agent was forwarded to the build");
-      if (socket === undefined) break;
-      bind(socket, false);
+      const { uid, gid, mode } = wish;
+      const id = wish.id || "default";
+      const agent = await listenForAgent(session.request.ssh, id, session.memory, { uid, gid, mode });
+      if (!agent && wish.required) throw invalid(`unset ssh forward key ${id}: no such agent was offered`);
+      if (!agent) break;
+      undo.push(() => agent.close());
+      bind(agent.path, false);
       env.push(`SSH_AUTH_SOCK=${target}`);
       break;
     }

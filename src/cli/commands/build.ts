@@ -58,6 +58,11 @@ export const command = defineCommand({
       placeholder: "id=name[,src=file][,env=name]",
       help: "Show a secret to steps that mount it",
     },
+    ssh: {
+      type: "list",
+      placeholder: "default|id[=socket|key[,key]]",
+      help: "Offer an ssh agent to steps that mount it",
+    },
     tag: { type: "list", short: "t", placeholder: "name[:tag]", help: "Name of the image; may be repeated" },
     target: { type: "string", help: "Stage to build" },
   },
@@ -93,20 +98,28 @@ export const command = defineCommand({
       target: flags.target || undefined,
     };
     const headers = { ...readSecrets(flags.secret), ...(await registryConfig(context.dockerfile ?? "")) };
-    const { body } = await send(client, context, query, headers);
-    const live = flags.progress === "tty" || (flags.progress === "auto" && tty.isatty(2));
-    const lines = outputs.some(({ destination }) => destination !== null)
-      ? (await import("../building/receive.ts")).receiveOutputs(body, outputs)
-      : body;
-    const view = flags.quiet ? null : live ? liveView() : plainView();
-    if (flags.check) return showChecks(lines, view);
-    const id = await follow(lines, view);
-    if (flags.iidfile) fs.writeFileSync(flags.iidfile, id);
-    const isTaken = outputs.some(
-      ({ destination }) => destination?.kind === "file" && destination.path === "",
-    );
-    if (flags.quiet && !isTaken) out(`${id}\n`);
-    return 0;
+    const ssh =
+      flags.ssh.length === 0
+        ? null
+        : await (await import("../building/ssh.ts")).offerAgents(client, flags.ssh);
+    try {
+      const { body } = await send(client, context, { ...query, agents: ssh?.session }, headers);
+      const live = flags.progress === "tty" || (flags.progress === "auto" && tty.isatty(2));
+      const lines = outputs.some(({ destination }) => destination !== null)
+        ? (await import("../building/receive.ts")).receiveOutputs(body, outputs)
+        : body;
+      const view = flags.quiet ? null : live ? liveView() : plainView();
+      if (flags.check) return showChecks(lines, view);
+      const id = await follow(lines, view);
+      if (flags.iidfile) fs.writeFileSync(flags.iidfile, id);
+      const isTaken = outputs.some(
+        ({ destination }) => destination?.kind === "file" && destination.path === "",
+      );
+      if (flags.quiet && !isTaken) out(`${id}\n`);
+      return 0;
+    } finally {
+      ssh?.close();
+    }
   },
 });
 
