@@ -21,6 +21,8 @@ export interface DaemonOptions {
   /** How containers are isolated that do not say. */
   isolation: "default" | "hyperv";
   guestKernel: string | undefined;
+  /** Where networks without a subnet of their own get one; empty for Docker's pools. */
+  addressPools: string[];
   pidFile: string | undefined;
   logLevel: LogLevel;
   logFormat: "text" | "json";
@@ -42,6 +44,8 @@ Runs the engine and answers the Docker Engine API. A stop leaves the containers 
       --exec-opt isolation=hyperv
                           containers run in virtual machines unless they say --isolation=process
       --guest-kernel FILE the kernel of virtual machines, named vmlinuz-VERSION (default: the newest found)
+      --default-address-pool base=CIDR,size=N
+                          where networks get their subnets from; several may be given
   -p, --pidfile FILE      where to write the process id
   -l, --log-level LEVEL   debug, info, warn or error (default info)
       --log-format FORMAT text or json (default text)
@@ -72,6 +76,7 @@ export function parseDaemonOptions(argv: string[]): DaemonOptions | null {
     registries: values.registries,
     isolation: defaultIsolation(values["exec-opt"] ?? []),
     guestKernel: values["guest-kernel"],
+    addressPools: values["default-address-pool"] ?? [],
     pidFile: values.pidfile,
     logLevel,
     logFormat,
@@ -89,6 +94,7 @@ function readFlags(argv: string[]) {
         registries: { type: "string", default: "/etc/berth/registries.json" },
         "exec-opt": { type: "string", multiple: true },
         "guest-kernel": { type: "string" },
+        "default-address-pool": { type: "string", multiple: true },
         pidfile: { type: "string", short: "p" },
         "log-level": { type: "string", short: "l", default: "info" },
         "log-format": { type: "string", default: "text" },

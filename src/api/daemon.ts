@@ -18,6 +18,7 @@ export type OpenEngine = (options: {
   registries: string;
   isolation: "default" | "hyperv";
   guestKernel: string | undefined;
+  addressPools: string[];
   log: Logger;
 }) => Promise<ClosableServices>;
 
@@ -35,8 +36,8 @@ export async function startDaemon(options: DaemonOptions, open: OpenEngine, log:
   try {
     for (const address of options.addresses) await claimAddress(address);
     if (options.pidFile !== undefined) undo.push(writePidFile(options.pidFile));
-    const { dataRoot, execRoot, registries, isolation, guestKernel } = options;
-    const engine = await open({ dataRoot, execRoot, registries, isolation, guestKernel, log });
+    const { dataRoot, execRoot, registries, isolation, guestKernel, addressPools } = options;
+    const engine = await open({ dataRoot, execRoot, registries, isolation, guestKernel, addressPools, log });
     undo.push(() => engine.close());
     const servers: ApiServer[] = [];
     undo.push(async () => {

@@ -26,6 +26,8 @@ import { startContainer } from "./lifecycle.ts";
 import { selectContainers, summarize } from "./list.ts";
 import { readLogs } from "./logs/logs.ts";
 import { checkName } from "./names.ts";
+import { rewriteNeighbourFiles } from "./network/files.ts";
+import { removeLink } from "./network/links.ts";
 import { pauseContainer, unpauseContainer } from "./pause.ts";
 import { remove } from "./remove.ts";
 import { containerSizes } from "./sizes.ts";
@@ -117,6 +119,7 @@ export class ContainerVerbs implements Containers {
     }
     await reworded(ALLOCATING, () => this.#context.table.rename(container, bare));
     this.#context.names.changed();
+    rewriteNeighbourFiles(this.#context, container);
     containerEvent(this.#context, container, "rename", { oldName: `/${oldName}` });
   }
 
@@ -140,6 +143,7 @@ export class ContainerVerbs implements Containers {
     ref: string,
     options: { force?: boolean; volumes?: boolean; link?: boolean } = {},
   ): Promise<void> {
+    if (options.link && removeLink(this.#context, ref)) return;
     await remove(this.#context, this.#get(ref), options);
   }
 

@@ -19,9 +19,11 @@ import { withIsolation } from "./isolation/isolation.ts";
 import { logPath } from "./logs/options.ts";
 import { makeMounts } from "./mounts/volume-use.ts";
 import { checkName, generateName } from "./names.ts";
+import { newLinks } from "./network/links.ts";
 import { checkPolicy } from "./policy.ts";
 import { type ContainerRecord, initialState } from "./record.ts";
 import { checkRequest } from "./request-checks.ts";
+import { sharedWith } from "./spec/namespaces.ts";
 
 /** Makes a container from a request; nothing stays when it fails. */
 export async function createContainer(
@@ -91,6 +93,9 @@ export function newRecord(
   const warnings = [...vainOptions(hostConfig), ...checkPolicy(hostConfig, context.cgroups.support)];
   const id = newId();
   const config = mergeConfig(request, image.document.config ?? {}, id);
+  // Who shares a network is one host to others.
+  const peer = context.table.find(sharedWith(hostConfig.NetworkMode) ?? "")?.record.config;
+  if (peer) Object.assign(config, { Hostname: peer.Hostname, Domainname: peer.Domainname });
   const { path, args } = commandLine(config);
   validateHealthcheck(config.Healthcheck);
   if (config.StopSignal) signalNumber(config.StopSignal);
@@ -106,6 +111,7 @@ export function newRecord(
     hostConfig,
     networking: request.NetworkingConfig ?? {},
     mounts: [],
+    links: newLinks(context, hostConfig),
     cgroupPath: join("/", hostConfig.CgroupParent || context.cgroupParent, id),
     state: initialState(),
   };

@@ -6,6 +6,7 @@ import type { Images, ImageUser } from "../image/types.ts";
 import { FileWorker } from "../lib/file-worker.ts";
 import { type Logger, silentLogger } from "../lib/log.ts";
 import { nativeFile } from "../lib/own-file.ts";
+import { parsePool } from "../network/pools.ts";
 import { PortAllocator } from "../network/ports/allocator.ts";
 import { NetworkStore } from "../network/store.ts";
 import { removeIfUnused } from "../runtime/cgroup/remove.ts";
@@ -109,6 +110,7 @@ export class Engine {
     const execRoot = resolve(options.execRoot ?? DEFAULT_EXEC_ROOT);
     const log = options.log ?? silentLogger;
     for (const remark of requireFitHost()) log.info(remark);
+    const pools = (options.addressPools ?? []).map(parsePool);
     const state = openState(dataRoot);
     try {
       const events = new EventBus();
@@ -143,7 +145,10 @@ export class Engine {
         log,
         save: (container) => table.save(container),
       });
-      const networks = new NetworkStore(state.db, { tag: rootTag(dataRoot).slice(0, 4) });
+      const networks = new NetworkStore(state.db, {
+        tag: rootTag(dataRoot).slice(0, 4),
+        ...(pools.length > 0 ? { pools } : {}),
+      });
       const names = new NameDirectory({ store: networks, table, log });
       const networkHost = new NetworkHost({
         store: networks,
@@ -151,7 +156,8 @@ export class Engine {
         execRoot,
         log,
         names,
-        elements: () => table.all().flatMap(({ record }) => networkElements(record.state.network)),
+        elements: () =>
+          table.all().flatMap(({ record }) => networkElements(record.state.network, networkHost.loopback)),
       });
       const context: EngineContext = {
         state,

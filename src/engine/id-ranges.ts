@@ -7,6 +7,8 @@ export const RANGE_SIZE = 65536;
 /** Above the ids that useradd and /etc/subuid hand out, below 2^31 for programs with signed ids. */
 const FIRST_ID = 0x2000_0000;
 const RANGES = (0x8000_0000 - FIRST_ID) / RANGE_SIZE;
+/** The first and the last of all blocks. */
+export const ALL_IDS = [FIRST_ID, 0x8000_0000 - 1] as const;
 
 /**
  * Hands every running container a block of host ids of its own. The walk starts at a place that

@@ -1,13 +1,15 @@
 import { join } from "node:path";
-import type { ContainerInspectResponse, ContainerState, MountPoint } from "@docker/node-sdk";
+import type { ContainerInspectResponse, ContainerState, HostConfig, MountPoint } from "@docker/node-sdk";
+import { orNull } from "../lib/or-null.ts";
 import { ZERO_TIME } from "../lib/time.ts";
 import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { containerDirectory } from "./create.ts";
 import { logPath } from "./logs/options.ts";
 import { networkFiles } from "./network/files.ts";
+import { shownLinks } from "./network/links.ts";
 import { networkSettings } from "./network/settings.ts";
-import { isActive, type MountRecord, type StateRecord } from "./record.ts";
+import { type ContainerRecord, isActive, type MountRecord, type StateRecord } from "./record.ts";
 
 /** A container as `docker inspect` shows it. */
 export function inspectContainer(
@@ -40,7 +42,7 @@ export function inspectContainer(
     ProcessLabel: "",
     AppArmorProfile: "",
     ExecIDs: container.execIds.size > 0 ? [...container.execIds] : null,
-    HostConfig: record.hostConfig,
+    HostConfig: { ...record.hostConfig, ...linksOf(context, record) },
     GraphDriver: {
       Name: "overlay2",
       Data: {
@@ -55,6 +57,13 @@ export function inspectContainer(
     Config: record.config,
     NetworkSettings: networkSettings(context, container),
   };
+}
+
+/** Links as they are now; those of other networks are with their endpoints. */
+function linksOf(context: EngineContext, record: ContainerRecord): HostConfig {
+  if (record.hostConfig.NetworkMode !== "bridge") return {};
+  const links = shownLinks(context, record);
+  return { Links: orNull(links.length > 0 ? links : null) };
 }
 
 /** The public part of a mount's record. */

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { HostConfig } from "@docker/node-sdk";
 import { conflict, notFound, system } from "../lib/errors.ts";
+import { allowPing } from "../network/switches.ts";
 import { resourcesOf } from "../runtime/cgroup/resources.ts";
 import { defaultSysctls } from "../runtime/defaults.ts";
 import { kernelFeatures } from "../runtime/machine.ts";
@@ -12,13 +13,14 @@ import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { containerDirectory } from "./create.ts";
 import { diskLimit } from "./disk.ts";
-import { type IdRanges, idMapping, RANGE_SIZE } from "./id-ranges.ts";
+import { ALL_IDS, type IdRanges, idMapping, RANGE_SIZE } from "./id-ranges.ts";
 import { rootLayers } from "./init-layer.ts";
 import { isIsolated } from "./isolation/isolation.ts";
 import { guestSpec } from "./isolation/specs.ts";
 import { shimLog } from "./logs/options.ts";
 import { endpointSysctls, previewNetworks } from "./network/attach.ts";
 import { networkFiles, writeNetworkFiles } from "./network/files.ts";
+import { linkVariables } from "./network/links.ts";
 import { parseSecurityOptions } from "./security-options.ts";
 import { devices } from "./spec/devices.ts";
 import { mounts } from "./spec/mounts.ts";
@@ -35,6 +37,8 @@ export function buildLaunch(
 ): ContainerLaunch {
   writeNetworkFiles(context, container);
   const userNamespace = chooseUserNamespace(context, container);
+  const { hostConfig, state } = container.record;
+  if (hostConfig.NetworkMode === "host" && state.idRange !== null) allowPing(...ALL_IDS);
   const launch = assemble(context, container, rootLayers(context, container), userNamespace, network);
   container.spec = launch.spec;
   return launch;
@@ -152,7 +156,7 @@ function buildSpec(
   const { idRange } = record.state;
   const ownNetwork = hostConfig.NetworkMode !== "host" && sharedWith(hostConfig.NetworkMode) === null;
   const process = initProcess(record, user);
-  process.env = [...(process.env ?? []), ...container.secretEnv];
+  process.env = [...linkVariables(context, container), ...(process.env ?? []), ...container.secretEnv];
   const shared = namespaces(hostConfig, (ref) => runningPid(context, ref), userNamespace);
   const base = baseSpec(context, container, process, shared);
   return {
@@ -173,7 +177,7 @@ function buildSpec(
       },
       sysctl: {
         ...(ownNetwork ? defaultSysctls(idRange === null ? undefined : RANGE_SIZE) : {}),
-        ...endpointSysctls(record.state.network),
+        ...endpointSysctls(context, record.state.network?.endpoints),
         ...sysctls(hostConfig),
       },
       maskedPaths: hostConfig.MaskedPaths ?? [],

@@ -17,7 +17,15 @@ import { settleEnd } from "./machines/end.ts";
 import { isMachine } from "./machines/record.ts";
 import { startMachine } from "./machines/start.ts";
 import { acquireMounts, releaseMounts } from "./mounts/volume-use.ts";
-import { acquireNetworks, announceNetworks, guestLinks, releaseNetworks } from "./network/attach.ts";
+import {
+  acquireNetworks,
+  announceNetworks,
+  guestLinks,
+  releaseNetworks,
+  startFailure,
+} from "./network/attach.ts";
+import { rewriteLinkedFiles, rewriteNeighbourFiles } from "./network/files.ts";
+import { checkLinks } from "./network/links.ts";
 import { removeContainer } from "./remove.ts";
 import { scheduleRestart, shouldRestart } from "./restart.ts";
 
@@ -48,12 +56,14 @@ export async function startLocked(context: EngineContext, container: Container):
   try {
     const limit = diskLimit(container.record.hostConfig);
     if (limit !== null) await openDisk(containerDirectory(context, container.id), limit);
+    checkLinks(context, container);
     if (container.record.mounts.length > 0) await acquireMounts(context, container);
     const network = await acquireNetworks(context, container);
     shim = await startProcess(context, container, network);
   } catch (error) {
-    await startFailed(context, container, error);
-    throw error;
+    const failure = startFailure(context, container, error);
+    await startFailed(context, container, failure);
+    throw failure;
   }
   state.status = "running";
   state.pid = shim.pid;
@@ -65,6 +75,8 @@ export async function startLocked(context: EngineContext, container: Container):
   resetHealth(container);
   follow(context, container, shim);
   context.table.save(container);
+  rewriteLinkedFiles(context, container);
+  rewriteNeighbourFiles(context, container);
   announceNetworks(context, container, "connect");
   containerEvent(context, container, "start");
 }
@@ -192,7 +204,9 @@ async function autoRemove(context: EngineContext, container: Container): Promise
 export async function cleanUp(context: EngineContext, container: Container): Promise<void> {
   const { state, cgroupPath } = container.record;
   await removeCgroup(context.cgroups, cgroupPath);
+  const endpoints = state.network?.endpoints ?? [];
   await releaseNetworks(context, container);
+  rewriteNeighbourFiles(context, container, endpoints);
   if (container.record.mounts.length > 0) await releaseMounts(context, container);
   if (state.idRange !== null) context.idRanges.release(state.idRange);
   state.idRange = null;

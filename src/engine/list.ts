@@ -179,12 +179,21 @@ function matchesPort(ports: string[], wanted: string): boolean {
   });
 }
 
+/** What others call a container that they are linked to. */
+function linkNames(context: EngineContext, id: string): string[] {
+  return context.table
+    .linking(id)
+    .flatMap(({ record: { name, links = [] } }) =>
+      links.filter((link) => link.id === id).map(({ alias }) => `/${name}/${alias}`),
+    );
+}
+
 /** A row of `docker ps`. */
 export function summarize(context: EngineContext, container: Container): ContainerSummary {
   const { record } = container;
   return {
     Id: record.id,
-    Names: [`/${record.name}`],
+    Names: [`/${record.name}`, ...linkNames(context, record.id)],
     Image: record.config.Image ?? "",
     ImageID: record.imageId,
     Command: commandText([record.path, ...record.args]),

@@ -50,6 +50,12 @@ export interface MountRecord extends MountPoint {
   createSource?: boolean;
 }
 
+/** Another container that is known under a name of this one's own. */
+export interface LinkRecord {
+  id: string;
+  alias: string;
+}
+
 /** All that is kept of a container; one JSON document in the database. */
 export interface ContainerRecord {
   id: string;
@@ -64,6 +70,8 @@ export interface ContainerRecord {
   hostConfig: HostConfig;
   networking: NetworkingConfig;
   mounts: MountRecord[];
+  /** Of `--link`, on the default bridge. */
+  links?: LinkRecord[];
   /** Below which cgroup its own is made; recorded so that a later change of defaults orphans nothing. */
   cgroupPath: string;
   /** A step of a build: of no use without the one who waits for it. */

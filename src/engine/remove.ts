@@ -23,7 +23,6 @@ export async function remove(
   container: Container,
   options: RemoveOptions,
 ): Promise<void> {
-  // Containers have one name here: there is no link beside it.
   if (options.link) throw conflict("Conflict, cannot remove the default link name of the container");
   if (container.status === "removing") {
     throw conflict(`removal of container ${container.id} is already in progress`);

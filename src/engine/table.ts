@@ -7,6 +7,8 @@ import type { ContainerRecord } from "./record.ts";
 export class ContainerTable {
   readonly #byId = new Map<string, Container>();
   readonly #byName = new Map<string, Container>();
+  /** Those that have links to others: few. */
+  readonly #linking = new Set<Container>();
   readonly #insert: StatementSync;
   readonly #update: StatementSync;
   readonly #rename: StatementSync;
@@ -91,11 +93,18 @@ export class ContainerTable {
     this.#delete.run(container.id);
     this.#byId.delete(container.id);
     this.#byName.delete(container.record.name);
+    this.#linking.delete(container);
+  }
+
+  /** The containers that are linked to one (`--link`). */
+  linking(id: string): Container[] {
+    return [...this.#linking].filter(({ record }) => record.links?.some((link) => link.id === id));
   }
 
   #index(container: Container): void {
     this.#byId.set(container.id, container);
     this.#byName.set(container.record.name, container);
+    if (container.record.links?.length) this.#linking.add(container);
   }
 
   #checkName(name: string): void {

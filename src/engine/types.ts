@@ -264,4 +264,9 @@ export interface EngineOptions {
   isolation?: "default" | "hyperv";
   /** A kernel for virtual machines, named vmlinuz-VERSION; by default the newest that is found. */
   guestKernel?: string;
+  /**
+   * Where networks that do not name a subnet get one, each as "base=10.0.0.0/8,size=24". Default: the
+   * pools that Docker has, in 172.16.0.0/12 and 192.168.0.0/16.
+   */
+  addressPools?: string[];
 }

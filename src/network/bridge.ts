@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { macBytes, macFor } from "./mac.ts";
 import { addAddress, addBridge } from "./netlink/route.ts";
 import { networkOptions } from "./options.ts";
 import { addressBytes, parseAddress, parseCidr } from "./subnet.ts";
+import { setSwitch } from "./switches.ts";
 import type { NetworkRecord } from "./types.ts";
 
 /** The number of a link of the host; undefined when there is none of the name. */
@@ -47,10 +48,16 @@ export function allowForwarding({ bridge, ipv6 }: NetworkRecord): void {
   if (!existsSync("/proc/sys/net/ipv6")) return;
   setSwitch(`net/ipv6/conf/${bridge}/disable_ipv6`, ipv6 ? "0" : "1");
   setSwitch(`net/ipv6/conf/${bridge}/accept_ra`, "0");
-  if (ipv6) setSwitch("net/ipv6/conf/all/forwarding", "1");
+  if (ipv6) forwardIpv6();
 }
 
-function setSwitch(name: string, value: string): void {
-  const path = `/proc/sys/${name}`;
-  if (readFileSync(path, "latin1").trim() !== value) writeFileSync(path, value);
+/** A host that forwards stops to take its own routes from router advertisements unless it is told to go on. */
+function forwardIpv6(): void {
+  const links = "/proc/sys/net/ipv6/conf";
+  if (readFileSync(`${links}/all/forwarding`, "latin1").trim() !== "0") return;
+  for (const link of readdirSync(links)) {
+    const advertised = `net/ipv6/conf/${link}/accept_ra`;
+    if (readFileSync(`/proc/sys/${advertised}`, "latin1").trim() === "1") setSwitch(advertised, "2");
+  }
+  setSwitch("net/ipv6/conf/all/forwarding", "1");
 }

@@ -105,13 +105,47 @@ export function defaultRoutes(
   });
 }
 
+/** Where programs expect the name server of a network that a user made, whatever else is its address. */
+export const RESOLVER = "127.0.0.11";
+
+/** Whether a network's bridge answers for that address to an endpoint. */
+export const hasResolver = (network: NetworkRecord, endpoint: Endpoint): boolean =>
+  network.driver === "bridge" && network.name !== "bridge" && endpoint.ipv4 !== "";
+
+/** The message, sent inside, that leads questions for names to a network's bridge. */
+export function resolverRoute(
+  network: NetworkRecord,
+  endpoint: Endpoint,
+  index = linkIndexInside(endpoint),
+): LinkMessages["inside"] {
+  const gateway = network.subnets.find(({ subnet }) => !subnet.includes(":"))?.gateway ?? "";
+  if (gateway === "") return [];
+  const message = addRoute(4, {
+    destination: { bytes: toIp(RESOLVER).bytes, prefix: 32 },
+    gateway: toIp(gateway).bytes,
+    index,
+    source: toIp(endpoint.ipv4).bytes,
+    first: true,
+  });
+  return [{ message, why: `${RESOLVER} is the name server on ${network.bridge}` }];
+}
+
 function hostMessages(network: NetworkRecord, endpoint: Endpoint, onto: number): LinkMessages["host"] {
   const { mtu } = networkOptions(network);
   const [name, index] = [linkNameInside(endpoint), linkIndexInside(endpoint)];
   const mac = endpoint.mac ? macBytes(endpoint.mac) : undefined;
   if (network.driver === "macvlan" || network.driver === "ipvlan") {
     const mode = network.driver === "macvlan" ? macvlanMode(network) : ipvlanMode(network);
-    const made = addVirtualLan({ kind: network.driver, mode, parent: onto, name, index, mac, mtu });
+    const made = addVirtualLan({
+      kind: network.driver,
+      mode,
+      flags: network.driver === "ipvlan" ? IPVLAN_FLAGS[network.options.ipvlan_flag ?? "bridge"] : 0,
+      parent: onto,
+      name,
+      index,
+      mac,
+      mtu,
+    });
     return [
       { ...made, why: `${name}, a ${network.driver} of ${network.options.parent ?? "a link of its own"}` },
     ];
@@ -155,6 +189,8 @@ const hostIndex = ({ id }: Endpoint): number => 0x10_0000 + Number.parseInt(id.s
 
 const MACVLAN_MODES: Record<string, number> = { private: 1, vepa: 2, bridge: 4, passthru: 8 };
 const IPVLAN_MODES: Record<string, number> = { l2: 0, l3: 1, l3s: 2 };
+
+const IPVLAN_FLAGS: Record<string, number> = { bridge: 0, private: 1, vepa: 2 };
 
 const macvlanMode = ({ options }: NetworkRecord): number =>
   MACVLAN_MODES[options.macvlan_mode ?? "bridge"] ?? 4;

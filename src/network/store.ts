@@ -3,10 +3,11 @@ import { BerthError, conflict, invalid, notFound } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
 import { timestamp } from "../lib/time.ts";
 import { AddressAllocator } from "./allocator.ts";
-import { hostRoutes } from "./host-routes.ts";
+import { type HostRoute, hostRoutes } from "./host-routes.ts";
 import { checkSubnets, type SubnetRequest, toSubnet } from "./ipam.ts";
 import { macFor, normalizeMac } from "./mac.ts";
 import { bridgeName, checkOptions } from "./options.ts";
+import { checkParentOptions, checkParentUse, sharesLink } from "./parents.ts";
 import { type AddressPool, defaultPools, freeSubnet, uniqueLocalSubnet } from "./pools.ts";
 import { overlap, parseCidr, type Range } from "./subnet.ts";
 import { NetworkTable } from "./table.ts";
@@ -126,6 +127,8 @@ export class NetworkStore {
       throw invalid(`invalid ipam driver: "${request.ipamDriver}"`);
     }
     checkOptions(options);
+    checkParentOptions(driver, options);
+    checkParentUse(driver, options, this.#table.all());
     const given = subnets.filter(({ Subnet }) => Subnet);
     checkSubnets(given);
     const id = newId();
@@ -138,11 +141,13 @@ export class NetworkStore {
       name,
       created: timestamp(),
       driver: driver as DriverName,
-      internal: request.internal ?? false,
+      // Without a link of the host there is no way out.
+      internal:
+        (request.internal ?? false) || (sharesLink({ driver: driver as DriverName }) && !options.parent),
       attachable: request.attachable ?? false,
       ipv4,
       ipv6,
-      subnets: this.#chooseSubnets(id, given, { ipv4, ipv6 }),
+      subnets: this.#chooseSubnets({ id, driver }, given, { ipv4, ipv6 }),
       options,
       ipamOptions: request.ipamOptions ?? {},
       labels: request.labels ?? {},
@@ -177,7 +182,11 @@ export class NetworkStore {
     return wanted || (this.tag === "" ? `br-${id.slice(0, 12)}` : `br-${this.tag}${id.slice(0, 8)}`);
   }
 
-  #chooseSubnets(id: string, given: readonly SubnetRequest[], families: { ipv4: boolean; ipv6: boolean }) {
+  #chooseSubnets(
+    { id, driver }: { id: string; driver: string },
+    given: readonly SubnetRequest[],
+    families: { ipv4: boolean; ipv6: boolean },
+  ) {
     const chosen: SubnetRequest[] = [];
     const taken = this.#takenRanges();
     for (const request of given) {
@@ -186,16 +195,20 @@ export class NetworkStore {
       if (chosen.some(({ Subnet = "" }) => parseCidr(Subnet).version === range.version)) {
         throw invalid(`a network has one IPv${range.version} subnet; ${request.Subnet} is a second`);
       }
-      this.#refuseOverlap(range, taken);
+      // Who shares a link of the host is in its network most often.
+      this.#refuseOverlap(range, taken, driver === "bridge" ? hostRoutes() : []);
       chosen.push(request);
     }
     const has = (version: 4 | 6) => chosen.some(({ Subnet = "" }) => parseCidr(Subnet).version === version);
-    if (families.ipv4 && !has(4)) chosen.unshift({ Subnet: this.#freeSubnet(taken) });
-    if (families.ipv6 && !has(6)) chosen.push({ Subnet: uniqueLocalSubnet(id) });
+    if (families.ipv4 && !has(4)) chosen.unshift({ Subnet: this.#freeSubnet(taken, 4) });
+    if (families.ipv6 && !has(6)) {
+      const pooled = this.#pools.some(({ base }) => base.includes(":"));
+      chosen.push({ Subnet: pooled ? this.#freeSubnet(taken, 6) : uniqueLocalSubnet(id) });
+    }
     return chosen.map(toSubnet);
   }
 
-  #refuseOverlap(range: Range, taken: readonly Range[]): void {
+  #refuseOverlap(range: Range, taken: readonly Range[], routes: readonly HostRoute[]): void {
     if (taken.some((other) => overlap(other, range))) {
       throw new BerthError(
         "FORBIDDEN",
@@ -203,9 +216,7 @@ export class NetworkStore {
       );
     }
     // A part of a larger route may be asked for; what the host reaches otherwise may not be covered.
-    const covered = hostRoutes().find(
-      (route) => overlap(route.range, range) && route.range.prefix >= range.prefix,
-    );
+    const covered = routes.find((route) => overlap(route.range, range) && route.range.prefix >= range.prefix);
     if (covered) {
       throw new BerthError(
         "FORBIDDEN",
@@ -219,16 +230,18 @@ export class NetworkStore {
   }
 
   /** Several data roots begin their search at different places, so that they seldom want the same one. */
-  #freeSubnet(taken: readonly Range[]): string {
+  #freeSubnet(taken: readonly Range[], version: 4 | 6): string {
     const start = this.tag === "" ? 0 : Number.parseInt(this.tag, 16) / 0x1_0000;
-    return freeSubnet(this.#pools, taken, start);
+    const own = this.#pools.filter(({ base }) => base.includes(":") === (version === 6));
+    // Pools of the other family alone leave Docker's for this one.
+    return freeSubnet(own.length > 0 ? own : defaultPools, taken, start);
   }
 
   /** Gives the default bridge a subnet that is free now; others keep theirs. */
   chooseDefaultSubnet(network: NetworkRecord): void {
     network.subnets = [];
     this.#allocators.delete(`${network.id}/4`);
-    network.subnets = [toSubnet({ Subnet: this.#freeSubnet(this.#takenRanges()) })];
+    network.subnets = [toSubnet({ Subnet: this.#freeSubnet(this.#takenRanges(), 4) })];
     this.#table.save(network);
   }
 

@@ -32,6 +32,8 @@ export interface NetworkRecord {
   bridge: string;
   /** It was there before the network, so it stays after it. */
   foreignBridge?: boolean;
+  /** The link that a macvlan or ipvlan is on was made for it, so it goes with it. */
+  ownsParent?: boolean;
 }
 
 /** A container's place in a network while it runs. */

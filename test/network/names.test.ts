@@ -64,6 +64,32 @@ test("an alias of several has all their addresses, the first in turn", async () 
   await daemon.ok(["rm", "-f", "one", "two", "three"]);
 });
 
+test("127.0.0.11 is the name server, by UDP and TCP, and no way to what others have on their loopback", async () => {
+  await daemon.ok(["network", "create", "near"]);
+  const web = "mkdir /www; echo own > /www/index.html; exec httpd -f -p 127.0.0.1:80 -h /www";
+  await daemon.ok(["run", "-d", "--name", "victim", "--network", "near", "busybox", "sh", "-c", web]);
+  await sleeper("prober", "--network", "near", "--cap-add", "NET_ADMIN");
+  assert.match(await daemon.ok(["exec", "prober", "cat", "/etc/resolv.conf"]), /^nameserver 127\.0\.0\.11$/m);
+  const asked = await daemon.ok(["exec", "prober", "nslookup", "victim", "127.0.0.11"]);
+  assert.ok(asked.includes(await addressOf("victim", "near")));
+  await daemon.ok(["exec", "prober", "nc", "-w", "1", "127.0.0.11", "53"], { input: "" });
+  const get = ["exec", "victim", "wget", "-q", "-O", "-", "http://127.0.0.1/"];
+  await until("the victim serves itself", async () => (await daemon.docker(get)).stdout === "own\n");
+
+  // The prober has its own loopback addresses elsewhere and asks for its neighbour's.
+  const address = await addressOf("victim", "near");
+  const move = [
+    "ip route del table local 127.0.0.0/8 dev lo",
+    "ip route del table local 127.0.0.1 dev lo",
+    `ip route add 127.0.0.1/32 via ${address} dev eth0 src ${await addressOf("prober", "near")}`,
+    "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 1 127.0.0.1 80",
+  ];
+  const stolen = await daemon.docker(["exec", "prober", "sh", "-c", move.join("; ")]);
+  assert.doesNotMatch(stolen.stdout + stolen.stderr, /own|not permitted/);
+  await daemon.ok(["rm", "-f", "victim", "prober"]);
+  await daemon.ok(["network", "rm", "near"]);
+});
+
 test("names are known again after the daemon was killed", async () => {
   await sleeper("db", "--network", "shop");
   await sleeper("web", "--network", "shop");

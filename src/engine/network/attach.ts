@@ -5,12 +5,16 @@ import {
   defaultRoutes,
   endpointLinks,
   gatewayOf,
+  hasResolver,
   insideMessages,
   type LinkMessages,
   linkNameInside,
   loopback,
+  resolverRoute,
   tapMessages,
 } from "../../network/links.ts";
+import type { Loopback6 } from "../../network/loopback6.ts";
+import { sharesLink } from "../../network/parents.ts";
 import {
   endpointElements,
   portElements,
@@ -18,6 +22,7 @@ import {
   selfElements,
 } from "../../network/rules/elements.ts";
 import type { Endpoint, NetworkRecord } from "../../network/types.ts";
+import { LaunchError } from "../../runtime/launch-error.ts";
 import type { NetworkSetup } from "../../runtime/types.ts";
 import type { Container } from "../container.ts";
 import type { EngineContext } from "../context.ts";
@@ -95,12 +100,52 @@ export function previewNetworks(context: EngineContext, container: Container): N
   return setup(context, container, joined, state, []);
 }
 
-/** A link without IPv6 addresses does without IPv6. */
-export function endpointSysctls(state: NetworkState | null | undefined): Record<string, string> {
-  if (!existsSync("/proc/sys/net/ipv6")) return {};
-  const plain = (state?.endpoints ?? []).filter(({ ipv6 }) => ipv6 === "");
-  return Object.fromEntries(
-    plain.map((endpoint) => [`net/ipv6/conf/${linkNameInside(endpoint)}/disable_ipv6`, "1"]),
+/** A link without IPv6 addresses does without IPv6; one to a name server takes answers from its address. */
+export function endpointSysctls(
+  context: EngineContext,
+  endpoints: readonly Endpoint[] = [],
+): Record<string, string> {
+  const hasIpv6 = existsSync("/proc/sys/net/ipv6");
+  const switches = endpoints.flatMap((endpoint) => {
+    const name = linkNameInside(endpoint);
+    const network = context.networks.find(endpoint.networkId);
+    return [
+      ...(hasIpv6 && endpoint.ipv6 === "" ? [[`net/ipv6/conf/${name}/disable_ipv6`, "1"]] : []),
+      ...(network && hasResolver(network, endpoint) ? [[`net/ipv4/conf/${name}/route_localnet`, "1"]] : []),
+    ];
+  });
+  return Object.fromEntries(switches);
+}
+
+/** The endpoint by which a container asks for names; undefined where the default bridge's way is used. */
+export function resolverEndpoint(
+  context: EngineContext,
+  endpoints: readonly Endpoint[],
+): { network: NetworkRecord; endpoint: Endpoint } | undefined {
+  for (const endpoint of endpoints) {
+    const network = context.networks.find(endpoint.networkId);
+    if (network && hasResolver(network, endpoint)) return { network, endpoint };
+  }
+  return undefined;
+}
+
+/** The message, sent inside, that leads to the name server. */
+export function resolverRoutes(context: EngineContext, endpoints: readonly Endpoint[]) {
+  const found = resolverEndpoint(context, endpoints);
+  return found ? resolverRoute(found.network, found.endpoint) : [];
+}
+
+/** What a failed start means when the kernel has no such links as a network of the container is made of. */
+export function startFailure(context: EngineContext, container: Container, error: unknown): unknown {
+  if (!(error instanceof LaunchError) || error.errno !== "ENOTSUP" || error.step?.op !== "netlink")
+    return error;
+  const lacking = memberships(context, container).find(({ network }) => sharesLink(network));
+  if (!lacking) return error;
+  const { name, driver } = lacking.network;
+  return new BerthError(
+    "SYSTEM",
+    `network ${name}: failed to create the ${driver} port: operation not supported by this kernel`,
+    { cause: error },
   );
 }
 
@@ -167,7 +212,10 @@ export function guestLinks(
     const home = context.networks.find(endpoint.networkId);
     return home ? insideMessages(home, endpoint, indices[at] ?? 0, endpoint.id === network?.gateway) : [];
   });
-  return [loopback, ...links];
+  const found = resolverEndpoint(context, network?.endpoints ?? []);
+  const at = network?.endpoints.findIndex((endpoint) => endpoint === found?.endpoint) ?? -1;
+  const resolver = found ? resolverRoute(found.network, found.endpoint, indices[at] ?? 0) : [];
+  return [loopback, ...links, ...resolver];
 }
 
 /** How the links of a container come about: by their own driver, or as the taps of a virtual machine. */
@@ -199,14 +247,19 @@ function setup(
       ? [linksOf(container, network, endpoint, onto[at] ?? 0, endpoint.id === state.gateway)]
       : [];
   });
-  const rules = context.networkHost.additions(networkElements(state));
+  const rules = context.networkHost.additions(networkElements(state, context.networkHost.loopback));
   return {
     rules: rules.map((message) => ({
       message,
       why: "addresses that its links may use, and published ports",
     })),
     host: links.flatMap(({ host }) => host),
-    inside: [loopback, ...links.flatMap(({ inside }) => inside)],
+    inside: [
+      loopback,
+      ...links.flatMap(({ inside }) => inside),
+      // A virtual machine's links are furnished inside it.
+      ...(isIsolated(container.record.hostConfig) ? [] : resolverRoutes(context, state.endpoints)),
+    ],
   };
 }
 
@@ -218,7 +271,7 @@ export function gatewayRoutes(joined: readonly Membership[], state: NetworkState
 }
 
 /** What the rules have of a container's network. */
-export function networkElements(state: NetworkState | null | undefined): RuleElement[] {
+export function networkElements(state: NetworkState | null | undefined, loopback: Loopback6): RuleElement[] {
   if (!state) return [];
   const gateway = state.endpoints.find(({ id }) => id === state.gateway);
   return [
@@ -226,7 +279,7 @@ export function networkElements(state: NetworkState | null | undefined): RuleEle
     ...(gateway && state.ports.length > 0 ? selfElements(gateway) : []),
     ...state.ports.flatMap((ports) => {
       const address = ports.hostIp.includes(":") ? gateway?.ipv6 : gateway?.ipv4;
-      return address ? portElements(ports, address) : [];
+      return address ? portElements(ports, address, loopback) : [];
     }),
   ];
 }
@@ -247,7 +300,7 @@ export async function releaseNetworks(context: EngineContext, container: Contain
   const network = state.network;
   if (!network) return;
   // Its links go with its namespace. The rules first: the next one may get the same port.
-  await context.networkHost.change("remove", networkElements(network));
+  await context.networkHost.change("remove", networkElements(network, context.networkHost.loopback));
   state.network = null;
   context.names.changed();
   for (const endpoint of network.endpoints) context.networks.releaseEndpoint(endpoint);

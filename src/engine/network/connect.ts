@@ -15,12 +15,14 @@ import {
   endpointSysctls,
   gatewayRoutes,
   networkElements,
+  resolverEndpoint,
+  resolverRoutes,
   takeEndpoint,
   takePorts,
 } from "./attach.ts";
 import { checkWish } from "./check.ts";
 import { networkEvent } from "./events.ts";
-import { rewriteNetworkFiles } from "./files.ts";
+import { rewriteNeighbourFiles, rewriteNetworkFiles } from "./files.ts";
 
 const CLONE_NEWNET = 0x40000000;
 const EEXIST = 17;
@@ -53,6 +55,7 @@ export function connectContainer(
     if (container.running) {
       context.names.changed();
       rewriteNetworkFiles(context, container);
+      rewriteNeighbourFiles(context, container);
       networkEvent(context, network.id, "connect", { container: container.id });
     }
   });
@@ -124,25 +127,29 @@ async function connectLive(
     context.table.save(container);
     const links = endpointLinks(network, endpoint, onto, isFirstWayOut);
     const plan = new Plan().group("network");
-    for (const batch of context.networkHost.additions(networkElements(state.network)))
+    for (const batch of context.networkHost.additions(
+      networkElements(state.network, context.networkHost.loopback),
+    ))
       plan.add("host", "netlink", [NETLINK_NETFILTER, null, -1, batch], "");
     const namespace = enter(plan, container);
     for (const { message, descriptorAt } of links.host)
       plan.add("host", "netlink", [NETLINK_ROUTE, namespace, descriptorAt, message], "");
     plan.add("host", "setns", [namespace, CLONE_NEWNET], "");
-    for (const [name, value] of Object.entries(endpointSysctls({ ...noNetwork(), endpoints: [endpoint] })))
+    for (const [name, value] of Object.entries(endpointSysctls(context, [endpoint])))
       plan.add("host", "write_file", [null, `/proc/sys/${name}`, value], "");
-    for (const { message } of links.inside)
+    const resolver = resolverEndpoint(context, state.network.endpoints);
+    const routes = resolver?.endpoint === endpoint ? resolverRoutes(context, [endpoint]) : [];
+    for (const { message } of [...links.inside, ...routes])
       plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, message], "");
     await context.runtime.run(plan);
   } catch (error) {
     const failed = state.network;
     state.network = old;
     context.table.save(container);
-    const kept = new Set(networkElements(old).map(({ text }) => text));
+    const kept = new Set(networkElements(old, context.networkHost.loopback).map(({ text }) => text));
     await context.networkHost.change(
       "remove",
-      networkElements(failed).filter(({ text }) => !kept.has(text)),
+      networkElements(failed, context.networkHost.loopback).filter(({ text }) => !kept.has(text)),
     );
     await context.networkHost.removeLink(endpoint.link);
     context.networks.releaseEndpoint(endpoint);
@@ -222,7 +229,8 @@ export async function settleConnections(
     const endpoint = endpointOf(container, network);
     const linked = endpoint !== undefined && isLink(endpoint.link);
     if (linked ? key !== undefined : key === undefined && !endpoint) continue;
-    if (network.driver === "bridge") await leave(context, network, container, key);
+    const hasLink = network.driver !== "host" && network.driver !== "null";
+    if (hasLink && !container.record.config.NetworkDisabled) await leave(context, network, container, key);
   }
 }
 
@@ -247,17 +255,18 @@ async function disconnectLive(
   const namespace = enter(plan, container);
   plan.add("host", "setns", [namespace, CLONE_NEWNET], "");
   plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, deleteLink(linkNameInside(endpoint))], "", ENODEV);
-  if (gateway !== old.gateway) {
-    // What a disconnect before a crash has done already is no failure.
-    for (const message of gatewayRoutes(joined, next))
-      plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, message], "", EEXIST);
-  }
+  const routes = gateway === old.gateway ? [] : gatewayRoutes(joined, next);
+  if (resolverEndpoint(context, old.endpoints)?.endpoint === endpoint)
+    routes.push(...resolverRoutes(context, endpoints).map(({ message }) => message));
+  // What a disconnect before a crash has done already is no failure.
+  for (const message of routes) plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, message], "", EEXIST);
   await context.runtime.run(plan);
-  await context.networkHost.change("remove", networkElements(old));
+  await context.networkHost.change("remove", networkElements(old, context.networkHost.loopback));
   state.network = next;
-  await context.networkHost.change("add", networkElements(next));
+  await context.networkHost.change("add", networkElements(next, context.networkHost.loopback));
   context.table.save(container);
   context.networks.releaseEndpoint(endpoint);
+  rewriteNeighbourFiles(context, container, [endpoint]);
   if (gateway === "") context.ports.release(old.ports);
   networkEvent(context, network.id, "disconnect", { container: container.id });
 }

@@ -1,10 +1,16 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { RESOLVER } from "../../network/links.ts";
+import { sharesLink } from "../../network/parents.ts";
 import type { Container } from "../container.ts";
 import type { EngineContext } from "../context.ts";
+import type { ContainerRecord } from "../record.ts";
 import type { NetworkFiles } from "../spec/mounts.ts";
 import { sharedWith } from "../spec/namespaces.ts";
-import { hasNames, hostResolver, hostServers, parseLink } from "./names.ts";
+import { resolverEndpoint } from "./attach.ts";
+import { liveLinks } from "./links.ts";
+import { dnsNames, hasNames, hostResolver, hostServers } from "./names.ts";
+import { endpointsIn } from "./view.ts";
 
 /** Every container's directory of network files; below the exec root, since each start writes them anew. */
 export const networkDirectory = (context: EngineContext): string => join(context.execRoot, "network");
@@ -42,7 +48,8 @@ export function rewriteNetworkFiles(context: EngineContext, container: Container
 
 function hosts(context: EngineContext, container: Container): string {
   const { hostConfig } = container.record;
-  if (hostConfig.NetworkMode === "host") return hostFile("/etc/hosts");
+  const extra = extraHosts(context, container);
+  if (hostConfig.NetworkMode === "host") return [hostFile("/etc/hosts").trimEnd(), ...extra, ""].join("\n");
   const lines = [
     "127.0.0.1\tlocalhost",
     "::1\tlocalhost ip6-localhost ip6-loopback",
@@ -50,35 +57,75 @@ function hosts(context: EngineContext, container: Container): string {
     "ff00::\tip6-mcastprefix",
     "ff02::1\tip6-allnodes",
     "ff02::2\tip6-allrouters",
-    ...extraHosts(context, hostConfig.ExtraHosts ?? []),
+    ...extra,
     ...linkedHosts(context, container),
+    ...neighbourHosts(context, container),
     ...ownHosts(container),
   ];
   return `${lines.join("\n")}\n`;
 }
 
-function extraHosts(context: EngineContext, entries: readonly string[]): string[] {
-  return entries.flatMap((entry) => {
+function extraHosts(context: EngineContext, { record }: Container): string[] {
+  return (record.hostConfig.ExtraHosts ?? []).flatMap((entry) => {
     const at = entry.search(/[:=]/);
     if (at <= 0) return [];
     const [name, address] = [entry.slice(0, at), entry.slice(at + 1)];
     if (address !== "host-gateway") return [`${address.replace(/^\[(.*)\]$/, "$1")}\t${name}`];
-    // The host is reached at the default bridge's address.
-    return context.networks.get("bridge").subnets.map(({ gateway }) => `${gateway}\t${name}`);
+    return hostGateways(context, record).map((gateway) => `${gateway}\t${name}`);
   });
 }
 
-/** The default bridge has no name server: those that are linked to are told by the file. */
-function linkedHosts(context: EngineContext, { record }: Container): string[] {
-  if (record.hostConfig.NetworkMode !== "bridge") return [];
-  return (record.hostConfig.Links ?? []).flatMap((link) => {
-    const { target, alias } = parseLink(link);
-    const other = context.table.find(target)?.record;
-    const address = other?.state.network?.endpoints[0]?.ipv4;
-    if (!other || !address) return [];
-    const names = new Set([alias, other.config.Hostname ?? "", other.name]);
-    return [`${address}\t${[...names].filter(Boolean).join(" ")}`];
+/** Where a container reaches the host: at its own bridge, which is there as long as it runs. */
+function hostGateways(context: EngineContext, { state }: ContainerRecord): string[] {
+  const own = (state.network?.endpoints ?? []).map(({ networkId }) => context.networks.find(networkId));
+  const bridge = own.find((network) => network?.driver === "bridge") ?? context.networks.get("bridge");
+  return bridge.subnets.map(({ gateway }) => gateway);
+}
+
+/** No name server of ours is in reach of a macvlan or ipvlan: the file tells who else is there. */
+function neighbourHosts(context: EngineContext, container: Container): string[] {
+  const endpoints = container.record.state.network?.endpoints ?? [];
+  if (resolverEndpoint(context, endpoints)) return [];
+  return endpoints.flatMap(({ networkId }) => {
+    const network = context.networks.find(networkId);
+    if (!network || !sharesLink(network)) return [];
+    return endpointsIn(context, network)
+      .filter((member) => member.container !== container)
+      .flatMap((member) => {
+        const wish = member.container.record.networking.EndpointsConfig?.[network.name] ?? {};
+        const names = dnsNames(member.container, network, wish).join(" ");
+        const { ipv4, ipv6 } = member.endpoint;
+        return [ipv4, ipv6].filter(Boolean).map((address) => `${address}\t${names}`);
+      });
   });
+}
+
+/** Tells the others of a macvlan or ipvlan that somebody came, went or has another name. */
+export function rewriteNeighbourFiles(
+  context: EngineContext,
+  container: Container,
+  endpoints = container.record.state.network?.endpoints ?? [],
+): void {
+  for (const { networkId } of endpoints) {
+    const network = context.networks.find(networkId);
+    if (!network || !sharesLink(network)) continue;
+    for (const member of endpointsIn(context, network))
+      if (member.container !== container && member.container.running)
+        rewriteNetworkFiles(context, member.container);
+  }
+}
+
+/** The default bridge has no name server: those that are linked to are told by the file. */
+function linkedHosts(context: EngineContext, container: Container): string[] {
+  return liveLinks(context, container).map(({ alias, address, other }) => {
+    const names = new Set([alias, other.config.Hostname ?? "", other.name]);
+    return `${address}\t${[...names].filter(Boolean).join(" ")}`;
+  });
+}
+
+/** Tells those who are linked to a container that has just started its new address. */
+export function rewriteLinkedFiles(context: EngineContext, { id }: Container): void {
+  for (const other of context.table.linking(id)) if (other.running) rewriteNetworkFiles(context, other);
 }
 
 function ownHosts({ record }: Container): string[] {
@@ -98,17 +145,19 @@ function resolvConf(context: EngineContext, container: Container): string {
   const host = hostResolver();
   if (!state.network) return given ? render({ servers: Dns, search: DnsSearch, options: DnsOptions }) : host;
   const networks = state.network.endpoints.flatMap(({ networkId }) => context.networks.find(networkId) ?? []);
-  const named = networks.filter((network) => network.driver === "bridge" && hasNames(network));
+  const bridges = networks.filter(({ driver }) => driver === "bridge");
+  const named = bridges.filter(hasNames);
   // A loopback server of the host is out of a container's reach: ours asks it in its place.
   const reachable = hostServers().filter((server) => !/^(127\.|::1$)/.test(server));
-  const through = named.length > 0 ? named : reachable.length === 0 ? networks.slice(0, 1) : [];
+  const through = named.length > 0 ? named : reachable.length === 0 ? bridges.slice(0, 1) : [];
   const gateways = through.flatMap(({ subnets }) => subnets.map(({ gateway }) => gateway)).filter(Boolean);
+  const servers = resolverEndpoint(context, state.network.endpoints) ? [RESOLVER] : gateways;
   const search =
     DnsSearch.length > 0 ? DnsSearch.filter((domain) => domain !== ".") : wordsOf(host, "search");
   const options = DnsOptions.length > 0 ? DnsOptions : wordsOf(host, "options");
   if (named.length > 0) {
     if (!options.some((option) => option.startsWith("ndots:"))) options.push("ndots:0");
-    return render({ servers: gateways, search, options });
+    return render({ servers, search, options });
   }
   return render({
     servers: Dns.length > 0 ? Dns : reachable.length > 0 ? reachable : gateways,

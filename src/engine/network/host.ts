@@ -1,13 +1,22 @@
 import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { invalid, system } from "../../lib/errors.ts";
+import { system } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import { Mutex } from "../../lib/mutex.ts";
 import { allowForwarding, bridgeAddresses, isBridge, linkIndex, newBridge } from "../../network/bridge.ts";
 import { hostRoutes } from "../../network/host-routes.ts";
+import {
+  hasIpv6,
+  type Loopback6,
+  loopback6,
+  loopback6Routes,
+  newLoopback6,
+  removeLoopback6,
+} from "../../network/loopback6.ts";
 import { elementBatches, NETLINK_NETFILTER, type SetElement } from "../../network/netlink/nftables.ts";
 import { deleteLink, NETLINK_ROUTE } from "../../network/netlink/route.ts";
 import { networkOptions } from "../../network/options.ts";
+import { newParent, parentLink, parentRefused, sharesLink } from "../../network/parents.ts";
 import { bridgeElements, type RuleElement } from "../../network/rules/elements.ts";
 import { nft, removeTables, userRules } from "../../network/rules/nft.ts";
 import { renderRules } from "../../network/rules/ruleset.ts";
@@ -17,7 +26,7 @@ import type { NetworkRecord } from "../../network/types.ts";
 import { LaunchError } from "../../runtime/launch-error.ts";
 import { anyErrno, Plan } from "../../runtime/plan/plan.ts";
 import type { Runtime } from "../../runtime/types.ts";
-import type { NameDirectory } from "./names.ts";
+import { hasNames, type NameDirectory } from "./names.ts";
 
 export interface NetworkHostOptions {
   store: NetworkStore;
@@ -31,11 +40,14 @@ export interface NetworkHostOptions {
 
 /** The default bridge gives way when another link came to the same addresses at the same time. */
 const ATTEMPTS = 5;
+const EEXIST = 17;
 
 /** What networks are on the machine: bridges, and one table of rules. Made at first need. */
 export class NetworkHost {
   /** The table's name, in both families. */
   readonly table: string;
+  /** How the host's ::1 reaches published ports. */
+  readonly loopback: Loopback6;
   readonly #options: NetworkHostOptions;
   readonly #lock = new Mutex();
   readonly #marker: string;
@@ -47,6 +59,7 @@ export class NetworkHost {
     this.#options = options;
     const { tag } = options.store;
     this.table = tag === "" ? "berth" : `berth_${tag}`;
+    this.loopback = loopback6(tag);
     this.#marker = join(options.execRoot, "network-rules");
   }
 
@@ -60,17 +73,34 @@ export class NetworkHost {
     return index ?? this.#lock.run(() => this.#make(network));
   }
 
-  #parent({ name, options }: NetworkRecord): number {
-    const { parent = "" } = options;
-    const index = linkIndex(parent);
-    if (index === undefined)
-      throw invalid(`network ${name}: the parent link ${parent} was not found on this host`);
-    return index;
+  /** A parent that is missing can be made when it is the network's own, or a VLAN of another link. */
+  async #parent(network: NetworkRecord): Promise<number> {
+    const { store } = this.#options;
+    const name = parentLink(network, store.tag);
+    const present = linkIndex(name);
+    if (present !== undefined) return present;
+    const message = newParent(network, store.tag);
+    try {
+      await this.#route([message]);
+    } catch (error) {
+      throw error instanceof LaunchError ? parentRefused(network, error.errno, error) : error;
+    }
+    if (!network.ownsParent) {
+      network.ownsParent = true;
+      store.save(network);
+    }
+    return linkIndex(name) ?? 0;
+  }
+
+  async #removeParent(network: NetworkRecord): Promise<void> {
+    const name = parentLink(network, this.#options.store.tag);
+    if (network.ownsParent && linkIndex(name) !== undefined) await this.#route([deleteLink(name)], anyErrno);
   }
 
   async #make(network: NetworkRecord): Promise<number> {
     const index = await this.#makeBridge(network);
     allowForwarding(network);
+    if (network.ipv6) await this.#makeLoopback();
     await this.#options.names.serve(network);
     this.#ready.set(network.id, network);
     if (!this.#loaded) await this.#load();
@@ -98,6 +128,24 @@ export class NetworkHost {
     }
   }
 
+  /** The links that lead from ::1 to containers, made with the first network that has IPv6. */
+  async #makeLoopback(): Promise<void> {
+    if (!hasIpv6()) return;
+    try {
+      if (linkIndex(this.loopback.entry) === undefined) await this.#route([newLoopback6(this.loopback)]);
+      await this.#route(loopback6Routes(this.loopback), EEXIST);
+    } catch (error) {
+      // Everything but ::1 works without.
+      this.#options.log.warn("published ports cannot be reached by ::1", { error: String(error) });
+    }
+  }
+
+  async #removeLoopback(): Promise<void> {
+    if ([...this.#ready.values()].some(({ ipv6 }) => ipv6)) return;
+    if (linkIndex(this.loopback.entry) !== undefined)
+      await this.#route([removeLoopback6(this.loopback)], anyErrno);
+  }
+
   /** Loads the rules anew from what is known: after they were flushed, and at the first need. */
   repair(): Promise<void> {
     return this.#lock.run(() => this.#load());
@@ -107,7 +155,10 @@ export class NetworkHost {
     const { store } = this.#options;
     writeFileSync(this.#marker, "");
     const before = this.#elements();
-    await nft(["-f", "-"], renderRules(this.table, store.linkPrefix, before, await userRules(this.table)));
+    await nft(
+      ["-f", "-"],
+      renderRules(this.table, store.linkPrefix, this.loopback, before, await userRules(this.table)),
+    );
     this.#loaded = true;
     // Containers came and went meanwhile, and their changes may have been before ours.
     const after = this.#elements();
@@ -122,7 +173,14 @@ export class NetworkHost {
 
   #bridgeElements(network: NetworkRecord): RuleElement[] {
     const { masquerade, routed } = networkOptions(network);
-    return bridgeElements({ link: network.bridge, internal: network.internal, masquerade, routed });
+    const own = network.subnets.find(({ subnet }) => !subnet.includes(":"));
+    return bridgeElements({
+      link: network.bridge,
+      internal: network.internal,
+      masquerade,
+      routed,
+      resolver: (hasNames(network) && own?.gateway) || "",
+    });
   }
 
   /** The messages that add elements to the rules; for launch plans. */
@@ -164,6 +222,7 @@ export class NetworkHost {
 
   /** Takes a network's bridge away; nothing is on it. */
   async remove(network: NetworkRecord): Promise<void> {
+    if (sharesLink(network)) await this.#removeParent(network);
     if (network.driver !== "bridge") return;
     await this.#lock.run(async () => {
       this.#options.names.unserve(network);
@@ -171,6 +230,7 @@ export class NetworkHost {
         await this.change("remove", this.#bridgeElements(network));
       if (linkIndex(network.bridge) !== undefined && !network.foreignBridge)
         await this.#route([deleteLink(network.bridge)], anyErrno);
+      if (network.ipv6) await this.#removeLoopback();
     });
   }
 
@@ -187,6 +247,7 @@ export class NetworkHost {
   /** Removes the bridges of networks without endpoints, and the rules with the last one. */
   async removeUnused(used: ReadonlySet<string>): Promise<void> {
     for (const network of this.#options.store.all()) if (!used.has(network.id)) await this.remove(network);
+    await this.#lock.run(() => this.#removeLoopback());
     if (this.#ready.size > 0 || !existsSync(this.#marker)) return;
     await removeTables(this.table);
     this.#loaded = false;

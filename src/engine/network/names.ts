@@ -8,6 +8,7 @@ import type { NetworkStore } from "../../network/store.ts";
 import type { NetworkRecord } from "../../network/types.ts";
 import type { Container } from "../container.ts";
 import type { ContainerTable } from "../table.ts";
+import { parseLink } from "./links.ts";
 
 /** Whether containers find each other by name in a network: in all that a user made. */
 export const hasNames = ({ name, driver }: NetworkRecord): boolean =>
@@ -162,12 +163,6 @@ export class NameDirectory implements Names {
     }
     for (const address of addresses) directory.byAddress.set(address, container.record.name);
   }
-}
-
-/** "other" or "other:alias", as `--link` takes it. */
-export function parseLink(text: string): { target: string; alias: string } {
-  const [target = "", alias = target] = text.replace(/^\//, "").split(":");
-  return { target, alias: alias.split("/").at(-1) ?? alias };
 }
 
 /** The name servers that the host asks (resolv.conf(5)). */

@@ -75,6 +75,10 @@ function hostRange(text: string): [number, number] {
 /** The addresses that a binding means: those of both families that the container has, unless it says one. */
 function hostAddresses(given: string, network: NetworkRecord, endpoint: Endpoint): string[] {
   const ip = given || networkOptions(network).bindAddress;
+  if (given.includes(":") && endpoint.ipv6 === "" && checked(given))
+    throw invalid(
+      `cannot publish a port on ${given}: the container has no IPv6 address (make its network with --ipv6)`,
+    );
   if (ip !== "" && ip !== "0.0.0.0") return [checked(ip)].filter((address) => reaches(address, endpoint));
   const both = given === "" ? ["0.0.0.0", "::"] : ["0.0.0.0"];
   return both.filter((address) => reaches(address, endpoint));

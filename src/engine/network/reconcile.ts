@@ -16,7 +16,12 @@ export async function reconcileNetworks(context: EngineContext): Promise<void> {
   const used = usedNetworks(context);
   for (const id of used) {
     const network = context.networks.find(id);
-    if (network) await context.networkHost.ensure(network);
+    try {
+      if (network) await context.networkHost.ensure(network);
+    } catch (error) {
+      // Containers of other networks are served all the same.
+      context.log.error("a network could not be made again", { network: id, error: String(error) });
+    }
   }
   const isLink = (name: string): boolean => existsSync(`/sys/class/net/${name}`);
   for (const container of context.table.all()) {

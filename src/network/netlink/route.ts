@@ -1,7 +1,7 @@
 import { flags, hostU16, hostU32, NetlinkMessage, parseAttributes, readU32 } from "./message.ts";
 
 /** Message types and attributes of rtnetlink(7). */
-const RTM = { NEWLINK: 16, DELLINK: 17, GETLINK: 18, NEWADDR: 20, NEWROUTE: 24, GETROUTE: 26 } as const;
+const RTM = { NEWLINK: 16, DELLINK: 17, GETLINK: 18, NEWADDR: 20, NEWROUTE: 24, NEWNEIGH: 28 } as const;
 const IFLA = {
   ADDRESS: 1,
   IFNAME: 3,
@@ -14,11 +14,14 @@ const IFLA = {
 const INFO = { KIND: 1, DATA: 2, SLAVE_KIND: 4, SLAVE_DATA: 5 } as const;
 const VETH_PEER = 1;
 const BRPORT = { HAIRPIN: 4, ISOLATED: 33 } as const;
-/** The one attribute of macvlan and ipvlan links that is used. */
+/** Attributes of macvlan and ipvlan links, and of those of a VLAN. */
 const VLAN_MODE = 1;
+const IPVLAN_FLAGS = 2;
+const VLAN_ID = 1;
 const IFA = { ADDRESS: 1, LOCAL: 2, BROADCAST: 4, FLAGS: 8 } as const;
 const IFA_F_NODAD = 0x02;
-const RTA = { DST: 1, OIF: 4, GATEWAY: 5 } as const;
+const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PRIORITY: 6, PREFSRC: 7 } as const;
+const NDA = { DST: 1, LLADDR: 2 } as const;
 const IFF_UP = 1;
 const FAMILY = { 4: 2, 6: 10 } as const;
 
@@ -85,6 +88,55 @@ export function addVeth(pair: VethPair): { message: Buffer; descriptorAt: number
   return { message: message.finish(), descriptorAt };
 }
 
+/** A link that leads nowhere, up. */
+export const addDummy = (name: string): Buffer =>
+  new NetlinkMessage(RTM.NEWLINK, NEW, 1, link(0, true))
+    .text(IFLA.IFNAME, name)
+    .nest(IFLA.LINKINFO, (info) => info.text(INFO.KIND, "dummy"))
+    .finish();
+
+/** The packets of one VLAN of a link (IEEE 802.1Q), up. */
+export const addVlan = (name: string, parent: number, id: number): Buffer =>
+  new NetlinkMessage(RTM.NEWLINK, NEW, 1, link(0, true))
+    .text(IFLA.IFNAME, name)
+    .u32(IFLA.LINK, parent)
+    .nest(IFLA.LINKINFO, (info) =>
+      info.text(INFO.KIND, "vlan").nest(INFO.DATA, (data) => data.attribute(VLAN_ID, hostU16(id))),
+    )
+    .finish();
+
+/** A pair of links of the host's own, the first up: the other cannot be before the pair is complete. */
+export function addPair(
+  one: { name: string; mac: Uint8Array },
+  other: { name: string; mac: Uint8Array },
+): Buffer {
+  return new NetlinkMessage(RTM.NEWLINK, NEW, 1, link(0, true))
+    .text(IFLA.IFNAME, one.name)
+    .attribute(IFLA.ADDRESS, one.mac)
+    .nest(IFLA.LINKINFO, (info) =>
+      info.text(INFO.KIND, "veth").nest(INFO.DATA, (data) =>
+        data.nest(VETH_PEER, (peer) => {
+          peer.raw(link(0, false)).text(IFLA.IFNAME, other.name).attribute(IFLA.ADDRESS, other.mac);
+        }),
+      ),
+    )
+    .finish();
+}
+
+/** Who has an IPv6 address on a link, for ever. */
+export function addNeighbour(index: number, address: Uint8Array, mac: Uint8Array): Buffer {
+  const NUD_PERMANENT = 0x80;
+  const fixed = Buffer.alloc(12);
+  fixed[0] = FAMILY[6];
+  fixed.set(hostU32(index), 4);
+  fixed.set(hostU16(NUD_PERMANENT), 8);
+  const replace = flags.REQUEST | flags.ACK | flags.CREATE | flags.REPLACE;
+  return new NetlinkMessage(RTM.NEWNEIGH, replace, 1, fixed)
+    .attribute(NDA.DST, address)
+    .attribute(NDA.LLADDR, mac)
+    .finish();
+}
+
 export const setLinkUp = (index: number): Buffer =>
   new NetlinkMessage(RTM.NEWLINK, flags.REQUEST | flags.ACK, 1, link(index, true)).finish();
 
@@ -122,6 +174,8 @@ export interface VirtualLan {
   kind: "macvlan" | "ipvlan";
   /** macvlan: 1 private, 2 vepa, 4 bridge, 8 passthru. ipvlan: 0 l2, 1 l3, 2 l3s. */
   mode: number;
+  /** ipvlan: 0 bridge, 1 private, 2 vepa. */
+  flags?: number;
   /** Index of the host's link that it shares. */
   parent: number;
   name: string;
@@ -139,7 +193,10 @@ export function addVirtualLan(lan: VirtualLan): { message: Buffer; descriptorAt:
   if (lan.mtu) message.u32(IFLA.MTU, lan.mtu);
   const mode = lan.kind === "macvlan" ? hostU32(lan.mode) : hostU16(lan.mode);
   message.nest(IFLA.LINKINFO, (info) =>
-    info.text(INFO.KIND, lan.kind).nest(INFO.DATA, (data) => data.attribute(VLAN_MODE, mode)),
+    info.text(INFO.KIND, lan.kind).nest(INFO.DATA, (data) => {
+      data.attribute(VLAN_MODE, mode);
+      if (lan.flags) data.attribute(IPVLAN_FLAGS, hostU16(lan.flags));
+    }),
   );
   const descriptorAt = message.size + 4;
   message.u32(IFLA.NET_NS_FD, 0);
@@ -197,26 +254,39 @@ function broadcast(address: Uint8Array, prefix: number): Uint8Array {
   });
 }
 
+export interface Route {
+  gateway?: Uint8Array;
+  index?: number;
+  destination?: { bytes: Uint8Array; prefix: number };
+  /** The address that packets have which were given none. */
+  source?: Uint8Array;
+  /** In the table that is asked first, which otherwise has the host's own addresses. */
+  first?: boolean;
+  /** What comes for it is the host's own. */
+  local?: boolean;
+  /** Of several the lowest counts. */
+  metric?: number;
+}
+
 /** A route by a gateway or straight through a link; without `destination` the default one. */
-export function addRoute(
-  version: 4 | 6,
-  options: { gateway?: Uint8Array; index?: number; destination?: { bytes: Uint8Array; prefix: number } },
-): Buffer {
+export function addRoute(version: 4 | 6, options: Route): Buffer {
   const TABLE_MAIN = 254;
+  const TABLE_LOCAL = 255;
   const PROTOCOL_BOOT = 3;
   const SCOPE_UNIVERSE = 0;
   const SCOPE_LINK = 253;
   const UNICAST = 1;
+  const LOCAL = 2;
   const scope = options.gateway ? SCOPE_UNIVERSE : SCOPE_LINK;
   const fixed = Buffer.from([
     FAMILY[version],
     options.destination?.prefix ?? 0,
     0,
     0,
-    TABLE_MAIN,
+    options.first ? TABLE_LOCAL : TABLE_MAIN,
     PROTOCOL_BOOT,
     scope,
-    UNICAST,
+    options.local ? LOCAL : UNICAST,
     0,
     0,
     0,
@@ -225,6 +295,8 @@ export function addRoute(
   const message = new NetlinkMessage(RTM.NEWROUTE, NEW, 1, fixed);
   if (options.destination) message.attribute(RTA.DST, options.destination.bytes);
   if (options.gateway) message.attribute(RTA.GATEWAY, options.gateway);
+  if (options.metric !== undefined) message.u32(RTA.PRIORITY, options.metric);
+  if (options.source) message.attribute(RTA.PREFSRC, options.source);
   if (options.index !== undefined) message.u32(RTA.OIF, options.index);
   return message.finish();
 }

@@ -1,3 +1,4 @@
+import type { Loopback6 } from "../loopback6.ts";
 import { macBytes } from "../mac.ts";
 import type { SetElement } from "../netlink/nftables.ts";
 import { addressBytes, parseAddress } from "../subnet.ts";
@@ -60,14 +61,19 @@ export interface BridgeRules {
   masquerade: boolean;
   /** Containers are reached by their own addresses from outside. */
   routed: boolean;
+  /** The address of its name server; empty without one. */
+  resolver: string;
 }
 
 /** The elements that make a bridge known. */
-export function bridgeElements({ link, internal, masquerade, routed }: BridgeRules): RuleElement[] {
+export function bridgeElements({ link, internal, masquerade, routed, resolver }: BridgeRules): RuleElement[] {
   const one = (set: string) => element({ family: "inet", set }, [linkField(link)]);
   return [
     one("bridges"),
     element({ family: "inet", set: "hairpin" }, [linkField(link), linkField(link)]),
+    ...(resolver
+      ? [element({ family: "inet", set: "resolver" }, [linkField(link)], [addressField(resolver)])]
+      : []),
     ...(internal ? [one("internal")] : []),
     ...(masquerade && !internal ? [one("outward")] : []),
     ...(routed && !internal ? [one("routed")] : []),
@@ -100,8 +106,34 @@ export function selfElements({ ipv4, ipv6 }: Endpoint): RuleElement[] {
 }
 
 /** The map elements that lead published ports to the container's address of the same family. */
-export function portElements(ports: PublishedPorts, address: string): RuleElement[] {
+export function portElements(given: PublishedPorts, address: string, loopback: Loopback6): RuleElement[] {
   const version = address.includes(":") ? 6 : 4;
+  const own = given.hostIp === "::1";
+  // Where they are looked up, packets for ::1 have the address that takes its place.
+  const ports = own ? { ...given, hostIp: loopback.target } : given;
+  return [
+    ...(own || given.hostIp === "::" ? loopElements(given) : []),
+    ...leadElements(ports, address, version),
+  ];
+}
+
+/** What makes packets for ::1 go the way that leads to containers. */
+function loopElements({ protocol, hostPort, count }: PublishedPorts): RuleElement[] {
+  const key = (port: number): Field[] => [protocolField(protocol), portField(port)];
+  if (count === 1) return [element({ family: "inet", set: "loop6" }, key(hostPort))];
+  const last = hostPort + count - 1;
+  return [
+    {
+      family: "inet",
+      set: "loop6_range",
+      key: bytesOf(key(hostPort)),
+      keyEnd: bytesOf(key(last)),
+      text: `${protocol} . ${hostPort}-${last}`,
+    },
+  ];
+}
+
+function leadElements(ports: PublishedPorts, address: string, version: 4 | 6): RuleElement[] {
   const any = ports.hostIp === (version === 4 ? "0.0.0.0" : "::");
   if (ports.count > 1 && ports.hostPort === ports.containerPort)
     return [rangeElement(ports, address, version)];

@@ -1,3 +1,5 @@
+import { RESOLVER } from "../links.ts";
+import type { Loopback6 } from "../loopback6.ts";
 import type { RuleElement } from "./elements.ts";
 
 const SETS = ["bridges", "internal", "outward", "routed"];
@@ -6,11 +8,12 @@ const SETS = ["bridges", "internal", "outward", "routed"];
  * The whole of the rules as one transaction for nft(8): what was there under the table's name is
  * replaced, but for the administrator's own chain `user`, whose rules are given.
  *
- * `ports` is how the names of containers' links begin.
+ * `ports` is how the names of containers' links begin, `loopback` the way from `::1`.
  */
 export function renderRules(
   table: string,
   ports: string,
+  loopback: Loopback6,
   elements: readonly RuleElement[],
   userRules: readonly string[],
 ): string {
@@ -18,8 +21,8 @@ export function renderRules(
     const own = elements.filter((element) => element.set === set).map(({ text }) => text);
     return own.length > 0 ? `elements = { ${own.join(",\n")} }` : "";
   };
-  const set = (name: string, type: string): string =>
-    `  set ${name} {\n    type ${type}\n    ${contents(name)}\n  }`;
+  const set = (name: string, type: string, interval = false): string =>
+    `  set ${name} {\n    type ${type}\n    ${interval ? "flags interval" : ""}\n    ${contents(name)}\n  }`;
   const map = (name: string, type: string, interval = false): string =>
     `  map ${name} {\n    type ${type}\n    ${interval ? "flags interval" : ""}\n    ${contents(name)}\n  }`;
   return `
@@ -32,11 +35,14 @@ ${SETS.map((name) => set(name, "ifname")).join("\n")}
 ${set("hairpin", "ifname . ifname")}
 ${set("self4", "ipv4_addr . ipv4_addr")}
 ${set("self6", "ipv6_addr . ipv6_addr")}
+${map("resolver", "ifname : ipv4_addr")}
 ${[4, 6].map((version) => portMaps(version, map)).join("\n")}
+${set("loop6", "inet_proto . inet_service")}
+${set("loop6_range", "inet_proto . inet_service", true)}
   chain user {
     ${userRules.join("\n    ")}
   }
-${CHAINS}
+${chains(loopback)}
 }
 table bridge ${table} {
 ${set("bound4", "ifname . ether_addr . ipv4_addr")}
@@ -49,6 +55,10 @@ ${set("bound6", "ifname . ether_addr . ipv6_addr")}
     ether type ip6 iifname . ether saddr . ip6 saddr @bound6 accept
     ether type ip6 ip6 saddr :: icmpv6 type { nd-neighbor-solicit, mld2-listener-report } accept
     drop
+  }
+  chain departure {
+    type filter hook postrouting priority -300; policy accept;
+    oifname "${ports}*" ether type ip ip daddr 127.0.0.0/8 drop
   }
 }
 `;
@@ -71,28 +81,41 @@ const lead = (ip: "ip" | "ip6", version: 4 | 6): string => `
 
 /**
  * Packets to the host's own addresses are led to containers; those from the host's loopback get the
- * bridge's address, so that answers find back; everybody else keeps theirs. Into a network comes only
+ * bridge's address, so that answers find back, with IPv6 by a way of its own (loopback6.ts); everybody else keeps theirs. Into a network comes only
  * what belongs to a connection that a published port or the network itself began. Where the host filters
  * bridged packets too (bridge-nf-call-iptables), those within a network have its bridge on both sides.
+ * Links of containers take packets for loopback addresses, since answers of the name server have one: so
+ * nothing but the host may send such packets to them.
  */
-const CHAINS = `
+const chains = ({ entry, exit, target, source }: Loopback6): string => `
   chain publish {${lead("ip", 4)}${lead("ip6", 6)}
   }
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
+    ip daddr ${RESOLVER} meta l4proto { tcp, udp } th dport 53 dnat ip to iifname map @resolver
     fib daddr type local jump publish
+    iifname "${exit}" ip6 daddr ${target} jump publish
   }
   chain output {
     type nat hook output priority -100; policy accept;
+    ip6 daddr ::1 goto loop
     fib daddr type local jump publish
+  }
+  chain loop {
+    meta l4proto . th dport @loop6 dnat ip6 to ${target}
+    meta l4proto . th dport @loop6_range dnat ip6 to ${target}
   }
   chain guard {
     type filter hook prerouting priority raw; policy accept;
+    iifname @bridges ip daddr ${RESOLVER} meta l4proto { tcp, udp } th dport 53 accept
     iifname @bridges ip daddr 127.0.0.0/8 drop
     iifname @bridges ip saddr 127.0.0.0/8 drop
   }
   chain forward {
     type filter hook forward priority filter; policy accept;
+    iifname "${entry}" drop
+    oifname "${entry}" drop
+    iifname "${exit}" oifname != @bridges drop
     oifname @bridges jump inward
     iifname @bridges jump outward
   }
@@ -113,7 +136,7 @@ const CHAINS = `
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
     oifname @bridges ip saddr 127.0.0.0/8 masquerade
-    oifname @bridges ip6 saddr ::1 masquerade
+    oifname "${entry}" ip6 saddr ::1 snat ip6 to ${source}
     iifname . oifname @hairpin ct status dnat masquerade
     ip saddr . ip daddr @self4 masquerade
     ip6 saddr . ip6 daddr @self6 masquerade
