@@ -48,6 +48,7 @@ function toMessage(event: BuildEvent): BuildMessage | null {
         id: event.id,
         ...(event.digest ? { digest: event.digest } : {}),
         names: event.names,
+        provenance: event.provenance,
       };
     case "context":
       return event;

@@ -25,7 +25,7 @@ export function buildOptions(
     target: query.text("target"),
     noCache: query.flag("nocache"),
     pull: query.flag("pull"),
-    platform: query.text("platform"),
+    ...platforms(query.text("platform")),
     network: query.text("networkmode"),
     allow: query.all("allow").map(entitlement),
     ...contexts(query),
@@ -33,8 +33,21 @@ export function buildOptions(
     credentials: credentials(headers["x-registry-config"]),
     secrets: secrets(headers["x-berth-build-secrets"]),
     outputs: buildOutputs(query),
+    provenance: provenance(query.text("provenance")),
     annotations: query.all("annotation").flatMap(parseAnnotations),
   };
+}
+
+/** Docker's clients give one; several are parted by commas. */
+function platforms(text: string | undefined): Pick<OriginBuildRequest, "platform" | "platforms"> {
+  const [platform, ...more] = (text ?? "").split(",").filter((part) => part !== "");
+  if (platform === undefined) return {};
+  return more.length === 0 ? { platform } : { platforms: [...new Set([platform, ...more])] };
+}
+
+function provenance(text: string | undefined): "min" | "max" | undefined {
+  if (text === undefined || text === "min" || text === "max") return text;
+  throw invalid(`invalid provenance ${JSON.stringify(text)}: min or max`);
 }
 
 function hostConfig(query: Query): HostConfig {

@@ -1,5 +1,6 @@
 import { pipeline } from "node:stream/promises";
 import type { ImageInspect, ImageSummary } from "@docker/node-sdk";
+import type { ImageExtras } from "../image/index.ts";
 import { invalid } from "../lib/errors.ts";
 import type { Context } from "./context.ts";
 import { imageConfigFor } from "./image-config.ts";
@@ -40,9 +41,19 @@ function inspectFor(version: number, image: ImageInspect): object {
   };
 }
 
+function extrasOf({ annotations, provenance }: ImageExtras): object {
+  return {
+    ...(annotations.length > 0 ? { Annotations: annotations } : {}),
+    ...(provenance ? { Provenance: provenance } : {}),
+  };
+}
+
 async function inspect(context: Context): Promise<void> {
-  const image = await context.services.images.inspect(context.name);
-  context.json(200, inspectFor(context.version, image));
+  const { images } = context.services;
+  const image = await images.inspect(context.name);
+  // Docker knows no such fields; only who asks for them gets them.
+  const extras = context.query.flag("extras") ? extrasOf(await images.extras(context.name)) : {};
+  context.json(200, { ...inspectFor(context.version, image), ...extras });
 }
 
 async function history(context: Context): Promise<void> {

@@ -119,6 +119,7 @@ export function fakeServices(
       import: unexpected,
       list: unexpected,
       inspect: unexpected,
+      extras: unexpected,
       history: unexpected,
       tag: unexpected,
       remove: unexpected,

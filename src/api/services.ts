@@ -20,6 +20,7 @@ export interface Services {
     | "import"
     | "list"
     | "inspect"
+    | "extras"
     | "history"
     | "tag"
     | "remove"

@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { BuildCache } from "@docker/node-sdk";
 import type { Workshop } from "../engine/engine.ts";
+import { formatPlatform, parsePlatform } from "../image/platform.ts";
 import type { Images } from "../image/types.ts";
 import { StepCache } from "./cache.ts";
 import { CacheMounts } from "./cache-mounts.ts";
@@ -9,10 +10,11 @@ import type { Warning } from "./checks/rules.ts";
 import { ContextDigests } from "./context/context-digests.ts";
 import { receiveBuild } from "./context/origin.ts";
 import { datedImage, sourceDate } from "./outputs/epoch.ts";
-import { planOutputs, produce } from "./outputs/produce.ts";
+import { type Product, planOutputs, produce } from "./outputs/produce.ts";
+import { provenanceOf } from "./outputs/provenance.ts";
 import { checkBuild, prepareBuild, showingPlace } from "./prepare.ts";
 import { CacheKeeper, type PruneOptions, type PruneResult } from "./prune.ts";
-import { RunningBuild } from "./running-build.ts";
+import { type BuiltImage, RunningBuild } from "./running-build.ts";
 import type { BuildRequest, BuildResult, Builds, ContextOrigin, OriginBuildRequest } from "./types.ts";
 
 /**
@@ -52,42 +54,69 @@ export class Builder implements Builds {
   }
 
   async #build(request: BuildRequest): Promise<BuildResult> {
-    const { plan, checks } = prepareBuild(request);
-    checks.settle();
     const epoch = sourceDate(request);
-    const parts = {
-      request,
-      plan,
-      checks,
-      workshop: this.#workshop,
-      registry: this.#registry,
-      cache: this.#cache,
-      cacheMounts: this.#cacheMounts,
-    };
-    const build = new RunningBuild(parts);
-    const outputs = planOutputs(request, build.steps.length);
+    const builds = this.#begin(request);
+    const steps = builds.flatMap((build) => build.steps);
+    const outputs = planOutputs(request, steps.length);
     const shown = outputs.flatMap(({ step }) => step ?? []);
-    request.onEvent?.({ kind: "plan", steps: [...build.steps, ...shown] });
+    request.onEvent?.({ kind: "plan", steps: [...steps, ...shown] });
     try {
-      const built = await build.run();
-      const image = epoch === undefined ? built : await datedImage(built, epoch, build);
+      const products: Product[] = [];
+      for (const [index, built] of (await runAll(builds)).entries()) {
+        const build = builds[index];
+        if (!build) continue;
+        const image = epoch === undefined ? built : await datedImage(built, epoch, build);
+        products.push({ ...image, provenance: provenanceOf(build.request, build, epoch) });
+      }
       const production = {
         request,
         workshop: this.#workshop,
         registry: this.#registry,
         signal: request.signal,
       };
-      const result = await produce(production, [image], outputs);
-      const { imageId, digest, names } = result;
+      const result = await produce(production, products, outputs);
+      const { imageId, digest, names, provenance } = result;
       const { usage } = request.context;
       if (usage) request.onEvent?.({ kind: "context", ...usage });
-      request.onEvent?.({ kind: "image", id: imageId, ...(digest ? { digest } : {}), names });
+      request.onEvent?.({ kind: "image", id: imageId, ...(digest ? { digest } : {}), names, provenance });
       return result;
     } finally {
-      await build.release();
+      for (const build of builds) await build.release();
       await this.#workshop.images.collect();
       this.#tidy();
     }
+  }
+
+  /** A build for each platform; what they have in common is done once. */
+  #begin(request: BuildRequest): RunningBuild[] {
+    const platforms = request.platforms?.length ? request.platforms : [request.platform];
+    const made = new Set<string>();
+    const builds: RunningBuild[] = [];
+    let begun = 0;
+    const stop = new AbortController();
+    const signal = request.signal ? AbortSignal.any([request.signal, stop.signal]) : stop.signal;
+    for (const [index, platform] of platforms.entries()) {
+      const own = { ...request, signal, platform: platform && formatPlatform(parsePlatform(platform)) };
+      // What is odd about the Dockerfile is so for all platforms, and said once.
+      const { plan, checks } = prepareBuild(index === 0 ? own : { ...own, onEvent: undefined });
+      checks.settle();
+      const build = new RunningBuild({
+        request: own,
+        plan,
+        checks,
+        workshop: this.#workshop,
+        registry: this.#registry,
+        cache: this.#cache,
+        cacheMounts: this.#cacheMounts,
+        made,
+        begun,
+        isOneOfSeveral: platforms.length > 1,
+        onFailure: (error) => stop.abort(error),
+      });
+      begun += build.steps.length;
+      builds.push(build);
+    }
+    return builds;
   }
 
   /** At most once a minute, while nobody waits. */
@@ -129,4 +158,17 @@ export class Builder implements Builds {
       await received.discard();
     }
   }
+}
+
+/** All at once; the first failure ends the others and is told when all have ended. */
+async function runAll(builds: readonly RunningBuild[]): Promise<BuiltImage[]> {
+  let failure: { error: unknown } | undefined;
+  const running = builds.map((build) => build.run());
+  for (const one of running)
+    one.catch((error: unknown) => {
+      failure ??= { error };
+    });
+  await Promise.allSettled(running);
+  if (failure) throw failure.error;
+  return Promise.all(running);
 }

@@ -14,6 +14,8 @@ export interface Outcome {
 export class StepCache {
   readonly #state: State;
   readonly #images: ImageBuilding;
+  /** What is being made now. */
+  readonly #running = new Map<string, Promise<void>>();
 
   constructor(state: State, images: ImageBuilding) {
     this.#state = state;
@@ -31,9 +33,41 @@ export class StepCache {
     return { layer, created: String(row.created) };
   }
 
+  /**
+   * Does something that gives an outcome unless it is known already, and once only when several want it at
+   * the same time. `fresh` does it whatever is known.
+   */
+  async once(
+    key: string,
+    { fresh, signal, make }: { fresh: boolean; signal: AbortSignal; make: () => Promise<Outcome> },
+  ): Promise<{ outcome: Outcome; cached: boolean }> {
+    for (let running = this.#running.get(key); running; running = this.#running.get(key)) {
+      await Promise.race([running, aborted(signal)]);
+      signal.throwIfAborted();
+      const made = this.find(key);
+      if (made) return { outcome: made, cached: true };
+    }
+    const found = fresh ? undefined : this.find(key);
+    if (found) return { outcome: found, cached: true };
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#running.set(key, promise);
+    try {
+      return { outcome: await make(), cached: false };
+    } finally {
+      this.#running.delete(key);
+      resolve();
+    }
+  }
+
   keep(key: string, kind: string, description: string, { layer, created }: Outcome): void {
     this.#state
       .statement("INSERT OR REPLACE INTO build_steps VALUES (?, ?, ?, ?, ?, ?, ?, 1)")
       .run(key, kind, description, layer?.id ?? null, layer?.size ?? 0, created, Date.now());
   }
 }
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });

@@ -1,7 +1,8 @@
+import type { Base, Material } from "../image/building.ts";
 import type { Layer } from "../image/layers.ts";
 import { hostPlatform, parsePlatform, platformDistance } from "../image/platform.ts";
 import { parseReference } from "../image/reference.ts";
-import type { ImageDocument } from "../image/types.ts";
+import type { ImageDocument, Platform } from "../image/types.ts";
 import { BerthError } from "../lib/errors.ts";
 import type { PlannedStage } from "./plan.ts";
 import type { BuildParts } from "./running-build.ts";
@@ -14,6 +15,8 @@ export interface FoundBase {
   document: ImageDocument;
   /** Held. */
   layers: Layer[];
+  /** Undefined for scratch. */
+  origin?: Material;
 }
 
 /** The image that a stage stands on: one that is here, else from its registry. */
@@ -29,21 +32,32 @@ export async function findBase(
   if (base === "scratch" || !("image" in base)) {
     return { id: "", layers: [], document: { ...platform, rootfs: { type: "layers", diff_ids: [] } } };
   }
-  const local = request.pull ? undefined : findLocal(parts, base.image);
-  if (local && (!given || platformDistance(platform, local.document) !== null)) return local;
-  for (const layer of local?.layers ?? []) workshop.images.release(layer);
-  await registry.pull(base.image, {
+  const withOrigin = (found: Base): FoundBase => ({
+    ...found,
+    origin: workshop.images.origin(base.image, found),
+  });
+  const there = findLocal(parts, base.image, platform);
+  const local = request.pull ? undefined : there;
+  if (local && (!given || platformDistance(platform, local.document) !== null)) return withOrigin(local);
+  for (const layer of there?.layers ?? []) workshop.images.release(layer);
+  const id = await registry.pull(base.image, {
     platform: given,
     credentials: request.credentials?.(parseReference(base.image).domain),
     onProgress: (progress) => step && request.onEvent?.({ kind: "pull", step, progress }),
     signal,
+    // The name goes on to mean what it meant for another platform.
+    unnamed: there !== undefined && platformDistance(platform, there.document) === null,
   });
-  return workshop.images.base(base.image);
+  return withOrigin(workshop.images.base(id));
 }
 
-function findLocal({ workshop }: Pick<BuildParts, "workshop">, image: string): FoundBase | undefined {
+function findLocal(
+  { workshop }: Pick<BuildParts, "workshop">,
+  image: string,
+  platform: Platform,
+): Base | undefined {
   try {
-    return workshop.images.base(image);
+    return workshop.images.base(image, platform);
   } catch (error) {
     if (error instanceof BerthError && error.code === "NOT_FOUND") return undefined;
     throw error;

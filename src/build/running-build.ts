@@ -12,6 +12,7 @@ import { failedAt, type Location } from "./dockerfile/location.ts";
 import { parseTrigger } from "./dockerfile/parse.ts";
 import { findBase } from "./from.ts";
 import { NamedContexts } from "./named-contexts.ts";
+import { Materials } from "./outputs/provenance.ts";
 import { contextName, type Plan, type PlannedStage, sourceStage } from "./plan.ts";
 import { RemoteSources } from "./remote/sources.ts";
 import type { BuildSession } from "./stage-build.ts";
@@ -28,6 +29,14 @@ export interface BuildParts {
   registry: Pick<Images, "pull">;
   cache: StepCache;
   cacheMounts: CacheMounts;
+  /** The keys of what was done in this build, for whatever platform. */
+  made: Set<string>;
+  /** Steps of other platforms that are shown before this one's. */
+  begun: number;
+  /** Whether there are other platforms. */
+  isOneOfSeveral: boolean;
+  /** Ends what goes on for other platforms. */
+  onFailure: (error: unknown) => void;
 }
 
 /** What a build came to. Its layers are held until the build is released. */
@@ -48,11 +57,12 @@ export class RunningBuild {
   readonly #infos: ReadonlyMap<number, StepInfo[]>;
   readonly #session: BuildSession;
   readonly #contexts: NamedContexts;
+  readonly materials = new Materials();
+  readonly begun = Date.now();
 
-  /** `begun`: how many steps of other builds are shown before this one's. */
-  constructor(parts: BuildParts, begun = 0) {
+  constructor(parts: BuildParts) {
     this.#parts = parts;
-    this.#infos = stepInfos(parts, begun);
+    this.#infos = stepInfos(parts);
     const { request, plan, workshop, cache } = parts;
     const signal = request.signal
       ? AbortSignal.any([request.signal, this.#abort.signal])
@@ -67,6 +77,8 @@ export class RunningBuild {
       steps: workshop.steps,
       files: workshop.files,
       cacheMounts: parts.cacheMounts,
+      materials: this.materials,
+      made: parts.made,
       memory: join(workshop.execRoot, "build"),
       remote,
       signal,
@@ -97,8 +109,17 @@ export class RunningBuild {
     return { document: state.document(), layers: state.layers, inherited: state.inherited };
   }
 
+  get request(): BuildRequest {
+    return this.#parts.request;
+  }
+
   get images(): ImageBuilding {
     return this.#parts.workshop.images;
+  }
+
+  /** The build arguments that something asked for. */
+  get consumed(): ReadonlySet<string> {
+    return this.#parts.plan.consumed;
   }
 
   get cache(): StepCache {
@@ -133,6 +154,7 @@ export class RunningBuild {
       stage.catch((error: unknown) => {
         failure ??= { error };
         this.#abort.abort(error);
+        this.#parts.onFailure(error);
       });
     }
     await Promise.allSettled(stages);
@@ -203,6 +225,7 @@ export class RunningBuild {
       signal,
     );
     this.#held.push(...found.layers);
+    if (found.origin) this.materials.add(found.origin);
     const state = new StageState(found.document, found.layers);
     if (!state.env.some((entry) => entry.startsWith("PATH="))) {
       state.config.Env = [...state.env, defaultPath];
@@ -239,20 +262,22 @@ export class RunningBuild {
     const image = context === undefined ? from : this.#contexts.image(context);
     if (context !== undefined && image === undefined)
       return contextSource(await this.#contexts.files(context));
-    const { layers } = await findBase(
+    const { layers, origin } = await findBase(
       this.#parts,
       { base: { image: image ?? from }, platform: undefined },
       null,
       this.#session.signal,
     );
     this.#held.push(...layers);
+    if (origin) this.materials.add(origin);
     return layerSource(workshop.files, workshop.images.directories(layers));
   }
 }
 
-function stepInfos({ plan, request }: BuildParts, begun: number): Map<number, StepInfo[]> {
+function stepInfos({ plan, request, begun, isOneOfSeveral }: BuildParts): Map<number, StepInfo[]> {
   const infos = new Map<number, StepInfo[]>();
   let number = begun;
+  const prefix = isOneOfSeveral ? `${request.platform} ` : "";
   for (const index of plan.needed) {
     const planned = plan.stages[index];
     if (!planned) continue;
@@ -260,7 +285,7 @@ function stepInfos({ plan, request }: BuildParts, begun: number): Map<number, St
     if (index === plan.target && hasLabels(request)) texts.push(labelText(request));
     infos.set(
       index,
-      texts.map((text) => ({ number: ++number, stage: planned.label, text })),
+      texts.map((text) => ({ number: ++number, stage: `${prefix}${planned.label}`, text })),
     );
   }
   // What no instruction needs may still be what a trigger of an image copies from; it is not shown.

@@ -6,6 +6,7 @@ import type { StepCache } from "./cache.ts";
 import type { CacheMounts } from "./cache-mounts.ts";
 import type { SourceFiles } from "./context/source.ts";
 import type { Location } from "./dockerfile/location.ts";
+import type { Materials } from "./outputs/provenance.ts";
 import type { Plan } from "./plan.ts";
 import type { RemoteSources } from "./remote/sources.ts";
 import type { StageState } from "./stage-state.ts";
@@ -25,6 +26,10 @@ export interface BuildSession {
   readonly memory: string;
   readonly signal: AbortSignal;
   readonly emit: OnBuildEvent;
+  /** The keys of what was done in this build, for whatever platform. */
+  readonly made: Set<string>;
+  /** Remembers what the build is made from. */
+  readonly materials: Materials;
   /** Remembers to let go of a layer when the build is over. */
   keep(layer: Layer): void;
   /** The files that `--from` means, seen from a stage; without it those of the context. */

@@ -76,7 +76,13 @@ export type BuildEvent =
   /** `result`: the image of a FROM. */
   | { kind: "end"; step: StepInfo; cached: boolean; result?: string }
   | { kind: "context"; files: number; read: number }
-  | { kind: "image"; id: string; digest?: string; names: readonly string[] };
+  | {
+      kind: "image";
+      id: string;
+      digest?: string;
+      names: readonly string[];
+      provenance: Readonly<Record<string, object>>;
+    };
 
 export type OnBuildEvent = (event: BuildEvent) => void;
 
@@ -103,6 +109,8 @@ export interface BuildRequest {
   /** Look for newer base images even when there are some. */
   pull?: boolean;
   platform?: string;
+  /** Several at once: an image for each, under one name. */
+  platforms?: readonly string[];
   /** For RUN: default, none, host or a network. */
   network?: string;
   /** What steps may ask for beyond that. */
@@ -116,6 +124,8 @@ export interface BuildRequest {
   /** Takes the archive of an output, which it must read to its end; `output` is its place in `outputs`. */
   deliver?: (output: number, archive: Readable) => Promise<void>;
   annotations?: readonly Annotation[];
+  /** Has what it was built from go with the image; `max` with the Dockerfile's text. */
+  provenance?: "min" | "max";
 }
 
 /** `RUN --network=host`, `RUN --security=insecure`. */
@@ -127,6 +137,8 @@ export interface BuildResult {
   /** Of the manifest, where one was made. */
   digest?: string;
   names: readonly string[];
+  /** What it was built from, by platform. */
+  provenance: Readonly<Record<string, object>>;
 }
 
 /**

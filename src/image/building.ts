@@ -1,16 +1,33 @@
 import type { ImageContext } from "./context.ts";
-import { createdSeconds, sha256 } from "./document.ts";
+import { createdSeconds, platformOf, sha256 } from "./document.ts";
+import type { ImageExtras } from "./extras.ts";
 import { findImage } from "./find.ts";
 import { chainIds, type Layer, type SealDirectory } from "./layers.ts";
 import { type Layout, type LayoutImage, type LayoutOptions, layoutArchive } from "./layout/archive.ts";
-import { canonical, familiar, parseReference, withDefaultTag } from "./reference.ts";
-import type { ImageDocument } from "./types.ts";
+import { choosePlatform, formatPlatform } from "./platform.ts";
+import type { ImageRecord } from "./records.ts";
+import {
+  canonical,
+  familiar,
+  familiarRepository,
+  isDigest,
+  parseReference,
+  withDefaultTag,
+} from "./reference.ts";
+import type { ImageDocument, Platform } from "./types.ts";
 
 /** An image to build upon; its layers, lowest first, are held. */
 export interface Base {
   id: string;
   document: ImageDocument;
   layers: Layer[];
+}
+
+/** Something that a build was made from, as provenance names it. */
+export interface Material {
+  uri: string;
+  digest: Record<string, string>;
+  annotations?: Record<string, string>;
 }
 
 /** Images as a builder sees them: layers to stand on, and layers and images to add. */
@@ -24,12 +41,42 @@ export class ImageBuilding {
     this.#onAdd = onAdd;
   }
 
-  /** Throws NOT_FOUND with dockerd's words. */
-  base(ref: string): Base {
-    const { id, document } = findImage(this.#context.records, ref);
-    const layers = this.#context.layers.of("image", id);
-    for (const layer of layers) this.#context.layers.hold(layer);
+  /**
+   * The image of a name or id; of a name that stands for several the one that suits the platform best. Throws
+   * NOT_FOUND with dockerd's words.
+   */
+  base(ref: string, platform?: Platform): Base {
+    const { records, layers: store } = this.#context;
+    const found = findImage(records, ref);
+    const { id, document } = (platform && this.#member(ref, platform)) ?? found;
+    const layers = store.of("image", id);
+    for (const layer of layers) store.hold(layer);
     return { id, document, layers };
+  }
+
+  #member(ref: string, platform: Platform): ImageRecord | undefined {
+    if (isDigest(ref)) return undefined;
+    const members = this.#context.extras
+      .members(canonical(withDefaultTag(parseReference(ref))))
+      .map((id) => findImage(this.#context.records, id));
+    return choosePlatform(
+      platform,
+      members.map((record) => ({ record, platform: platformOf(record.document) })),
+    )?.record;
+  }
+
+  /** Where an image of this name came from: as a package URL, with its digest. */
+  origin(ref: string, { id, document }: Pick<Base, "id" | "document">): Material {
+    const { domain, path, tag } = withDefaultTag(parseReference(ref));
+    const { digests } = this.#context.records.names(id);
+    const pulled = digests.find(({ repository }) => repository === `${domain}/${path}`)?.digest;
+    const platform = encodeURIComponent(formatPlatform(platformOf(document)));
+    return {
+      uri: `pkg:docker/${familiarRepository(`${domain}/${path}`)}${tag ? `@${tag}` : ""}?platform=${platform}`,
+      digest: { sha256: (pulled ?? id).replace(/^sha256:/, "") },
+      // Of what never was in a registry only the configuration has a digest.
+      ...(pulled ? {} : { annotations: { digestOf: "configuration" } }),
+    };
   }
 
   /** Absolute directories of layers, topmost first; at least one. */
@@ -99,7 +146,7 @@ export class ImageBuilding {
   }
 
   /** Adds an image of these layers, lowest first; returns its id. */
-  add(document: ImageDocument, layers: readonly Layer[]): string {
+  add(document: ImageDocument, layers: readonly Layer[], extras?: ImageExtras): string {
     const config = Buffer.from(JSON.stringify(document));
     const id = sha256(config);
     this.#context.records.add({
@@ -109,6 +156,7 @@ export class ImageBuilding {
       size: layers.reduce((sum, layer) => sum + layer.size, 0),
       created: createdSeconds(document),
     });
+    if (extras) this.#context.extras.set(id, extras);
     this.#onAdd();
     return id;
   }
@@ -118,10 +166,17 @@ export class ImageBuilding {
     return layoutArchive(this.#context, images, options);
   }
 
-  /** Gives an image a name; returns it in its short form. */
-  tag(id: string, name: string): string {
+  /**
+   * Gives an image a name; returns it in its short form. `members`: the images of all platforms that the name
+   * stands for, when there are several.
+   */
+  tag(id: string, name: string, members: readonly string[] = []): string {
     const reference = withDefaultTag(parseReference(name));
-    this.#context.records.setTag(canonical(reference), id);
+    const { records, extras, state } = this.#context;
+    state.transaction(() => {
+      records.setTag(canonical(reference), id);
+      if (members.length > 1) extras.setMembers(canonical(reference), members);
+    });
     this.#context.emit({ action: "tag", id, attributes: { name: familiar(reference) } });
     return familiar(reference);
   }

@@ -33,6 +33,8 @@ export function listImages(context: ImageContext, options: ImageListOptions = {}
     if (!matches(record)) continue;
     const names = shortNames(context, record.id);
     const isDangling = names.tags.length === 0 && names.digests.length === 0;
+    // An image of another platform goes by the name of that for this one.
+    if (isDangling && context.extras.isMember(record.id)) continue;
     if (dangling !== undefined && (dangling ? names.tags.length > 0 : isDangling)) continue;
     // What others were committed from is their past rather than an image of its own.
     if (isDangling && (!options.all || dangling) && context.records.hasChildren(record.id)) continue;

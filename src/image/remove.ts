@@ -100,10 +100,22 @@ function isOneName(names: Name[]): boolean {
 function untag(context: ImageContext, id: string, name: Name, deleted: Deleted): void {
   const { repository, tag, digest } = name;
   if (digest !== undefined) context.records.removeDigest(repository, digest);
-  else context.records.removeTag(`${repository}:${tag}`);
+  else {
+    const members = context.extras.members(`${repository}:${tag}`);
+    context.records.removeTag(`${repository}:${tag}`);
+    for (const member of members) if (member !== id) dropMember(context, member, deleted);
+  }
   const short = familiarRepository(repository);
   deleted.push({ Untagged: digest === undefined ? `${short}:${tag}` : `${short}@${digest}` });
   context.emit({ action: "untag", id, attributes: { name: id } });
+}
+
+/** Removes an image of another platform when the last name that it went by is gone. Its layers are collected later. */
+function dropMember(context: ImageContext, id: string, deleted: Deleted): void {
+  const isNamed = namesOf(context, id).length > 0 || context.extras.isMember(id);
+  if (isNamed || usersOf(context, id).length > 0 || !context.records.get(id)) return;
+  context.records.delete(id);
+  deleted.push({ Deleted: id });
 }
 
 const usersOf = (context: ImageContext, id: string) =>
@@ -187,6 +199,7 @@ export async function pruneImages(
     if (filters.label && !hasLabels(filters.label, labels)) continue;
     if (filters["label!"]?.some((label) => hasLabels([label], labels))) continue;
     if (danglingOnly && context.records.names(record.id).tags.length > 0) continue;
+    if (danglingOnly && context.extras.isMember(record.id)) continue;
     // Its child went first and took it along, or stays and keeps it.
     if (!context.records.get(record.id) || context.records.hasChildren(record.id)) continue;
     space += await deleteImage(context, record, deleted, { parents: true });
@@ -201,7 +214,13 @@ export function tagImage(context: ImageContext, ref: string, repo: string, tag?:
   const reference = parseReference(tag === undefined || tag === "" ? repo : `${repo}:${tag}`);
   if (reference.digest !== undefined) throw digestName();
   const named = withDefaultTag(reference);
-  context.records.setTag(canonical(named), id);
+  const members = isIdOf(id, ref)
+    ? []
+    : context.extras.members(canonical(withDefaultTag(parseReference(ref))));
+  context.state.transaction(() => {
+    context.records.setTag(canonical(named), id);
+    context.extras.setMembers(canonical(named), members);
+  });
   context.emit({ action: "tag", id, attributes: { name: familiar(named) } });
 }
 

@@ -17,6 +17,7 @@ import { ContentStore } from "./content.ts";
 import type { ImageContext } from "./context.ts";
 import { platformOf } from "./document.ts";
 import { Durability } from "./durability.ts";
+import { ExtrasStore, type ImageExtras } from "./extras.ts";
 import { findImage } from "./find.ts";
 import { importImage } from "./import.ts";
 import { imageHistory, inspectImage, layerDirectories } from "./inspect.ts";
@@ -83,6 +84,7 @@ export class ImageStore implements Images {
       content,
       layers: new LayerStore(state, content, options.limits),
       records: new ImageRecords(state),
+      extras: new ExtrasStore(state),
       users: options.users ?? (() => []),
       emit: options.onEvent ?? (() => undefined),
     };
@@ -228,6 +230,11 @@ export class ImageStore implements Images {
 
   async inspect(ref: string): Promise<ImageInspect> {
     return inspectImage(this.#context, ref);
+  }
+
+  async extras(ref: string): Promise<ImageExtras> {
+    const { records, extras } = this.#context;
+    return extras.get(findImage(records, ref).id);
   }
 
   async history(ref: string): Promise<HistoryResponseItem[]> {

@@ -8,6 +8,10 @@ import type {
   ImageSummary,
 } from "@docker/node-sdk";
 
+import type { ImageExtras } from "./extras.ts";
+
+export type { ImageExtras } from "./extras.ts";
+
 /** Docker's filters: a name and the values asked for, e.g. { dangling: ["true"] }. */
 export type ImageFilters = Record<string, string[]>;
 
@@ -104,6 +108,8 @@ export interface PullOptions {
   platform?: string;
   /** Every tag of the repository. */
   allTags?: boolean;
+  /** The image gets no name: it is of a platform that the name does not stand for here. */
+  unnamed?: boolean;
   onProgress?: OnProgress;
   signal?: AbortSignal;
 }
@@ -244,6 +250,8 @@ export interface Images {
   save(refs: readonly string[]): Promise<Readable>;
   list(options?: ImageListOptions): Promise<ImageSummary[]>;
   inspect(ref: string): Promise<ImageInspect>;
+  /** What the build of an image said of it beyond its configuration. */
+  extras(ref: string): Promise<ImageExtras>;
   history(ref: string): Promise<HistoryResponseItem[]>;
   /** Throws INVALID_PARAMETER for a malformed repository or tag. */
   tag(ref: string, repo: string, tag?: string): Promise<void>;

@@ -21,4 +21,13 @@ export type BuildMessage =
   | { kind: "end"; step: number; cached: boolean }
   /** Of a directory that was used where it is: how many of its files were read. */
   | { kind: "context"; files: number; read: number }
-  | { kind: "image"; id: string; digest?: string; names: readonly string[] };
+  | {
+      kind: "image";
+      id: string;
+      digest?: string;
+      names: readonly string[];
+      provenance?: Readonly<Record<string, object>>;
+    };
+
+/** The last message of a build that went well. */
+export type BuiltMessage = Extract<BuildMessage, { kind: "image" }>;

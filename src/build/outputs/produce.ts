@@ -16,6 +16,11 @@ export interface Production {
   signal: AbortSignal | undefined;
 }
 
+/** An image for one platform, and what it was built from. */
+export interface Product extends BuiltImage {
+  provenance: object;
+}
+
 /** An output with what it takes, as a step that is shown. */
 interface PlannedOutput {
   output: BuildOutput;
@@ -54,13 +59,20 @@ const namesOf = (output: { names: readonly string[] }, { tags = [] }: BuildReque
 /** Makes all that was asked for of the result. */
 export async function produce(
   production: Production,
-  images: readonly BuiltImage[],
+  images: readonly Product[],
   outputs: readonly PlannedOutput[],
 ): Promise<BuildResult> {
   const { request, workshop } = production;
   const configs = images.map(({ document }) => Buffer.from(JSON.stringify(document)));
   const imageId = workshop.images.idOf(configs[0] ?? Buffer.alloc(0));
-  const result: { imageId: string; digest?: string; names: string[] } = { imageId, names: [] };
+  const provenance = Object.fromEntries(
+    images.map((image) => [formatPlatform(image.document), image.provenance]),
+  );
+  const result: Omit<BuildResult, "digest" | "names"> & { digest?: string; names: string[] } = {
+    imageId,
+    names: [],
+    provenance,
+  };
   for (const { output, place, step } of outputs) {
     production.signal?.throwIfAborted();
     if (step) request.onEvent?.({ kind: "begin", step });
@@ -74,7 +86,7 @@ export async function produce(
 
 async function make(
   production: Production,
-  images: readonly BuiltImage[],
+  images: readonly Product[],
   configs: readonly Buffer[],
   { output, place, step }: PlannedOutput,
 ): Promise<{ names?: string[]; digest?: string }> {
@@ -93,10 +105,11 @@ async function make(
     }
     case "layout": {
       const { digest, archive } = await workshop.images.layout(
-        images.map(({ document, layers }, index) => ({
+        images.map(({ document, layers, provenance }, index) => ({
           document,
           layers,
           config: configs[index] ?? Buffer.alloc(0),
+          ...(request.provenance ? { provenance } : {}),
         })),
         { ...output, names: namesOf(output, request), annotations: request.annotations ?? [] },
       );
@@ -120,14 +133,19 @@ async function deliver({ deliver }: BuildRequest, place: number, archive: Readab
 
 async function keepImage(
   { request, workshop, registry, signal }: Production,
-  images: readonly BuiltImage[],
+  images: readonly Product[],
   output: BuildOutput & { kind: "image" },
   step: StepInfo | null,
 ): Promise<{ names: string[]; digest?: string }> {
   const wanted = namesOf(output, request);
   if (output.push && wanted.length === 0) throw invalid("an image needs a name to be pushed");
-  const [first] = images.map(({ document, layers }) => workshop.images.add(document, layers));
-  const names = wanted.map((name) => workshop.images.tag(first ?? "", name));
+  const { annotations = [] } = request;
+  const attached = request.provenance !== undefined;
+  const ids = images.map(({ document, layers, provenance }) =>
+    workshop.images.add(document, layers, { annotations, provenance, attached }),
+  );
+  const [first = ""] = ids;
+  const names = wanted.map((name) => workshop.images.tag(first, name, ids));
   if (!output.push) return { names };
   let digest: string | undefined;
   for (const name of names) {

@@ -16,6 +16,8 @@ import type { GitSource } from "./git-url.ts";
 export interface RemoteSource {
   /** What decides their content. */
   identity: unknown;
+  /** The same in the words of provenance. */
+  digest: Record<string, string>;
   /** Fetches them; `discard` of what comes is to be called. */
   open(): Promise<FetchedFiles>;
   /** To be called when `open` was not. */
@@ -67,6 +69,7 @@ export class RemoteSources {
       }
       const { remote, subdirectory = "", keepGitDirectory = false, submodules = true } = source;
       return {
+        digest: { gitCommit: found.commit },
         // With `.git` the way there counts too.
         identity: [
           "git",
@@ -121,7 +124,7 @@ export class RemoteSources {
           if (got === "unchanged") throw invalid(`${url}: there is no answer`);
           return { ...oneFile(directory, name, got), discard };
         };
-        return { identity: ["file", checksum, name], discard, open };
+        return { identity: ["file", checksum, name], digest: digestOf(checksum), discard, open };
       }
       const known = this.#known(url);
       const first = await fetch(known);
@@ -131,7 +134,8 @@ export class RemoteSources {
         if (got.digest !== digest) throw invalid(`${url} changed while it was fetched`);
         return { ...oneFile(directory, name, got), discard };
       };
-      return { identity: ["file", `sha256:${digest}`, name, lastModified], discard, open };
+      const identity = ["file", `sha256:${digest}`, name, lastModified];
+      return { identity, digest: { sha256: digest }, discard, open };
     } catch (error) {
       await discard();
       throw error;
@@ -172,4 +176,10 @@ function oneFile(directory: string, name: string, { digest, size }: Download): B
     { path: `/${name}`, kind: "file", mode: 0o600, size, digest, ...common },
   ]);
   return { directory: join(directory, "fs"), index, ignored: [] };
+}
+
+/** `sha256:…` as provenance has it. */
+function digestOf(checksum: string): Record<string, string> {
+  const [algorithm = "", hex = ""] = checksum.split(":");
+  return { [algorithm]: hex };
 }

@@ -35,12 +35,21 @@ export async function layerStep(
   const { kind, createdBy, inputs } = work;
   const below = work.standsAlone ? "" : session.images.chainId(state.layers);
   const key = keyOf(kind, below, inputs);
-  const found = session.request.noCache ? undefined : session.cache.find(key);
-  const outcome = found ?? (await makeLayer(context, make));
+  // What this very build has made for another platform is as fresh as can be.
+  const fresh = session.request.noCache === true && !session.made.has(key);
+  const { outcome, cached } = await session.cache.once(key, {
+    fresh,
+    signal: session.signal,
+    async make() {
+      const made = await makeLayer(context, make);
+      session.cache.keep(key, kind, createdBy, made);
+      return made;
+    },
+  });
+  session.made.add(key);
   if (outcome.layer) session.keep(outcome.layer);
-  if (!found) session.cache.keep(key, kind, createdBy, outcome);
   state.add(outcome.layer, createdBy, outcome.created);
-  return { cached: found !== undefined };
+  return { cached };
 }
 
 async function makeLayer(

@@ -7,7 +7,7 @@ import type { RemoteWord, Transfer } from "./transfer-words.ts";
 
 /** A source of ADD that is fetched: a file, or a repository's tree. What it keeps is to be discarded. */
 export async function openRemote(
-  { remote }: StepContext["session"],
+  { remote, materials }: StepContext["session"],
   { destination, checksum, instruction }: Transfer,
   word: RemoteWord,
 ): Promise<Part & { discard: () => Promise<void> }> {
@@ -15,13 +15,17 @@ export async function openRemote(
     // Without a directory the destination is the name.
     const name = destination.endsWith("/") ? fileNameOf(word.url) : "file";
     const file = await remote.file(word.url, name, checksum);
+    materials.add({ uri: withoutPassword(word.url), digest: file.digest });
     return toPart(file, `/${name}`, instruction.unpack === true);
   }
   const { git } = word;
   const keepGitDirectory = instruction.keepGitDir ?? git.keepGitDirectory;
   const tree = await remote.git({ ...git, keepGitDirectory, commit: checksum ?? git.commit });
+  materials.add({ uri: `git+${withoutPassword(git.remote)}`, digest: tree.digest });
   return toPart(tree, "/", false);
 }
+
+const withoutPassword = (url: string): string => url.replace(/(:\/\/)[^/@\s]+@/, "$1");
 
 function toPart(
   source: RemoteSource,

@@ -2,6 +2,7 @@ import { renameSync } from "node:fs";
 import { BerthError, invalid } from "../../lib/errors.ts";
 import type { Command, Instruction } from "../dockerfile/instruction.ts";
 import type { Heredoc } from "../dockerfile/statements.ts";
+import { requireRunnable } from "../emulation.ts";
 import type { StepContext, StepResult } from "../stage-build.ts";
 import { proxyArguments } from "../stage-state.ts";
 import {
@@ -49,7 +50,7 @@ export async function runStep(context: StepContext, run: Instruction & { kind: "
   const createdBy = `RUN ${prefix}${script ? run.original : command.join(" ")}`;
   const isInsecure = run.security === "insecure";
   return layerStep(context, { kind: "run", createdBy, inputs }, (directory) =>
-    execute(context, { command, args, network, mounts, script, isInsecure }, directory),
+    runFor(context, { command, args, network, mounts, script, isInsecure }, directory),
   );
 }
 
@@ -60,6 +61,12 @@ interface Process {
   mounts: PlannedMount[];
   script: Script | undefined;
   isInsecure: boolean;
+}
+
+/** Only what is not cached needs to run here. */
+async function runFor(context: StepContext, process: Process, directory: string): Promise<void> {
+  requireRunnable(context.state.origin);
+  await execute(context, process, directory);
 }
 
 async function execute(context: StepContext, process: Process, directory: string): Promise<void> {

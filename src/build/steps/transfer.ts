@@ -4,6 +4,7 @@ import { ignores } from "../../lib/ignore.ts";
 import type { IndexedFile } from "../context/file-index.ts";
 import { type CopyOrder, copyFiles } from "../context/files.ts";
 import type { SourceFiles, SourceMatch } from "../context/source.ts";
+import { keyOf } from "../key.ts";
 import type { StepContext, StepResult } from "../stage-build.ts";
 import { addArchive, isArchive } from "./archive.ts";
 import { documentSource } from "./documents.ts";
@@ -36,12 +37,15 @@ export async function transferStep(context: StepContext, instruction: TransferIn
   try {
     const parts = await partsOf(context, transfer, undo);
     checkDestination(transfer, parts);
+    const files = keyOf(parts.map(({ identity }) => identity));
+    if (instruction.from === undefined && transfer.sources.length > 0)
+      context.session.materials.addFiles(files);
     return await layerStep(
       context,
       {
         kind: instruction.kind,
         createdBy: context.info.text,
-        inputs: inputsOf(transfer, parts),
+        inputs: inputsOf(transfer, files),
         standsAlone: instruction.link,
       },
       (directory) => fill(context, transfer, parts, directory),
@@ -124,20 +128,10 @@ function checkDestination({ name, destination, instruction }: Transfer, parts: r
 }
 
 /** All that the outcome depends on: names, kinds and contents of files, not their times. */
-function inputsOf(transfer: Transfer, parts: readonly Part[]): unknown {
+function inputsOf(transfer: Transfer, files: string): unknown {
   const { instruction, destination, owner, mode, exclude, name } = transfer;
   const { parents, link, unpack } = instruction;
-  return {
-    name,
-    destination,
-    owner,
-    mode,
-    exclude,
-    parents,
-    link,
-    unpack,
-    files: parts.map(({ identity }) => identity),
-  };
+  return { name, destination, owner, mode, exclude, parents, link, unpack, files };
 }
 
 function describe(file: IndexedFile, root: string, owners: boolean): unknown[] {

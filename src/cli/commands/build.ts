@@ -1,4 +1,4 @@
-import type { BuildMessage } from "../../lib/build-events.ts";
+import type { BuildMessage, BuiltMessage } from "../../lib/build-events.ts";
 import { openContext, type SentContext } from "../building/context.ts";
 import { parseNamedContext } from "../building/named-contexts.ts";
 import type { WantedOutput } from "../building/outputs.ts";
@@ -23,6 +23,11 @@ export const command = defineCommand({
   flags: {
     ...stepFlags,
     annotation: { type: "list", placeholder: "[TYPE:]key=value", help: "Set an annotation of the manifest" },
+    attest: {
+      type: "list",
+      placeholder: "type=provenance[,mode=max]",
+      help: "Have a statement go with the image",
+    },
     "build-arg": { type: "list", placeholder: "name[=value]", help: "Set an argument of the Dockerfile" },
     "build-context": {
       type: "list",
@@ -34,6 +39,11 @@ export const command = defineCommand({
     file: { type: "string", short: "f", completes: "file", help: "The Dockerfile; - for standard input" },
     iidfile: { type: "string", completes: "file", help: "File to write the image's id to" },
     label: { type: "list", placeholder: "key=value", help: "Set a label of the image" },
+    "metadata-file": {
+      type: "string",
+      completes: "file",
+      help: "File to write what came of the build to, as JSON",
+    },
     "no-cache": { type: "bool", help: "Do every step, whatever was built before" },
     output: {
       type: "list",
@@ -47,6 +57,11 @@ export const command = defineCommand({
       default: "auto",
       completes: ["auto", "plain", "tty"],
       help: "How steps are shown: auto, plain, tty",
+    },
+    provenance: {
+      type: "string",
+      placeholder: "true|false|mode=max",
+      help: "Have what it was built from go with the image",
     },
     pull: { type: "bool", help: "Look for newer base images" },
     push: { type: "bool", help: "The same as --output=type=registry" },
@@ -93,11 +108,18 @@ export const command = defineCommand({
           ? undefined
           : JSON.stringify(outputs.map(({ type, attributes }) => ({ Type: type, Attrs: attributes }))),
       platform: flags.platform || undefined,
+      provenance: await wantedProvenance(flags.provenance, flags.attest),
       pull: flags.pull ? 1 : undefined,
       t: flags.tag,
       target: flags.target || undefined,
     };
-    const headers = { ...readSecrets(flags.secret), ...(await registryConfig(context.dockerfile ?? "")) };
+    const pushed = outputs.flatMap(({ attributes }) =>
+      attributes.push ? (attributes.name?.split(",") ?? flags.tag) : [],
+    );
+    const headers = {
+      ...readSecrets(flags.secret),
+      ...(await registryConfig(context.dockerfile ?? "", pushed)),
+    };
     const ssh =
       flags.ssh.length === 0
         ? null
@@ -110,12 +132,15 @@ export const command = defineCommand({
         : body;
       const view = flags.quiet ? null : live ? liveView() : plainView();
       if (flags.check) return showChecks(lines, view);
-      const id = await follow(lines, view);
-      if (flags.iidfile) fs.writeFileSync(flags.iidfile, id);
+      const { image } = await follow(lines, view);
+      if (!image) throw new CliError("the build ended without a result");
+      if (flags.iidfile) fs.writeFileSync(flags.iidfile, image.id);
+      if (flags["metadata-file"])
+        (await import("../building/metadata.ts")).writeMetadata(flags["metadata-file"], image);
       const isTaken = outputs.some(
         ({ destination }) => destination?.kind === "file" && destination.path === "",
       );
-      if (flags.quiet && !isTaken) out(`${id}\n`);
+      if (flags.quiet && !isTaken) out(`${image.id}\n`);
       return 0;
     } finally {
       ssh?.close();
@@ -148,30 +173,35 @@ async function readOutputs(given: readonly string[]): Promise<WantedOutput[]> {
   return outputs;
 }
 
+async function wantedProvenance(text: string, attest: readonly string[]): Promise<string | undefined> {
+  if (text === "" && attest.length === 0) return undefined;
+  return (await import("../building/metadata.ts")).provenanceMode(text, attest);
+}
+
 /** Shows what was found; the exit status tells whether it was anything. */
 async function showChecks(
   body: AsyncIterable<Buffer>,
   view: ReturnType<typeof plainView> | null,
 ): Promise<number> {
-  const count = await follow(body, view, true);
+  const { warnings } = await follow(body, view);
+  if (warnings === undefined) throw new CliError("the check ended without a result");
   out(
-    count === "0"
+    warnings === 0
       ? "Check complete, no warnings found.\n"
-      : `Check complete, ${count} warning${count === "1" ? " has" : "s have"} been found!\n`,
+      : `Check complete, ${warnings} warning${warnings === 1 ? " has" : "s have"} been found!\n`,
   );
-  return count === "0" ? 0 : 1;
+  return warnings === 0 ? 0 : 1;
 }
 
 /**
- * Shows the answer to its end; resolves with the image's id, or with the number of warnings where only
- * that was asked for. Throws `CliError` with a failed step's exit code.
+ * Shows the answer to its end; resolves with the image, or with the number of warnings where only that was
+ * asked for. Throws `CliError` with a failed step's exit code.
  */
 async function follow(
   body: AsyncIterable<Buffer>,
   view: ReturnType<typeof plainView> | null,
-  isCheck = false,
-): Promise<string> {
-  let id = "";
+): Promise<{ image?: BuiltMessage; warnings?: number }> {
+  const result: { image?: BuiltMessage; warnings?: number } = {};
   let failed = true;
   try {
     for await (const text of jsonTexts(body)) {
@@ -183,13 +213,12 @@ async function follow(
         const code = errorDetail?.code ?? 1;
         throw new CliError(error, code > 0 && code < 256 ? code : 1);
       }
-      if (isCheck && check) id = String(check.warnings);
-      if (build?.kind === "image") id = build.id;
+      if (check) result.warnings = check.warnings;
+      if (build?.kind === "image") result.image = build;
       if (build) view?.show(build);
     }
-    if (id === "") throw new CliError("the build ended without a result");
     failed = false;
-    return id;
+    return result;
   } finally {
     view?.close(failed);
   }

@@ -16,7 +16,7 @@ export const command = defineCommand({
   async run(flags, { args, client }) {
     const get = async (name: string) => {
       const { body } = await client.request("GET", `/images/${encodeURIComponent(name)}/json`, {
-        query: { platform: flags.platform ? platformJson(flags.platform) : undefined },
+        query: { extras: 1, platform: flags.platform ? platformJson(flags.platform) : undefined },
       });
       return await text(body);
     };

@@ -58,6 +58,7 @@ export class Registries {
       repository,
       tell: options.onProgress ?? (() => undefined),
       platform,
+      unnamed: options.unnamed,
       signal: options.signal,
     };
     let id = "";

@@ -19,6 +19,7 @@ export interface PullTarget {
   /** What was asked for; undefined lets the machine choose. */
   platform: Platform | undefined;
   signal: AbortSignal | undefined;
+  unnamed?: boolean;
 }
 
 /** Pulls one tag or digest. Resolves with the image's id and whether there was anything new. */
@@ -39,7 +40,8 @@ export async function pullReference(
   const id = known ?? (await pullImage(target, await chooseManifest(target, top)));
   const isNew = known === undefined || (reference.digest === undefined && before !== id);
   context.state.transaction(() => {
-    if (reference.digest === undefined && before !== id) context.records.setTag(canonical(reference), id);
+    if (reference.digest === undefined && before !== id && !target.unnamed)
+      context.records.setTag(canonical(reference), id);
     context.records.setDigest(name, top.digest, id);
   });
   tell({ status: `Digest: ${top.digest}` });

@@ -1,8 +1,11 @@
 import { notFound, system } from "../../lib/errors.ts";
 import { progressBar } from "../../lib/progress.ts";
 import type { ImageContext } from "../context.ts";
-import { sha256, shortId } from "../document.ts";
+import { platformOf, sha256, shortId } from "../document.ts";
+import { findImage } from "../find.ts";
 import type { Layer } from "../layers.ts";
+import type { Annotation } from "../layout/annotations.ts";
+import { type BuiltManifest, imageManifest, provenanceManifest, topManifest } from "../layout/manifests.ts";
 import { parseManifest } from "../manifest.ts";
 import type { StoredManifest } from "../records.ts";
 import { canonical, familiar, familiarRepository, type Reference, repositoryOf } from "../reference.ts";
@@ -27,11 +30,19 @@ export async function pushReference(
   const { context, tell, repository } = target;
   const id = context.records.byTag(canonical(reference));
   if (id === undefined) throw noLocalImage(reference);
-  const layers = context.layers.of("image", id);
+  const members = context.extras.members(canonical(reference));
+  const images = (members.length > 0 ? members : [id]).map((image) => ({
+    id: image,
+    layers: context.layers.of("image", image),
+  }));
+  const layers = images.flatMap((image) => image.layers);
   for (const layer of layers) context.layers.hold(layer);
   try {
+    const { annotations, attached } = context.extras.get(id);
+    const isPlain = members.length === 0 && annotations.length === 0 && !attached;
     const manifest =
-      (await pushStored(target, reference, id, layers)) ?? (await pushBuilt(target, reference, id, layers));
+      (isPlain ? await pushStored(target, reference, id, layers) : null) ??
+      (await pushBuilt(target, reference, images));
     const digest = await repository.putManifest(reference.tag, manifest);
     context.state.transaction(() => {
       context.records.setManifest(manifest, id);
@@ -91,19 +102,45 @@ async function allAtHand(
   return true;
 }
 
-/** Pushes by a manifest of our own; layers whose packed form is not here are packed for it. */
+/**
+ * Pushes by a manifest of our own; layers whose packed form is not here are packed for it. Several images
+ * and what goes with them become an index.
+ */
 async function pushBuilt(
   target: PushTarget,
   reference: Reference,
-  id: string,
-  layers: Layer[],
+  images: readonly { id: string; layers: Layer[] }[],
 ): Promise<StoredManifest> {
-  const forms = await inParallel(layers, (layer) => pushLayer(target, reference, layer));
-  const config = await pushConfig(target, id);
-  const mediaType = "application/vnd.oci.image.manifest.v1+json";
-  const body = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, config, layers: forms }));
-  return { digest: sha256(body), mediaType, body };
+  const { context, repository } = target;
+  const built: BuiltManifest[] = [];
+  const annotations: Annotation[] = [];
+  for (const { id, layers } of images) {
+    const { document } = findImage(context.records, id);
+    const extras = context.extras.get(id);
+    const forms = await inParallel(layers, (layer) => pushLayer(target, reference, layer));
+    const config = await pushConfig(target, id);
+    const platform = platformOf(document);
+    const own = imageManifest({ config, layers: forms, platform, annotations: extras.annotations });
+    built.push(own);
+    annotations.push(...extras.annotations);
+    if (!extras.attached || !extras.provenance) continue;
+    built.push(provenanceManifest(own, platform, [familiar(reference)], extras.provenance));
+  }
+  const top = topManifest(built, annotations);
+  if (built[0]?.manifest.digest === top.manifest.digest) return top.manifest;
+  for (const { manifest, blobs } of built) {
+    for (const data of blobs)
+      await upload(repository, blobOf(data), { mountFrom: [], onBytes: () => undefined });
+    await repository.putManifest(manifest.digest, manifest);
+  }
+  return top.manifest;
 }
+
+const blobOf = (data: Buffer): Blob => ({
+  digest: sha256(data),
+  size: data.length,
+  read: async (offset, size) => data.subarray(offset, offset + size),
+});
 
 async function pushLayer(target: PushTarget, reference: Reference, layer: Layer): Promise<PackedDescriptor> {
   const { context, repository, tell } = target;
@@ -158,12 +195,7 @@ async function pushForm(
 async function pushConfig({ context, repository }: PushTarget, id: string): Promise<PackedDescriptor> {
   const config = context.records.config(id);
   if (!config) throw system(`the configuration of ${id} is gone`);
-  const blob: Blob = {
-    digest: id,
-    size: config.length,
-    read: async (offset, size) => config.subarray(offset, offset + size),
-  };
-  await upload(repository, blob, { mountFrom: [], onBytes: () => undefined });
+  await upload(repository, blobOf(config), { mountFrom: [], onBytes: () => undefined });
   return { mediaType: "application/vnd.oci.image.config.v1+json", digest: id, size: config.length };
 }
 

@@ -39,5 +39,20 @@ export const buildSchema: Schema = {
        last_modified TEXT,
        last_used INTEGER NOT NULL
      ) STRICT;`,
+    // What a build said of an image beyond its configuration: annotations and provenance, as JSON.
+    `CREATE TABLE image_extras(
+       image TEXT PRIMARY KEY REFERENCES images(id) ON DELETE CASCADE,
+       annotations TEXT NOT NULL,
+       provenance TEXT,
+       attached INTEGER NOT NULL
+     ) STRICT;`,
+    // A name that stands for images of several platforms. Whoever gives the name away takes these with it.
+    `CREATE TABLE tag_members(
+       ref TEXT NOT NULL REFERENCES tags(ref) ON DELETE CASCADE,
+       position INTEGER NOT NULL,
+       image TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+       PRIMARY KEY(ref, position)
+     ) STRICT;
+     CREATE INDEX tag_members_image ON tag_members(image);`,
   ],
 };
