@@ -69,7 +69,7 @@ export class RemoteSources {
       }
       const { remote, subdirectory = "", keepGitDirectory = false, submodules = true } = source;
       return {
-        digest: { gitCommit: found.commit },
+        digest: { gitCommit: found.commit ?? "" },
         // With `.git` the way there counts too.
         identity: [
           "git",
