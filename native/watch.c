@@ -15,7 +15,7 @@
 #include "streams.h"
 
 enum {
-  ATTACH_WAIT_MS = 10000, // for the clients announced at start
+  ATTACH_WAIT_MS = 30000, // for the clients announced at start
   DRAIN_MS = 250,         // for output that others than the process still hold open after its end
   FRAMES_MAX = CLIENTS_MAX + 16,
 };

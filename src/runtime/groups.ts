@@ -48,8 +48,8 @@ function groupsAt(host: CgroupHost, path: string, plan: CgroupPlan): Cgroups {
   return cgroups;
 }
 
-/** What a further process of a container joins. */
-export function joinableGroups(host: CgroupHost, spec: Spec): JoinableGroups {
+/** What a further process of a container joins; null where its first process is none of this machine. */
+export function joinableGroups(host: CgroupHost, spec: Spec, firstPid: number | null): JoinableGroups {
   const path = spec.linux.cgroupsPath;
-  return path === undefined ? { joins: [] } : joinsOf(host, path);
+  return path === undefined ? { joins: [] } : joinsOf(host, path, firstPid);
 }

@@ -92,7 +92,7 @@ export class LinuxRuntime implements Runtime {
 
   async exec(launch: ExecLaunch): Promise<Shim> {
     const filter = await this.#filter(launch.spec);
-    const groups = joinableGroups(this.#cgroups, launch.spec);
+    const groups = joinableGroups(this.#cgroups, launch.spec, launch.containerPid);
     return this.#launch(planExec(launch, this.#machine, groups, filter), "exec");
   }
 

@@ -11,7 +11,7 @@ export interface Stdio {
   stdinOnce: boolean;
   consoleSize?: { height: number; width: number };
   /**
-   * How many attach connections the shim waits for (10 s at most) before it reads the first output
+   * How many attach connections the shim waits for (30 s at most) before it reads the first output
    * byte, so that a client that attaches at start misses nothing. 0 for detached starts.
    */
   waitForAttach: number;

@@ -13,7 +13,7 @@ export function readOptional(path: string): string | undefined {
     return readFileSync(path, "latin1");
   } catch (error) {
     const code = errnoOf(error);
-    if (code === "ENOENT" || code === "ENODEV" || code === "EOPNOTSUPP") return undefined;
+    if (code === "ENOENT" || code === "ENODEV" || code === "ENOTSUP") return undefined;
     throw error;
   }
 }
@@ -57,7 +57,7 @@ const texts: Record<string, string> = {
   ENODEV: "no such device",
   ENOENT: "no such file or directory",
   ENOSPC: "no space left on device",
-  EOPNOTSUPP: "operation not supported",
+  ENOTSUP: "operation not supported",
   EPERM: "operation not permitted",
   ERANGE: "numerical result out of range",
   ESRCH: "no such process",

@@ -78,6 +78,10 @@ export function putIntoGroup(host: CgroupHost, path: string, pids: readonly numb
     } catch (error) {
       const cause = error instanceof Error && error.cause ? error.cause : error;
       if (errnoOf(cause) === "ESRCH") throw notFound(`No such process: ${pid}`);
+      if (errnoOf(cause) === "EBUSY")
+        throw conflict(
+          `control group ${path} hands controllers to groups below it: put the process into one of those`,
+        );
       throw error;
     }
   }

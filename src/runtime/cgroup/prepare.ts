@@ -36,6 +36,9 @@ function prepareCpuset(host: CgroupHost, parent: string): ParentLists | undefine
   return fillCpuset(join(hierarchy.mountpoint, parent));
 }
 
+/** The controllers that Docker's limits are made of; what else a kernel has may stay out of reach. */
+const limiting = ["cpuset", "cpu", "io", "memory", "pids"];
+
 /** Hands a v2 tree's controllers down to the children of `parent`. */
 function delegateControllers(tree: UnifiedTree, parent: string): void {
   for (const group of ["/", ...chain(parent)]) {
@@ -43,20 +46,34 @@ function delegateControllers(tree: UnifiedTree, parent: string): void {
     makeDirectory(directory);
     const list = (file: string) => readFileSync(join(directory, file), "latin1").split(/\s+/).filter(Boolean);
     const enabled = new Set(list("cgroup.subtree_control"));
-    for (const controller of list("cgroup.controllers")) {
-      if (enabled.has(controller)) continue;
+    const missing = list("cgroup.controllers").filter((controller) => !enabled.has(controller));
+    const wanted = missing.filter((controller) => limiting.includes(controller));
+    // All in one write: single ones would turn a group that has processes into the root of a threaded
+    // subtree, before the next of them is refused.
+    if (wanted.length > 0) enable(directory, wanted);
+    for (const controller of missing.filter((name) => !limiting.includes(name))) {
       try {
-        writeValues({ path: join(directory, "cgroup.subtree_control"), values: [`+${controller}`] });
-      } catch (error) {
-        const busy = errnoOf(error instanceof Error ? error.cause : error) === "EBUSY";
-        throw system(
-          busy
-            ? `cannot enable controller "${controller}" in ${directory}: the group has processes of its own; move them into a child group first`
-            : `cannot enable controller "${controller}" in ${directory}: ${describe(error)}`,
-          error,
-        );
+        enable(directory, [controller]);
+      } catch {
+        // Nothing of ours needs it.
       }
     }
+  }
+}
+
+function enable(directory: string, controllers: readonly string[]): void {
+  const value = controllers.map((name) => `+${name}`).join(" ");
+  try {
+    writeValues({ path: join(directory, "cgroup.subtree_control"), values: [value] });
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : error;
+    const what = `cannot enable ${controllers.length > 1 ? "controllers" : "controller"} ${controllers.join(", ")} in ${directory}`;
+    throw system(
+      errnoOf(cause) === "EBUSY"
+        ? `${what}: the group has processes of its own; move them into a child group first`
+        : `${what}: ${describe(cause)}`,
+      error,
+    );
   }
 }
 

@@ -58,12 +58,28 @@ export function processesOf(host: CgroupHost, path: string, options?: { recursiv
 }
 
 /**
+ * A v2 group that hands controllers down takes no processes: a container that divided its own group, as
+ * one with an init system does, moved its first process into a group below, and others join that.
+ */
+function birthplace(mountpoint: string, path: string, firstPid: number | null): string {
+  const directory = join(mountpoint, path);
+  if (firstPid === null || !readOptional(join(directory, "cgroup.subtree_control"))?.trim()) return directory;
+  const [, inner] = /^0::(.*)$/m.exec(readOptional(`/proc/${firstPid}/cgroup`) ?? "") ?? [];
+  return inner?.startsWith(`${path}/`) ? join(mountpoint, inner) : directory;
+}
+
+/**
  * The files a further process of a running container writes "0" to (v1), or the directory to clone
  * it into (v2), as in the container's own plan. Covers groups made after the start.
  */
-export function joinsOf(host: CgroupHost, path: string): { joins: string[]; cloneInto?: string } {
+export function joinsOf(
+  host: CgroupHost,
+  path: string,
+  firstPid: number | null,
+): { joins: string[]; cloneInto?: string } {
   const { layout } = host;
-  if (layout.mode === "v2") return { joins: [], cloneInto: mainDirectory(host, path) };
+  if (layout.mode === "v2")
+    return { joins: [], cloneInto: birthplace(layout.unified?.mountpoint ?? "", path, firstPid) };
   const joins = layout.hierarchies
     .map((hierarchy) => join(hierarchy.mountpoint, path, "tasks"))
     .filter((tasks) => existsSync(tasks));

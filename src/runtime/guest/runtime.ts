@@ -105,7 +105,7 @@ export class GuestRuntime {
 
   async exec(launch: ExecLaunch): Promise<Shim> {
     const filter = await this.#filter(launch.spec);
-    const groups = joinableGroups(guestCgroups, launch.spec);
+    const groups = joinableGroups(guestCgroups, launch.spec, null);
     return this.#launch(planExec(launch, this.#machine, groups, filter), "exec");
   }
 
