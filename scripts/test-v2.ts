@@ -8,7 +8,12 @@ const root = resolve(import.meta.dirname, "..");
 process.chdir(root);
 
 /** What depends on control groups or on the kernel, as far as an emulated machine gets in ten minutes. */
-const selection = ["test/cgroup/*.test.ts", "test/policy/*.test.ts", "test/lifecycle/lifecycle.test.ts"];
+const selection = [
+  "test/cgroup/*.test.ts",
+  "test/policy/{group-*,limits,isolation}.test.ts",
+  "test/lifecycle/lifecycle.test.ts",
+  "test/crash/*.test.ts",
+];
 
 /** Emulation makes everything slower by about this much. */
 const patience = 6;

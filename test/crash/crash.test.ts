@@ -6,9 +6,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { TestDaemon, until } from "../support/daemon.ts";
+import { patience, TestDaemon, until } from "../support/daemon.ts";
 
-const LIVES = 200;
+const LIVES = Math.ceil(200 / patience);
 /** Lives that go on while the killing does. */
 const AT_ONCE = 4;
 const SURVIVORS = 3;
@@ -85,7 +85,7 @@ test(`${LIVES} lives under random kill -9`, { timeout: 600_000 }, async () => {
   const kills = new Map<string, number>();
   const killer = (async () => {
     while (!over) {
-      await sleep(randomInt(20, 250));
+      await sleep(randomInt(20, 250) * patience);
       const target = await killSomething();
       kills.set(target, (kills.get(target) ?? 0) + 1);
     }
