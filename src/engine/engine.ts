@@ -118,7 +118,7 @@ export class Engine {
       const images = new ImageStore({
         state,
         log,
-        users: () => table.all().map(imageUser),
+        users: () => table.all().flatMap(imageUsers),
         onEvent: ({ action, id, attributes }) => events.publish("image", action, id, attributes),
         builtin: { hello: nativeFile("hello.tar") },
         registries: readRegistryConfig(options.registries ?? DEFAULT_REGISTRIES),
@@ -210,11 +210,11 @@ export class Engine {
   }
 }
 
-const imageUser = (container: Container): ImageUser => ({
-  containerId: container.id,
-  imageId: container.record.imageId,
-  running: container.running,
-});
+/** The image that a container was made from, and those that are mounted in it. */
+const imageUsers = ({ id, record, running }: Container): ImageUser[] => {
+  const mounted = record.mounts.flatMap(({ imageId }) => imageId ?? []);
+  return [...new Set([record.imageId, ...mounted])].map((imageId) => ({ containerId: id, imageId, running }));
+};
 
 /** Each data root has a parent cgroup of its own, so that what is found below it is known to be ours. */
 function cgroupParent(dataRoot: string): string {

@@ -73,6 +73,8 @@ export function mountPoint(record: MountRecord): MountPoint {
     subpath: _subpath,
     anonymous: _anonymous,
     createSource: _create,
+    imageId: _image,
+    layers: _layers,
     ...mount
   } = record;
   return mount;

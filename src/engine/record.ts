@@ -46,6 +46,10 @@ export interface MountRecord extends MountPoint {
   subpath?: string;
   /** Made for this container alone, so removed with it on `rm -v`. */
   anonymous?: boolean;
+  /** Which image is shown. */
+  imageId?: string;
+  /** Its layers at the last start, topmost first and relative to the data root; what the subpath is in them. */
+  layers?: { paths: string[]; kind: "file" | "directory" };
   /** A bind's source is made at the start when it is missing. */
   createSource?: boolean;
 }

@@ -47,6 +47,11 @@ export interface Mount {
   options?: string[];
   /** Of the source, resolved without leaving it, whatever links it has. Not in the specification. */
   subpath?: string;
+  /**
+   * Directories relative to the data root, two or more, topmost first, that are shown as one read-only tree.
+   * Not in the specification.
+   */
+  layers?: string[];
   /** What a bind mount's source is, when it is known without looking, or not there yet. */
   sourceType?: "file" | "directory";
   /** The mount namespace that a bind mount's source is looked up in, when not the daemon's. */

@@ -30,7 +30,7 @@ function problemOf(mount: Mount, sourceExists: boolean): string | null {
     case "tmpfs":
       return tmpfsProblem(mount);
     case "image":
-      return "mounting images is not supported";
+      return imageProblem(mount);
     default:
       return "mount type unknown";
   }
@@ -71,6 +71,21 @@ function volumeProblem({ Source, BindOptions, VolumeOptions, ReadOnly }: Mount):
 function isLocal(path: string): boolean {
   const clean = posix.normalize(path);
   return !isAbsolute(path) && clean !== ".." && !clean.startsWith("../");
+}
+
+function imageProblem({
+  Source,
+  BindOptions,
+  VolumeOptions,
+  TmpfsOptions,
+  ImageOptions,
+}: Mount): string | null {
+  if (!Source) return "field Source must not be empty";
+  if (BindOptions) return "field BindOptions must not be specified";
+  if (VolumeOptions) return "field VolumeOptions must not be specified";
+  if (TmpfsOptions) return "field TmpfsOptions must not be specified";
+  const subpath = ImageOptions?.Subpath;
+  return subpath && !isLocal(subpath) ? "subpath must be a relative path within the image" : null;
 }
 
 function tmpfsProblem({ Source, BindOptions, VolumeOptions }: Mount): string | null {

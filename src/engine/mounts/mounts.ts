@@ -139,6 +139,21 @@ function apiMount(mount: Mount): WantedMount {
     };
     return volumeMount({ destination, mode: "z", readOnly, noCopy: NoCopy, subpath: Subpath, request });
   }
+  if (mount.Type === "image") {
+    const { Subpath } = mount.ImageOptions ?? {};
+    return {
+      record: {
+        Type: "image",
+        Name: mount.Source,
+        Source: "",
+        Destination: destination,
+        Mode: "",
+        RW: false,
+        Propagation: "",
+        ...(Subpath ? { subpath: Subpath } : {}),
+      },
+    };
+  }
   const common = { Destination: destination, Mode: "", RW: !readOnly };
   if (mount.Type === "tmpfs") {
     const options = tmpfsOptions(readOnly, mount.TmpfsOptions);

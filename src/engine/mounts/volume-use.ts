@@ -1,5 +1,5 @@
-import { lstatSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { lstatSync, mkdirSync, readdirSync, type Stats } from "node:fs";
+import { join, relative } from "node:path";
 import { BerthError, invalid } from "../../lib/errors.ts";
 import { FileWorkError } from "../../lib/file-worker.ts";
 import { makeDirectories } from "../../lib/make-directories.ts";
@@ -7,12 +7,14 @@ import type { Container } from "../container.ts";
 import type { EngineContext } from "../context.ts";
 import type { ContainerRecord, MountRecord } from "../record.ts";
 import { wantedMounts } from "./mounts.ts";
+import { checkPropagation } from "./propagation.ts";
 
 /** Ids of the containers that have a volume, by its name. */
 export function volumeUsers(containers: readonly Container[]): Map<string, string[]> {
   const users = new Map<string, string[]>();
   for (const { id, record } of containers) {
-    for (const name of new Set(record.mounts.map((mount) => mount.Name))) {
+    const volumes = record.mounts.filter(({ Type }) => Type === "volume");
+    for (const name of new Set(volumes.map((mount) => mount.Name))) {
       if (name) users.set(name, [...(users.get(name) ?? []), id]);
     }
   }
@@ -34,7 +36,8 @@ export async function makeMounts(
   const mounts: MountRecord[] = [];
   try {
     for (const { record: mount, volume } of wanted) {
-      if (!volume) mounts.push(mount);
+      if (mount.Type === "image") mounts.push(await resolveImage(context, mount));
+      else if (!volume) mounts.push(mount);
       else {
         const { name } = context.volumes.ensure(volume);
         mounts.push({ ...mount, Name: name, Source: context.volumes.directory(name) });
@@ -52,6 +55,49 @@ export async function makeMounts(
     throw error;
   }
 }
+
+/** The image as it is called now; a later one of the name is another. */
+async function resolveImage(context: EngineContext, mount: MountRecord): Promise<MountRecord> {
+  if (mount.imageId) return mount;
+  const { Name = "" } = mount;
+  try {
+    return { ...mount, imageId: (await context.images.resolve(Name)).id };
+  } catch (error) {
+    // Not NOT_FOUND, which clients take for the container's own image.
+    if (error instanceof BerthError && error.code === "NOT_FOUND") throw invalid(error.message, error);
+    throw error;
+  }
+}
+
+async function imageLayers(
+  context: EngineContext,
+  { imageId = "", subpath = "" }: MountRecord,
+): Promise<NonNullable<MountRecord["layers"]>> {
+  const { layers } = await context.images.resolve(imageId);
+  const { root } = context.state.paths;
+  const found = layers.map((layer) => statOf(join(layer, subpath))).find((entry) => entry !== undefined);
+  if (!found) throw inaccessible(subpath);
+  // Overlay wants two.
+  const empty = join(root, "empty");
+  if (layers.length === 1) mkdirSync(empty, { recursive: true, mode: 0o755 });
+  const all = layers.length === 1 ? [...layers, empty] : layers;
+  const paths = all.map((layer) => relative(root, layer));
+  return { paths, kind: found.isDirectory() || found.isSymbolicLink() ? "directory" : "file" };
+}
+
+/** What is there, not following a link; undefined for nothing, also below a file. */
+function statOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR"))
+      return undefined;
+    throw error;
+  }
+}
+
+const inaccessible = (path: string): BerthError =>
+  invalid(`cannot access path ${path}: no such file or directory`);
 
 /** What `makeMounts` would record, without making anything. */
 export function plannedMounts(context: EngineContext, record: ContainerRecord): MountRecord[] {
@@ -113,6 +159,8 @@ export async function acquireMounts(context: EngineContext, container: Container
     const { Type, Name = "", Source = "", Destination = "" } = mount;
     if (Type === "volume") {
       await context.volumes.acquire(Name, container.id);
+      if (mount.subpath && !statOf(join(Source, mount.subpath)))
+        throw inaccessible(join(Source, mount.subpath));
       context.events.publish("volume", "mount", Name, {
         driver: "local",
         container: container.id,
@@ -120,8 +168,11 @@ export async function acquireMounts(context: EngineContext, container: Container
         "read/write": String(mount.RW ?? true),
         propagation: "",
       });
-    } else if (Type === "bind" && mount.createSource) {
-      makeSource(Source);
+    } else if (Type === "image") {
+      mount.layers = await imageLayers(context, mount);
+    } else if (Type === "bind") {
+      if (mount.createSource) makeSource(Source);
+      checkPropagation(Source, mount.Propagation ?? "");
     }
   }
 }

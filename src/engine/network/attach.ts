@@ -213,7 +213,7 @@ export function guestLinks(
     return home ? insideMessages(home, endpoint, indices[at] ?? 0, endpoint.id === network?.gateway) : [];
   });
   const found = resolverEndpoint(context, network?.endpoints ?? []);
-  const at = network?.endpoints.findIndex((endpoint) => endpoint === found?.endpoint) ?? -1;
+  const at = found && network ? network.endpoints.indexOf(found.endpoint) : -1;
   const resolver = found ? resolverRoute(found.network, found.endpoint, indices[at] ?? 0) : [];
   return [loopback, ...links, ...resolver];
 }

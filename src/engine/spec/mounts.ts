@@ -74,6 +74,7 @@ function tmpfs(destination: string, options: string): Mount {
 function recorded(mount: MountRecord): Mount {
   const destination = mount.Destination ?? "";
   if (mount.Type === "tmpfs") return tmpfs(destination, (mount.options ?? []).join(","));
+  if (mount.Type === "image") return imageMount(mount);
   return {
     destination,
     type: "bind",
@@ -85,6 +86,17 @@ function recorded(mount: MountRecord): Mount {
       mount.RW === false ? "ro" : "rw",
       mount.Propagation || "rprivate",
     ],
+  };
+}
+
+function imageMount({ Destination = "", subpath, layers }: MountRecord): Mount {
+  return {
+    destination: Destination,
+    type: "bind",
+    layers: layers?.paths ?? [],
+    sourceType: layers?.kind ?? "directory",
+    ...(subpath ? { subpath } : {}),
+    options: ["bind", "ro"],
   };
 }
 

@@ -7,6 +7,7 @@ import { bindMount } from "./binds.ts";
 import { mountCgroups } from "./cgroups.ts";
 import type { Context } from "./context.ts";
 import { makeDev } from "./devices.ts";
+import { layersMount } from "./images.ts";
 import { parseOptions } from "./options.ts";
 import { attachHere } from "./rootfs.ts";
 
@@ -69,6 +70,10 @@ function mountOne(context: Context, mount: Mount): void {
   const options = parseOptions(mount.options);
   const group = mount.type === "sysfs" ? "network" : "mounts";
   context.plan.group(group);
+  if (mount.layers) {
+    layersMount(context, mount, mount.layers);
+    return;
+  }
   if (options.bind !== "none" || mount.type === "bind") {
     bindMount(context, mount, options);
     return;
