@@ -4,6 +4,7 @@ import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { invalid } from "../lib/errors.ts";
+import { passedThrough } from "../lib/young-garbage.ts";
 import type { DataPaths } from "../state/index.ts";
 import { isDigest } from "./reference.ts";
 
@@ -38,8 +39,12 @@ export class ContentStore {
     return (await stat(this.path(digest))).size;
   }
 
-  read(digest: string): Readable {
-    return createReadStream(this.path(digest), { highWaterMark: 256 * 1024 });
+  /** The bytes of a blob, or `size` of them from `offset` on. */
+  read(digest: string, offset = 0, size = Number.POSITIVE_INFINITY): Readable {
+    const end = offset + size - 1;
+    const stream = createReadStream(this.path(digest), { highWaterMark: 256 * 1024, start: offset, end });
+    stream.on("data", (chunk) => passedThrough(chunk.length));
+    return stream.pause();
   }
 
   /** The digests of all blobs. */

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { removeLargeTree } from "../lib/remove-tree.ts";
+import { passedThrough } from "../lib/young-garbage.ts";
 import type { BlobWriter, ContentStore } from "./content.ts";
 import type { Unpacked, Unpacking } from "./unpacker.ts";
 
@@ -52,6 +53,7 @@ export class LayerWriter {
 
   async #pass(unpacking: Unpacking, chunk: Buffer): Promise<boolean> {
     if (chunk.length === 0) return true;
+    passedThrough(chunk.length);
     const [taken] = await Promise.all([unpacking.write(chunk), this.#packed?.write(chunk)]);
     return taken;
   }

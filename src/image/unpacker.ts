@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { PassThrough, type Readable, type Writable } from "node:stream";
 import { invalid, system } from "../lib/errors.ts";
 import { nativeFile } from "../lib/own-file.ts";
+import { passedThrough } from "../lib/young-garbage.ts";
 
 /** What a layer's archive was, as told by the program that unpacked it. */
 export interface Unpacked {
@@ -157,13 +158,14 @@ export function assemble(directory: string, recipe: string): Readable {
     stdio: ["pipe", "pipe", "pipe"],
     env: {},
   });
-  const output = new PassThrough({ highWaterMark: 1 << 20 });
+  const output = new PassThrough({ highWaterMark: 1 << 18 });
   const words: Buffer[] = [];
   child.stderr.on("data", (data: Buffer) => words.push(data));
   // Errors reach the reader through the output, which ends only after the program has.
   child.stdin.on("error", () => undefined);
   child.on("error", (error) => output.destroy(error));
   output.on("close", () => child.kill("SIGKILL"));
+  child.stdout.on("data", (data: Buffer) => passedThrough(data.length));
   child.stdout.pipe(output, { end: false });
   child.on("close", (code) => {
     if (code === 0) output.end();

@@ -14,7 +14,8 @@ export interface HttpRequest {
   method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   url: URL;
   headers?: Record<string, string>;
-  body?: Buffer | Readable;
+  /** A function makes a stream of its bytes, as often as the request is sent. */
+  body?: Buffer | (() => Readable);
   agent?: HttpAgent;
   signal?: AbortSignal;
 }
@@ -69,8 +70,10 @@ export function send(request: HttpRequest): Promise<HttpAnswer> {
   if (body === undefined || Buffer.isBuffer(body)) {
     sent.end(body);
   } else {
-    body.on("error", (error) => sent.destroy(error));
-    body.pipe(sent);
+    const stream = body();
+    stream.on("error", (error) => sent.destroy(error));
+    sent.on("close", () => stream.destroy());
+    stream.pipe(sent);
   }
   return promise;
 }

@@ -1,6 +1,6 @@
-import { open } from "node:fs/promises";
 import { pipeline } from "node:stream";
 import { createGzip, createZstdCompress } from "node:zlib";
+import { passedThrough } from "../../lib/young-garbage.ts";
 import type { ImageContext } from "../context.ts";
 import type { Layer } from "../layers.ts";
 import type { Descriptor } from "../manifest.ts";
@@ -43,16 +43,7 @@ export function storedBlob(context: ImageContext, { digest, size }: { digest: st
   return {
     digest,
     size,
-    async read(offset, length) {
-      const file = await open(context.content.path(digest));
-      try {
-        const data = Buffer.alloc(length);
-        const { bytesRead } = await file.read(data, 0, length, offset);
-        return data.subarray(0, bytesRead);
-      } finally {
-        await file.close();
-      }
-    },
+    read: (offset, length) => context.content.read(digest, offset, length),
   };
 }
 
@@ -70,11 +61,12 @@ export async function packLayer(
   try {
     const packed = pipeline(
       context.layers.archive(layer),
-      packing === "gzip" ? createGzip({ level }) : createZstdCompress(),
+      packing === "gzip" ? createGzip({ level, chunkSize: 64 * 1024 }) : createZstdCompress(),
       () => undefined,
     );
     for await (const chunk of packed) {
       size += chunk.length;
+      passedThrough(chunk.length);
       await writer.write(chunk);
     }
   } catch (error) {

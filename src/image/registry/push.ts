@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { notFound, system } from "../../lib/errors.ts";
 import { progressBar } from "../../lib/progress.ts";
 import type { ImageContext } from "../context.ts";
@@ -139,7 +140,7 @@ async function pushBuilt(
 const blobOf = (data: Buffer): Blob => ({
   digest: sha256(data),
   size: data.length,
-  read: async (offset, size) => data.subarray(offset, offset + size),
+  read: (offset, size) => Readable.from([data.subarray(offset, offset + size)], { objectMode: false }),
 });
 
 async function pushLayer(target: PushTarget, reference: Reference, layer: Layer): Promise<PackedDescriptor> {

@@ -1,4 +1,3 @@
-import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BerthError, system } from "../../lib/errors.ts";
 import type { Credentials } from "../types.ts";
@@ -29,7 +28,7 @@ export interface Ask {
   /** Relative to the API's root, or a whole URL that the registry gave. */
   path: string | URL;
   headers?: Record<string, string>;
-  body?: Buffer | Readable;
+  body?: HttpRequest["body"];
   /** Statuses that are answers rather than failures. */
   expect: number[];
   /** Not again after a failure: the request may have had its effect. */
@@ -87,9 +86,7 @@ export class Session {
     ask: Ask,
     { first = false, tries = attempts }: { first?: boolean; tries?: number } = {},
   ): Promise<HttpAnswer> {
-    // A stream can be sent only once.
-    const repeatable = !ask.once && (ask.body === undefined || Buffer.isBuffer(ask.body));
-    const most = repeatable ? tries : 1;
+    const most = ask.once ? 1 : tries;
     for (let attempt = 1; ; attempt++) {
       let wait = 100 * 4 ** (attempt - 1);
       try {
@@ -121,7 +118,7 @@ export class Session {
     });
     const authorizer = endpoint.mirror ? this.#anonymous : this.#authorizer;
     const first = await sendFollowing(request(authorizer.known(this.#options.scope)));
-    if (first.status !== 401 || !own || (ask.body !== undefined && !Buffer.isBuffer(ask.body))) return first;
+    if (first.status !== 401 || !own) return first;
     first.body.resume();
     return sendFollowing(request(await authorizer.answer(first, this.#options.scope)));
   }

@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { system } from "../../lib/errors.ts";
 import { RegistryError } from "./failure.ts";
@@ -12,7 +13,7 @@ const patience = 5;
 export interface Blob {
   digest: string;
   size: number;
-  read(offset: number, size: number): Promise<Buffer>;
+  read(offset: number, size: number): Readable;
 }
 
 export type Uploaded = { how: "present" | "sent" } | { how: "mounted"; from: string };
@@ -104,9 +105,9 @@ async function sendAll(
   let offset = 0;
   for (let failures = 0; offset < blob.size; ) {
     try {
-      const body = await blob.read(offset, Math.min(chunkSize, blob.size - offset));
-      location = await sendChunk(repository, location, offset, body);
-      offset += body.length;
+      const size = Math.min(chunkSize, blob.size - offset);
+      location = await sendChunk(repository, location, { blob, offset, size });
+      offset += size;
       failures = 0;
       onBytes(offset);
     } catch (error) {
@@ -128,16 +129,20 @@ async function sendAll(
   answer.body.resume();
 }
 
-async function sendChunk(repository: Repository, location: URL, offset: number, body: Buffer): Promise<URL> {
+async function sendChunk(
+  repository: Repository,
+  location: URL,
+  { blob, offset, size }: { blob: Blob; offset: number; size: number },
+): Promise<URL> {
   const answer = await repository.ask({
     method: "PATCH",
     path: location,
     headers: {
       "Content-Type": "application/octet-stream",
-      "Content-Length": String(body.length),
-      "Content-Range": `${offset}-${offset + body.length - 1}`,
+      "Content-Length": String(size),
+      "Content-Range": `${offset}-${offset + size - 1}`,
     },
-    body,
+    body: () => blob.read(offset, size),
     once: true,
     expect: [202, 204],
   });
