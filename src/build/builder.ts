@@ -82,7 +82,7 @@ export class Builder implements Builds {
       return result;
     } finally {
       for (const build of builds) await build.release();
-      await this.#workshop.images.collect();
+      await this.#workshop.images.collectLater();
       this.#tidy();
     }
   }

@@ -14,7 +14,9 @@ import {
   parseReference,
   withDefaultTag,
 } from "./reference.ts";
-import type { ImageDocument, Platform } from "./types.ts";
+import type { Registries } from "./registry/index.ts";
+import type { RemoteImage } from "./registry/remote-image.ts";
+import type { ImageDocument, Platform, PullOptions, PushOptions } from "./types.ts";
 
 /** An image to build upon; its layers, lowest first, are held. */
 export interface Base {
@@ -33,12 +35,44 @@ export interface Material {
 /** Images as a builder sees them: layers to stand on, and layers and images to add. */
 export class ImageBuilding {
   readonly #context: ImageContext;
+  readonly #registries: Registries;
   readonly #onAdd: () => void;
+  readonly #background: (work: Promise<unknown>) => void;
 
-  /** `onAdd` is called when images or layers have come. */
-  constructor(context: ImageContext, onAdd: () => void) {
+  /** `onAdd` is called when images or layers have come; `background` takes work that nobody waits for. */
+  constructor(
+    context: ImageContext,
+    registries: Registries,
+    onAdd: () => void,
+    background: (work: Promise<unknown>) => void,
+  ) {
     this.#context = context;
+    this.#registries = registries;
     this.#onAdd = onAdd;
+    this.#background = background;
+  }
+
+  /** See `Registries.open`. */
+  openRemote(ref: string, options?: PullOptions): Promise<RemoteImage> {
+    return this.#registries.open(ref, options);
+  }
+
+  /** See `Registries.pushAs`. */
+  pushAs(
+    ref: string,
+    document: ImageDocument,
+    layers: readonly Layer[],
+    options?: PushOptions,
+  ): Promise<void> {
+    const config = Buffer.from(JSON.stringify(document));
+    const extras = { annotations: [], provenance: null, attached: false };
+    return this.#registries.pushAs(ref, { config, platform: platformOf(document), layers, extras }, options);
+  }
+
+  /** The exact bytes of an image's configuration, and its layers, lowest first, held. */
+  contents(ref: string): { config: Buffer; layers: Layer[] } {
+    const { id, layers } = this.base(ref);
+    return { config: this.#context.records.config(id) ?? Buffer.alloc(0), layers };
   }
 
   /**
@@ -116,9 +150,9 @@ export class ImageBuilding {
     return layers.adopt(await writer.finish(), []);
   }
 
-  /** Removes a directory of `beginDirectory`. */
-  discard(directory: string): Promise<void> {
-    return this.#context.layers.discard({ directory, packed: null });
+  /** Removes a directory of `beginDirectory`, while nobody waits: that of many files takes long. */
+  async discard(directory: string): Promise<void> {
+    this.#background(this.#context.layers.discard({ directory, packed: null }));
   }
 
   /** A layer by its number, held; undefined when it is gone. */
@@ -132,6 +166,11 @@ export class ImageBuilding {
 
   release(layer: Layer): void {
     this.#context.layers.release(layer);
+  }
+
+  /** Removes the layers that nothing refers to any more, without waiting for the disk. */
+  async collectLater(): Promise<void> {
+    await this.#context.layers.collect(this.#background);
   }
 
   /** Removes the layers that nothing refers to any more; resolves with their bytes. */

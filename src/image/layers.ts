@@ -329,8 +329,11 @@ export class LayerStore {
     );
   }
 
-  /** Removes the layers that nothing refers to; resolves with them when their files are gone. */
-  async collect(): Promise<Layer[]> {
+  /**
+   * Removes the layers that nothing refers to; resolves with them when their files are gone, or with `later`
+   * as soon as nobody finds them any more: that is given the rest of the work.
+   */
+  async collect(later?: (work: Promise<void>) => void): Promise<Layer[]> {
     const { db } = this.#state;
     const unused = db
       .prepare(
@@ -351,7 +354,9 @@ export class LayerStore {
     const doomed = await Promise.all(
       unused.map(({ id }) => moveAway(dirname(this.directory(id)), this.#state.paths.temporary)),
     );
-    for (const path of doomed) await removeLargeTree(path);
+    const removed = removeAll(doomed);
+    if (later) later(removed);
+    else await removed;
     for (const digest of blobs) await this.#content.remove(digest);
     return unused;
   }
@@ -391,4 +396,8 @@ async function moveAway(directory: string, temporary: string): Promise<string> {
   const doomed = join(temporary, `removed-${randomBytes(8).toString("hex")}`);
   await rename(directory, doomed);
   return doomed;
+}
+
+async function removeAll(paths: readonly string[]): Promise<void> {
+  for (const path of paths) await removeLargeTree(path);
 }

@@ -89,8 +89,13 @@ export class ImageStore implements Images {
       emit: options.onEvent ?? (() => undefined),
     };
     this.#durability = new Durability(state);
-    this.building = new ImageBuilding(this.#context, () => this.#inBackground(this.#durability.sync()));
     this.#registries = new Registries(this.#context, options.registries);
+    this.building = new ImageBuilding(
+      this.#context,
+      this.#registries,
+      () => this.#inBackground(this.#durability.sync()),
+      (work) => this.#inBackground(work),
+    );
     this.#builtin = new Map(Object.entries(options.builtin ?? {}));
   }
 

@@ -22,8 +22,9 @@ import type {
 import { inspectDistribution } from "./distribution.ts";
 import { Downloads } from "./downloads.ts";
 import { defaultRegistryConfig, type RegistryConfig, RegistryHosts } from "./hosts.ts";
-import { pullReference } from "./pull.ts";
-import { noLocalImage, otherRepositories, pushReference } from "./push.ts";
+import { type PullTarget, pullReference } from "./pull.ts";
+import { noLocalImage, otherRepositories, type PushedImage, pushBuilt, pushReference } from "./push.ts";
+import { openRemoteImage, type RemoteImage } from "./remote-image.ts";
 import { Repository } from "./repository.ts";
 import { search } from "./search.ts";
 import { Session } from "./session.ts";
@@ -43,29 +44,50 @@ export class Registries {
   /** See `Images.pull`. */
   async pull(ref: string, options: PullOptions = {}): Promise<string> {
     const asked = parseReference(ref);
-    const platform = options.platform ? parsePlatform(options.platform) : undefined;
-    const repository = new Repository({
-      hosts: this.#hosts,
-      domain: asked.domain,
-      path: asked.path,
-      credentials: options.credentials ?? {},
-      access: "pull",
-      signal: options.signal,
-    });
-    const target = {
-      context: this.#context,
-      downloads: this.#downloads,
-      repository,
-      tell: options.onProgress ?? (() => undefined),
-      platform,
-      unnamed: options.unnamed,
-      signal: options.signal,
-    };
+    const target = this.#pullTarget(asked, options);
+    const { repository } = target;
     let id = "";
     for (const reference of await wantedReferences(repository, asked, options.allTags ?? false)) {
       id = (await pullReference(target, reference)).id;
     }
     return id;
+  }
+
+  #pullTarget({ domain, path }: Reference, options: PullOptions): PullTarget {
+    const { credentials = {}, signal, unnamed } = options;
+    return {
+      context: this.#context,
+      downloads: this.#downloads,
+      repository: new Repository({ hosts: this.#hosts, domain, path, credentials, access: "pull", signal }),
+      tell: options.onProgress ?? (() => undefined),
+      platform: options.platform ? parsePlatform(options.platform) : undefined,
+      unnamed,
+      signal,
+    };
+  }
+
+  /** An image of a registry, of which only what is asked for is fetched. */
+  open(ref: string, options: PullOptions = {}): Promise<RemoteImage> {
+    const asked = withDefaultTag(parseReference(ref));
+    return openRemoteImage(this.#pullTarget(asked, options), asked);
+  }
+
+  /** Pushes an image that the store does not have under a name; its layers are to be held. */
+  async pushAs(ref: string, image: PushedImage, options: PushOptions = {}): Promise<void> {
+    const asked = withDefaultTag(parseReference(ref));
+    const { domain, path, tag } = asked;
+    if (tag === undefined) throw invalid("cannot push a digest reference");
+    const { credentials = {}, signal, onProgress: tell = () => undefined } = options;
+    const repository = new Repository({
+      hosts: this.#hosts,
+      domain,
+      path,
+      credentials,
+      access: "push",
+      signal,
+    });
+    const manifest = await pushBuilt({ context: this.#context, repository, tell }, asked, [image]);
+    await repository.putManifest(tag, manifest);
   }
 
   /** See `Images.push`. */

@@ -51,7 +51,7 @@ export async function pullReference(
   return { id, isNew };
 }
 
-async function fetchManifest(
+export async function fetchManifest(
   repository: Repository,
   wanted: string,
   reference: Reference,
@@ -85,7 +85,7 @@ function knownImage({ context, platform }: PullTarget, top: FetchedManifest): st
 }
 
 /** Follows indexes down to the manifest for the platform. */
-async function chooseManifest(
+export async function chooseManifest(
   target: PullTarget,
   top: FetchedManifest,
 ): Promise<{ fetched: FetchedManifest; manifest: Manifest }> {
@@ -110,7 +110,7 @@ function checkSize(descriptor: Descriptor, actual: number): void {
   }
 }
 
-async function fetchConfig(repository: Repository, descriptor: Descriptor): Promise<Buffer> {
+export async function fetchConfig(repository: Repository, descriptor: Descriptor): Promise<Buffer> {
   const bytes = await repository.document(descriptor.digest);
   checkSize(descriptor, bytes.length);
   return bytes;
@@ -159,7 +159,7 @@ async function pullImage(
 type Joined = ReturnType<Downloads["join"]>;
 
 /** All layers of an image, lowest first, held. */
-async function pullLayers(
+export async function pullLayers(
   target: PullTarget,
   descriptors: Descriptor[],
   diffIds: string[],

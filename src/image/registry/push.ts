@@ -3,6 +3,7 @@ import { notFound, system } from "../../lib/errors.ts";
 import { progressBar } from "../../lib/progress.ts";
 import type { ImageContext } from "../context.ts";
 import { platformOf, sha256, shortId } from "../document.ts";
+import type { ImageExtras } from "../extras.ts";
 import { findImage } from "../find.ts";
 import type { Layer } from "../layers.ts";
 import type { Annotation } from "../layout/annotations.ts";
@@ -10,7 +11,7 @@ import { type BuiltManifest, imageManifest, provenanceManifest, topManifest } fr
 import { parseManifest } from "../manifest.ts";
 import type { StoredManifest } from "../records.ts";
 import { canonical, familiar, familiarRepository, type Reference, repositoryOf } from "../reference.ts";
-import type { OnProgress } from "../types.ts";
+import type { OnProgress, Platform } from "../types.ts";
 import { forgetPacked, knownForms, type PackedDescriptor, packLayer, storedBlob } from "./pack.ts";
 import type { Repository } from "./repository.ts";
 import { type Blob, hasBlob, mount, upload } from "./upload.ts";
@@ -43,7 +44,11 @@ export async function pushReference(
     const isPlain = members.length === 0 && annotations.length === 0 && !attached;
     const manifest =
       (isPlain ? await pushStored(target, reference, id, layers) : null) ??
-      (await pushBuilt(target, reference, images));
+      (await pushBuilt(
+        target,
+        reference,
+        images.map((image) => storedImage(context, image.id, image.layers)),
+      ));
     const digest = await repository.putManifest(reference.tag, manifest);
     context.state.transaction(() => {
       context.records.setManifest(manifest, id);
@@ -79,7 +84,7 @@ async function pushStored(
     if (parsed.kind !== "manifest" || parsed.layers.length !== layers.length) continue;
     if (!(await allAtHand(target, reference, parsed.layers, layers))) continue;
     await inParallel(layers, (layer, index) => pushForm(target, reference, layer, parsed.layers[index]));
-    await pushConfig(target, id);
+    await pushConfig(target, storedImage(context, id, layers).config);
     return manifest;
   }
   return null;
@@ -103,25 +108,43 @@ async function allAtHand(
   return true;
 }
 
+/** An image that is pushed by a manifest of our own. */
+export interface PushedImage {
+  /** The exact bytes of its configuration. */
+  config: Buffer;
+  platform: Platform;
+  /** Lowest first; held. */
+  layers: readonly Layer[];
+  extras: ImageExtras;
+}
+
+function storedImage(context: ImageContext, id: string, layers: Layer[]): PushedImage {
+  const config = context.records.config(id);
+  if (!config) throw system(`the configuration of ${id} is gone`);
+  const platform = platformOf(findImage(context.records, id).document);
+  return { config, platform, layers, extras: context.extras.get(id) };
+}
+
 /**
- * Pushes by a manifest of our own; layers whose packed form is not here are packed for it. Several images
+ * Sends what a manifest of our own needs; layers whose packed form is not here are packed for it. Several images
  * and what goes with them become an index.
  */
-async function pushBuilt(
+export async function pushBuilt(
   target: PushTarget,
   reference: Reference,
-  images: readonly { id: string; layers: Layer[] }[],
+  images: readonly PushedImage[],
 ): Promise<StoredManifest> {
-  const { context, repository } = target;
+  const { repository } = target;
   const built: BuiltManifest[] = [];
   const annotations: Annotation[] = [];
-  for (const { id, layers } of images) {
-    const { document } = findImage(context.records, id);
-    const extras = context.extras.get(id);
+  for (const { config, platform, layers, extras } of images) {
     const forms = await inParallel(layers, (layer) => pushLayer(target, reference, layer));
-    const config = await pushConfig(target, id);
-    const platform = platformOf(document);
-    const own = imageManifest({ config, layers: forms, platform, annotations: extras.annotations });
+    const own = imageManifest({
+      config: await pushConfig(target, config),
+      layers: forms,
+      platform,
+      annotations: extras.annotations,
+    });
     built.push(own);
     annotations.push(...extras.annotations);
     if (!extras.attached || !extras.provenance) continue;
@@ -193,11 +216,14 @@ async function pushForm(
   return { mediaType: form.mediaType, digest: form.digest, size: form.size };
 }
 
-async function pushConfig({ context, repository }: PushTarget, id: string): Promise<PackedDescriptor> {
-  const config = context.records.config(id);
-  if (!config) throw system(`the configuration of ${id} is gone`);
-  await upload(repository, blobOf(config), { mountFrom: [], onBytes: () => undefined });
-  return { mediaType: "application/vnd.oci.image.config.v1+json", digest: id, size: config.length };
+async function pushConfig({ repository }: PushTarget, config: Buffer): Promise<PackedDescriptor> {
+  const blob = blobOf(config);
+  await upload(repository, blob, { mountFrom: [], onBytes: () => undefined });
+  return {
+    mediaType: "application/vnd.oci.image.config.v1+json",
+    digest: blob.digest,
+    size: config.length,
+  };
 }
 
 /** Repositories of the same registry that are known to have an image with this layer. */
