@@ -50,6 +50,7 @@ function toMessage(event: BuildEvent): BuildMessage | null {
         names: event.names,
         provenance: event.provenance,
       };
+    case "trouble":
     case "context":
       return event;
     case "container":

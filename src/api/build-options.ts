@@ -33,6 +33,8 @@ export function buildOptions(
     credentials: credentials(headers["x-registry-config"]),
     secrets: secrets(headers["x-berth-build-secrets"]),
     outputs: buildOutputs(query),
+    cacheFrom: list(query, "cachefrom"),
+    inlineCache: query.flag("inlinecache"),
     provenance: provenance(query.text("provenance")),
     annotations: query.all("annotation").flatMap(parseAnnotations),
   };
@@ -43,6 +45,13 @@ function platforms(text: string | undefined): Pick<OriginBuildRequest, "platform
   const [platform, ...more] = (text ?? "").split(",").filter((part) => part !== "");
   if (platform === undefined) return {};
   return more.length === 0 ? { platform } : { platforms: [...new Set([platform, ...more])] };
+}
+
+/** A list of texts in JSON. */
+function list(query: Query, name: string): string[] {
+  const value = json(query, name) ?? [];
+  if (!Array.isArray(value)) throw invalid(`error reading ${name}: not a list`);
+  return value.filter((item) => typeof item === "string" && item !== "");
 }
 
 function provenance(text: string | undefined): "min" | "max" | undefined {

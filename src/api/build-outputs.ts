@@ -9,7 +9,12 @@ const known: Record<string, readonly string[]> = {
   tar: [],
   oci: ["name", "compression"],
   docker: ["name", "compression"],
+  // Where BuildKit has the cache apart: to a registry with a ref, else as an archive.
+  cache: ["ref", "mode"],
 };
+
+/** Each has a channel of the answer. */
+const maxOutputs = 100;
 
 const packings = { gzip: "gzip", zstd: "zstd", uncompressed: "plain" } as const;
 
@@ -24,6 +29,7 @@ export function buildOutputs(query: Query): BuildOutput[] {
     throw invalid(`error reading outputs: ${error instanceof Error ? error.message : String(error)}`, error);
   }
   if (!Array.isArray(value)) throw invalid("error reading outputs: not a list");
+  if (value.length > maxOutputs) throw invalid(`more than ${maxOutputs} outputs`);
   return value.map(readOutput);
 }
 
@@ -38,6 +44,12 @@ function readOutput(value: unknown): BuildOutput {
   const names = (options.get("name") ?? "").split(",").filter((name) => name !== "");
   if (type === "image") return { kind: "image", names, push: isTrue(options.get("push")) };
   if (type === "local" || type === "tar") return { kind: "files" };
+  if (type === "cache") {
+    const { mode = "min", ref } = Object.fromEntries(options);
+    if (mode !== "min" && mode !== "max")
+      throw invalid(`unknown cache mode ${JSON.stringify(mode)}: min or max`);
+    return { kind: "cache", all: mode === "max", to: ref === undefined ? "archive" : { ref } };
+  }
   const compression = options.get("compression") ?? "gzip";
   if (compression !== "gzip" && compression !== "zstd" && compression !== "uncompressed")
     throw invalid(`unknown compression ${JSON.stringify(compression)}: gzip, zstd or uncompressed`);

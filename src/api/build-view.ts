@@ -45,6 +45,8 @@ export function classicView(send: (line: object) => void): BuildView {
         });
       } else if (event.kind === "failure") {
         if (event.isSyntax) place = event.excerpt.trimEnd();
+      } else if (event.kind === "trouble") {
+        send({ stream: `[Warning] ${event.message}\n` });
       } else if (event.kind === "image") {
         send({ aux: { ID: event.id } });
       } else if (event.kind !== "context") {

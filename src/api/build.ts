@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import type { BuildOutput } from "../build/outputs/output.ts";
 import type { ContextOrigin, LocalDirectory, OriginBuildRequest } from "../build/types.ts";
 import { buildFrame, buildFramesType, lineChannel, outputChannel } from "../lib/build-frames.ts";
 import { invalid } from "../lib/errors.ts";
@@ -13,7 +14,7 @@ import type { Route } from "./router.ts";
 async function build(context: Context): Promise<void> {
   const { query, services } = context;
   const options = buildOptions(query, context.request.headers);
-  const framed = options.outputs?.some(({ kind }) => kind !== "image") ?? false;
+  const framed = options.outputs?.some(isSent) ?? false;
   const progress = framed ? new FramedProgress(context) : new ProgressStream(context);
   const quiet = query.flag("q");
   const events = query.flag("events");
@@ -71,6 +72,10 @@ function localDirectory(body: unknown): { directory: LocalDirectory; dockerfile:
   if (!directory.path.startsWith("/")) throw invalid("path is not absolute");
   return { directory, dockerfile };
 }
+
+/** Whether an output comes to the client. */
+const isSent = (output: BuildOutput): boolean =>
+  output.kind === "cache" ? output.to === "archive" : output.kind !== "image";
 
 /** Lines, and between them the archives that the client asked for; `src/lib/build-frames.ts` tells how. */
 class FramedProgress extends ProgressStream {

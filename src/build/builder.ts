@@ -4,8 +4,11 @@ import type { BuildCache } from "@docker/node-sdk";
 import type { Workshop } from "../engine/engine.ts";
 import { formatPlatform, parsePlatform } from "../image/platform.ts";
 import type { Images } from "../image/types.ts";
+import { invalid } from "../lib/errors.ts";
 import { StepCache } from "./cache.ts";
 import { CacheMounts } from "./cache-mounts.ts";
+import { withCache } from "./cache-records.ts";
+import { CacheSources } from "./cache-sources.ts";
 import type { Warning } from "./checks/rules.ts";
 import { ContextDigests } from "./context/context-digests.ts";
 import { receiveBuild } from "./context/origin.ts";
@@ -55,7 +58,13 @@ export class Builder implements Builds {
 
   async #build(request: BuildRequest): Promise<BuildResult> {
     const epoch = sourceDate(request);
-    const builds = this.#begin(request);
+    const inline = wantsInlineCache(request, epoch);
+    const sources = new CacheSources(
+      { images: this.#workshop.images, cache: this.#cache },
+      request,
+      (message) => request.onEvent?.({ kind: "trouble", message }),
+    );
+    const builds = this.#begin(request, sources);
     const steps = builds.flatMap((build) => build.steps);
     const outputs = planOutputs(request, steps.length);
     const shown = outputs.flatMap(({ step }) => step ?? []);
@@ -66,7 +75,12 @@ export class Builder implements Builds {
         const build = builds[index];
         if (!build) continue;
         const image = epoch === undefined ? built : await datedImage(built, epoch, build);
-        products.push({ ...image, provenance: provenanceOf(build.request, build, epoch) });
+        if (inline) image.document = withCache(image.document, build.outcomes(false), image.layers);
+        products.push({
+          ...image,
+          outcomes: (all) => build.outcomes(all),
+          provenance: provenanceOf(build.request, build, epoch),
+        });
       }
       const production = {
         request,
@@ -82,13 +96,14 @@ export class Builder implements Builds {
       return result;
     } finally {
       for (const build of builds) await build.release();
+      sources.release(this.#workshop.images);
       await this.#workshop.images.collectLater();
       this.#tidy();
     }
   }
 
   /** A build for each platform; what they have in common is done once. */
-  #begin(request: BuildRequest): RunningBuild[] {
+  #begin(request: BuildRequest, sources: CacheSources): RunningBuild[] {
     const platforms = request.platforms?.length ? request.platforms : [request.platform];
     const made = new Set<string>();
     const builds: RunningBuild[] = [];
@@ -108,6 +123,7 @@ export class Builder implements Builds {
         registry: this.#registry,
         cache: this.#cache,
         cacheMounts: this.#cacheMounts,
+        sources,
         made,
         begun,
         isOneOfSeveral: platforms.length > 1,
@@ -158,6 +174,13 @@ export class Builder implements Builds {
       await received.discard();
     }
   }
+}
+
+/** Dated layers are other ones than those that keys speak of. Throws INVALID_PARAMETER. */
+function wantsInlineCache({ inlineCache, buildArgs }: BuildRequest, epoch: number | undefined): boolean {
+  if (inlineCache && epoch !== undefined)
+    throw invalid("a cache of type inline cannot go with SOURCE_DATE_EPOCH: use type=registry or type=local");
+  return inlineCache === true || (buildArgs?.BUILDKIT_INLINE_CACHE === "1" && epoch === undefined);
 }
 
 /** All at once; the first failure ends the others and is told when all have ended. */

@@ -39,7 +39,18 @@ export class StepCache {
    */
   async once(
     key: string,
-    { fresh, signal, make }: { fresh: boolean; signal: AbortSignal; make: () => Promise<Outcome> },
+    {
+      fresh,
+      signal,
+      further,
+      make,
+    }: {
+      fresh: boolean;
+      signal: AbortSignal;
+      /** Where else it may be known. */
+      further: (key: string) => Promise<Outcome | undefined>;
+      make: () => Promise<Outcome>;
+    },
   ): Promise<{ outcome: Outcome; cached: boolean }> {
     for (let running = this.#running.get(key); running; running = this.#running.get(key)) {
       await Promise.race([running, aborted(signal)]);
@@ -52,7 +63,8 @@ export class StepCache {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#running.set(key, promise);
     try {
-      return { outcome: await make(), cached: false };
+      const given = fresh ? undefined : await further(key);
+      return given ? { outcome: given, cached: true } : { outcome: await make(), cached: false };
     } finally {
       this.#running.delete(key);
       resolve();

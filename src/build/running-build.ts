@@ -5,6 +5,8 @@ import type { Layer } from "../image/layers.ts";
 import type { ImageDocument, Images } from "../image/types.ts";
 import type { StepCache } from "./cache.ts";
 import type { CacheMounts } from "./cache-mounts.ts";
+import type { StepRecord } from "./cache-records.ts";
+import type { CacheSources } from "./cache-sources.ts";
 import type { Checks } from "./checks/index.ts";
 import { contextSource, layerSource, type SourceFiles } from "./context/source.ts";
 import type { Instruction } from "./dockerfile/instruction.ts";
@@ -29,6 +31,8 @@ export interface BuildParts {
   registry: Pick<Images, "pull">;
   cache: StepCache;
   cacheMounts: CacheMounts;
+  /** What other builds gave to this one. */
+  sources: CacheSources;
   /** The keys of what was done in this build, for whatever platform. */
   made: Set<string>;
   /** Steps of other platforms that are shown before this one's. */
@@ -57,6 +61,7 @@ export class RunningBuild {
   readonly #infos: ReadonlyMap<number, StepInfo[]>;
   readonly #session: BuildSession;
   readonly #contexts: NamedContexts;
+  readonly records: StepRecord[] = [];
   readonly materials = new Materials();
   readonly begun = Date.now();
 
@@ -79,6 +84,8 @@ export class RunningBuild {
       cacheMounts: parts.cacheMounts,
       materials: this.materials,
       made: parts.made,
+      further: (key) => parts.sources.find(key),
+      record: (record) => void this.records.push(record),
       memory: join(workshop.execRoot, "build"),
       remote,
       signal,
@@ -115,6 +122,19 @@ export class RunningBuild {
 
   get images(): ImageBuilding {
     return this.#parts.workshop.images;
+  }
+
+  /** Outcomes of steps; without `all` those of the stages that the result stands on. */
+  outcomes(all: boolean): StepRecord[] {
+    if (all) return this.records;
+    const { stages, target } = this.#parts.plan;
+    const own = new Set<number>();
+    for (let at: number | undefined = target; at !== undefined; ) {
+      own.add(at);
+      const base: PlannedStage["base"] | undefined = stages[at]?.base;
+      at = typeof base === "object" && "stage" in base ? base.stage : undefined;
+    }
+    return this.records.filter(({ stage }) => own.has(stage));
   }
 
   /** The build arguments that something asked for. */

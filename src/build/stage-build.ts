@@ -2,8 +2,9 @@ import type { StepRunner } from "../engine/step.ts";
 import type { ImageBuilding } from "../image/building.ts";
 import type { Layer } from "../image/layers.ts";
 import type { FileWorker } from "../lib/file-worker.ts";
-import type { StepCache } from "./cache.ts";
+import type { Outcome, StepCache } from "./cache.ts";
 import type { CacheMounts } from "./cache-mounts.ts";
+import type { StepRecord } from "./cache-records.ts";
 import type { SourceFiles } from "./context/source.ts";
 import type { Location } from "./dockerfile/location.ts";
 import type { Materials } from "./outputs/provenance.ts";
@@ -26,6 +27,10 @@ export interface BuildSession {
   readonly memory: string;
   readonly signal: AbortSignal;
   readonly emit: OnBuildEvent;
+  /** An outcome that another build gave to this one; held. */
+  further(key: string): Promise<Outcome | undefined>;
+  /** Remembers what came of a step. */
+  record(record: StepRecord): void;
   /** The keys of what was done in this build, for whatever platform. */
   readonly made: Set<string>;
   /** Remembers what the build is made from. */

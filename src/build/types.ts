@@ -69,6 +69,8 @@ export type BuildEvent =
   | { kind: "unused"; names: readonly string[] }
   /** What is wrong, shown in the Dockerfile's text. An error follows. */
   | { kind: "failure"; isSyntax: boolean; excerpt: string }
+  /** Something went wrong that is no failure. */
+  | { kind: "trouble"; message: string }
   | { kind: "begin"; step: StepInfo }
   | { kind: "container"; step: StepInfo; id: string }
   | { kind: "output"; step: StepInfo; stream: "stdout" | "stderr"; data: Buffer }
@@ -124,6 +126,10 @@ export interface BuildRequest {
   /** Takes the archive of an output, which it must read to its end; `output` is its place in `outputs`. */
   deliver?: (output: number, archive: Readable) => Promise<void>;
   annotations?: readonly Annotation[];
+  /** Images, here or in registries, with outcomes of steps of other builds. */
+  cacheFrom?: readonly string[];
+  /** Has outcomes go with the image itself. */
+  inlineCache?: boolean;
   /** Has what it was built from go with the image; `max` with the Dockerfile's text. */
   provenance?: "min" | "max";
 }

@@ -19,6 +19,8 @@ export type BuildMessage =
   | { kind: "output"; step: number; stream: "stdout" | "stderr"; text: string }
   | { kind: "pull"; step: number; progress: { id?: string; status?: string } }
   | { kind: "end"; step: number; cached: boolean }
+  /** Something went wrong that is no failure. */
+  | { kind: "trouble"; message: string }
   /** Of a directory that was used where it is: how many of its files were read. */
   | { kind: "context"; files: number; read: number }
   | {

@@ -7,4 +7,6 @@ export type BuildOutput =
   /** The files of the result as an archive. */
   | { kind: "files" }
   /** An archive of an OCI image layout, with `docker` such that `docker load` reads it. */
-  | { kind: "layout"; names: readonly string[]; docker: boolean; compression: Packing };
+  | { kind: "layout"; names: readonly string[]; docker: boolean; compression: Packing }
+  /** Outcomes of steps for other builds; `all` those of stages that the result does not stand on too. */
+  | { kind: "cache"; all: boolean; to: { ref: string } | "archive" };

@@ -4,6 +4,7 @@ import { formatPlatform } from "../../image/platform.ts";
 import { parseReference } from "../../image/reference.ts";
 import type { Images } from "../../image/types.ts";
 import { invalid } from "../../lib/errors.ts";
+import { cacheImage, type StepRecord } from "../cache-records.ts";
 import type { BuiltImage } from "../running-build.ts";
 import type { BuildRequest, BuildResult, StepInfo } from "../types.ts";
 import { filesArchive } from "./files.ts";
@@ -19,6 +20,7 @@ export interface Production {
 /** An image for one platform, and what it was built from. */
 export interface Product extends BuiltImage {
   provenance: object;
+  outcomes(all: boolean): StepRecord[];
 }
 
 /** An output with what it takes, as a step that is shown. */
@@ -32,7 +34,9 @@ interface PlannedOutput {
 
 /** The outputs of a build as steps after those of the Dockerfile. */
 export function planOutputs(request: BuildRequest, steps: number): PlannedOutput[] {
-  const outputs = request.outputs?.length ? request.outputs : [defaultOutput];
+  const wanted = request.outputs ?? [];
+  // A cache is no result.
+  const outputs = wanted.some(({ kind }) => kind !== "cache") ? wanted : [...wanted, defaultOutput];
   let number = steps;
   return outputs.map((output, place) => {
     const text = textOf(output, request);
@@ -48,6 +52,8 @@ function textOf(output: BuildOutput, request: BuildRequest): string {
       return output.push ? `push ${namesOf(output, request).join(" ")}` : "";
     case "files":
       return "write the files";
+    case "cache":
+      return output.to === "archive" ? "write the cache" : `push the cache to ${output.to.ref}`;
     case "layout":
       return output.docker ? "write an archive for docker load" : "write an OCI image layout";
   }
@@ -103,6 +109,9 @@ async function make(
       await deliver(request, place, filesArchive(workshop.files, directories, parts));
       return {};
     }
+    case "cache":
+      await giveCache(production, images, { output, place, step });
+      return {};
     case "layout": {
       const { digest, archive } = await workshop.images.layout(
         images.map(({ document, layers, provenance }, index) => ({
@@ -117,6 +126,30 @@ async function make(
       return { digest };
     }
   }
+}
+
+/** Outcomes of steps, as an image of their layers. */
+async function giveCache(
+  { request, workshop, signal }: Production,
+  images: readonly Product[],
+  { output, place, step }: { output: BuildOutput & { kind: "cache" }; place: number; step: StepInfo | null },
+): Promise<void> {
+  const [first] = images;
+  if (!first) return;
+  const records = images.flatMap((image) => image.outcomes(output.all));
+  const { document, layers } = cacheImage(first.document, records);
+  const { to } = output;
+  if (to === "archive") {
+    const config = Buffer.from(JSON.stringify(document));
+    const options = { names: [], compression: "gzip", annotations: [], docker: false } as const;
+    const { archive } = await workshop.images.layout([{ document, config, layers }], options);
+    return deliver(request, place, archive);
+  }
+  await workshop.images.pushAs(to.ref, document, layers, {
+    credentials: request.credentials?.(parseReference(to.ref).domain),
+    onProgress: (progress) => step && request.onEvent?.({ kind: "pull", step, progress }),
+    signal,
+  });
 }
 
 async function deliver({ deliver }: BuildRequest, place: number, archive: Readable): Promise<void> {

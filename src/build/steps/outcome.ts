@@ -18,9 +18,12 @@ export interface StepWork {
 export async function configurationStep(context: StepContext, kind: string, createdBy: string): StepResult {
   const { session, state } = context;
   const key = keyOf(kind, createdBy, session.images.chainId(state.layers), state.config, state.created);
-  const found = session.request.noCache ? undefined : session.cache.find(key);
+  const found = session.request.noCache
+    ? undefined
+    : (session.cache.find(key) ?? (await session.further(key)));
   const outcome: Outcome = found ?? { layer: null, created: new Date().toISOString() };
   if (!found) session.cache.keep(key, kind, createdBy, outcome);
+  session.record({ key, kind, description: createdBy, ...outcome, stage: context.stage });
   state.add(null, createdBy, outcome.created);
   return { cached: found !== undefined };
 }
@@ -40,6 +43,7 @@ export async function layerStep(
   const { outcome, cached } = await session.cache.once(key, {
     fresh,
     signal: session.signal,
+    further: session.further,
     async make() {
       const made = await makeLayer(context, make);
       session.cache.keep(key, kind, createdBy, made);
@@ -47,6 +51,7 @@ export async function layerStep(
     },
   });
   session.made.add(key);
+  session.record({ key, kind, description: createdBy, ...outcome, stage: context.stage });
   if (outcome.layer) session.keep(outcome.layer);
   state.add(outcome.layer, createdBy, outcome.created);
   return { cached };

@@ -36,6 +36,9 @@ export function plainView(print: (text: string) => void = err): BuildView {
         case "warning":
           print(`${warningText(message)}\n`);
           break;
+        case "trouble":
+          print(`warning: ${message.message}\n`);
+          break;
         case "unused":
           print(`${unusedText(message)}\n`);
           break;
@@ -110,6 +113,9 @@ export function liveView(print: (text: string) => void = err): BuildView {
           break;
         case "warning":
           draw(`\x1b[33m${warningText(message)}\x1b[0m\n`);
+          break;
+        case "trouble":
+          draw(`\x1b[33mwarning: ${message.message}\x1b[0m\n`);
           break;
         case "unused":
           draw(`\x1b[33m${unusedText(message)}\x1b[0m\n`);

@@ -34,6 +34,16 @@ export const command = defineCommand({
       placeholder: "name=value",
       help: "A further context: a directory, docker-image://IMAGE or a git repository",
     },
+    "cache-from": {
+      type: "list",
+      placeholder: "type=TYPE,…",
+      help: "Take outcomes of steps from a registry or directory",
+    },
+    "cache-to": {
+      type: "list",
+      placeholder: "type=TYPE,…",
+      help: "Give outcomes of steps: inline, local or registry",
+    },
     check: { type: "bool", help: "Look for what is odd in the Dockerfile, without building" },
     "force-rm": { type: "bool", hidden: true, help: "Steps leave no containers anyway" },
     file: { type: "string", short: "f", completes: "file", help: "The Dockerfile; - for standard input" },
@@ -93,14 +103,24 @@ export const command = defineCommand({
       ...(flags.push ? ["type=registry"] : []),
       ...(flags.load ? ["type=docker"] : []),
     ];
-    const outputs = given.length === 0 ? [] : await readOutputs(given);
+    const caches =
+      flags["cache-to"].length + flags["cache-from"].length === 0
+        ? null
+        : await (await import("../building/cache.ts")).openCaches(
+            client,
+            flags["cache-to"],
+            flags["cache-from"],
+          );
+    const outputs = [...(given.length === 0 ? [] : await readOutputs(given)), ...(caches?.outputs ?? [])];
     const query = {
       ...context.query,
       ...stepQuery(flags),
       annotation: [...flags.annotation, ...outputs.flatMap(({ annotations }) => annotations)],
       buildargs: JSON.stringify(buildArguments(flags["build-arg"])),
+      cachefrom: caches ? JSON.stringify(caches.from) : undefined,
       check: flags.check ? 1 : undefined,
       events: 1,
+      inlinecache: caches?.inline ? 1 : undefined,
       labels: JSON.stringify(toMap(flags.label)),
       nocache: flags["no-cache"] ? 1 : undefined,
       outputs:
@@ -113,12 +133,12 @@ export const command = defineCommand({
       t: flags.tag,
       target: flags.target || undefined,
     };
-    const pushed = outputs.flatMap(({ attributes }) =>
-      attributes.push ? (attributes.name?.split(",") ?? flags.tag) : [],
+    const far = outputs.flatMap(({ attributes }) =>
+      attributes.ref ? [attributes.ref] : attributes.push ? (attributes.name?.split(",") ?? flags.tag) : [],
     );
     const headers = {
       ...readSecrets(flags.secret),
-      ...(await registryConfig(context.dockerfile ?? "", pushed)),
+      ...(await registryConfig(context.dockerfile ?? "", [...far, ...(caches?.from ?? [])])),
     };
     const ssh =
       flags.ssh.length === 0
@@ -144,6 +164,7 @@ export const command = defineCommand({
       return 0;
     } finally {
       ssh?.close();
+      await caches?.close();
     }
   },
 });
