@@ -3,16 +3,27 @@ import type { Daemon } from "./peers/daemon.ts";
 
 export type NetworkMode = "none" | "bridge";
 
+/** Ports of a container and where they are published, as the API has them. */
+export type Ports = Record<string, { HostIp: string; HostPort: string }[]>;
+
 /** Creates a container that runs `command`; answers its id. */
-export async function create(
+export const create = (daemon: Daemon, command: string[], network: NetworkMode = "none"): Promise<string> =>
+  createOn(daemon, command, network, {});
+
+/** The same on any network, with published ports. */
+export async function createOn(
   { api }: Daemon,
   command: string[],
-  network: NetworkMode = "none",
+  network: string,
+  ports: Ports,
+  name?: string,
 ): Promise<string> {
-  const { Id } = await api.json<{ Id: string }>("POST", "/containers/create", {
+  const query = name === undefined ? "" : `?name=${name}`;
+  const { Id } = await api.json<{ Id: string }>("POST", `/containers/create${query}`, {
     Image: imageName,
     Cmd: command,
-    HostConfig: { NetworkMode: network },
+    ExposedPorts: Object.fromEntries(Object.keys(ports).map((port) => [port, {}])),
+    HostConfig: { NetworkMode: network, PortBindings: ports },
   });
   return Id;
 }
@@ -31,9 +42,13 @@ export const lifeParts = ["create", "start", "wait", "remove"] as const;
 export type LifeParts = Record<(typeof lifeParts)[number], number>;
 
 /** A container's whole life: create, start, wait for its end, remove. */
-export async function life(daemon: Daemon, network: NetworkMode = "none"): Promise<LifeParts> {
+export async function life(
+  daemon: Daemon,
+  network: NetworkMode = "none",
+  ports: Ports = {},
+): Promise<LifeParts> {
   const began = performance.now();
-  const id = await create(daemon, ["/bin/true"], network);
+  const id = await createOn(daemon, ["/bin/true"], network, ports);
   const created = performance.now();
   await start(daemon, id);
   const started = performance.now();

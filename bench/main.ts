@@ -9,6 +9,7 @@ import { importImage, makeRootfs } from "./image.ts";
 import { moving, pulling } from "./image-works.ts";
 import { makeLargeImage } from "./large-image.ts";
 import { describeLoad, describeMachine, describeTools } from "./machine.ts";
+import { paths, publishedLives, wide } from "./network-works.ts";
 import { Daemon } from "./peers/daemon.ts";
 import { installedEngines } from "./peers/engines.ts";
 import { installedRuntimes } from "./peers/runtimes.ts";
@@ -70,6 +71,7 @@ async function compare(): Promise<void> {
   const life = works.apiLife(daemons, rounds(12));
   if ((await take(life.whole)).length > 0) for (const part of life.parts) await takeAlways(part);
   await take(works.bridgedLife(daemons, rounds(12)));
+  await compareNetworks();
   await take(works.apiExec(daemons, rounds(12)));
   await take(works.throughput(daemons, rounds(3), 8, options.quick ? 2 : 5));
   await take(works.idleMemory(daemons, rounds(3), 5));
@@ -83,6 +85,15 @@ async function compare(): Promise<void> {
     const own = works.ownClient(berth, rounds(20));
     await takeRatio(own.version, own.node, 1.6);
   }
+}
+
+/** The rows of networks share containers, so all of a kind are taken or none. */
+async function compareNetworks(): Promise<void> {
+  for (const work of publishedLives(daemons, rounds(12), 8, options.quick ? 2 : 5)) await take(work);
+  const wanted = (text: string) => options.only.split(",").some((part) => text.includes(part));
+  if (wanted("TCP names")) for (const work of paths(daemons, directory, rounds(5))) await takeAlways(work);
+  const berth = daemons.find(({ name }) => name === "berth");
+  if (berth) for (const work of wide(berth, 500, 5000)) await take(work);
 }
 
 /** In turn within each kind of work, the works one after the other. */

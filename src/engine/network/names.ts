@@ -159,7 +159,9 @@ export class NameDirectory implements Names {
     const wish = container.record.networking.EndpointsConfig?.[network.name] ?? {};
     for (const name of dnsNames(container, network, wish)) {
       const key = name.toLowerCase();
-      directory.byName.set(key, [...(directory.byName.get(key) ?? []), ...addresses]);
+      const known = directory.byName.get(key);
+      if (known) known.push(...addresses);
+      else directory.byName.set(key, [...addresses]);
     }
     for (const address of addresses) directory.byAddress.set(address, container.record.name);
   }

@@ -109,18 +109,27 @@ function failure(query: Buffer): Buffer {
   return reply;
 }
 
-/** The head of a reply that is too long for UDP, marked so; what the client said of larger ones counts. */
+/** As much of a reply as UDP carries, marked when that is not all; what the client said of larger ones counts. */
 function limited(reply: Buffer, query: Buffer): Buffer {
   if (reply.length <= UDP_MOST) return reply;
   const extra = decode(query).additionals?.find(({ type }) => type === "OPT");
   const most = extra && "udpPayloadSize" in extra ? Math.max(UDP_MOST, extra.udpPayloadSize) : UDP_MOST;
   if (reply.length <= most) return reply;
-  const head = decode(reply);
-  return encode({
-    ...head,
-    flags: (head.flags ?? 0) | TRUNCATED,
-    answers: [],
-    additionals: [],
-    authorities: [],
-  });
+  const whole = decode(reply);
+  const part = (count: number): Buffer =>
+    encode({
+      ...whole,
+      flags: (whole.flags ?? 0) | TRUNCATED,
+      answers: whole.answers?.slice(0, count) ?? [],
+      additionals: [],
+      authorities: [],
+    });
+  // Not all clients ask again by TCP: some addresses are better than none.
+  const empty = part(0);
+  const each = (reply.length - empty.length) / Math.max(1, whole.answers?.length ?? 0);
+  for (let count = Math.floor((most - empty.length) / each); count > 0; count--) {
+    const fitting = part(count);
+    if (fitting.length <= most) return fitting;
+  }
+  return empty;
 }
