@@ -50,6 +50,8 @@ function toMessage(event: BuildEvent): BuildMessage | null {
         names: event.names,
         provenance: event.provenance,
       };
+    case "fail":
+      return { kind: "fail", step: event.step.number };
     case "trouble":
     case "context":
       return event;

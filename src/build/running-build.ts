@@ -15,7 +15,7 @@ import { parseTrigger } from "./dockerfile/parse.ts";
 import { findBase } from "./from.ts";
 import { NamedContexts } from "./named-contexts.ts";
 import { Materials } from "./outputs/provenance.ts";
-import { contextName, type Plan, type PlannedStage, sourceStage } from "./plan.ts";
+import { contextName, type Plan, type PlannedStage, sourceStage, sourcesOf } from "./plan.ts";
 import { RemoteSources } from "./remote/sources.ts";
 import type { BuildSession } from "./stage-build.ts";
 import { defaultPath, proxyArguments, StageState } from "./stage-state.ts";
@@ -259,14 +259,25 @@ export class RunningBuild {
   }
 
   async #step(state: StageState, stage: number, instruction: Instruction, info: StepInfo): Promise<void> {
+    await this.#sourcesReady(instruction, stage);
     this.#session.signal.throwIfAborted();
     this.#emit({ kind: "begin", step: info });
     try {
       const { cached } = await doStep({ session: this.#session, state, stage, info }, instruction);
       this.#emit({ kind: "end", step: info, cached });
     } catch (error) {
+      if (!this.#session.signal.aborted) this.#emit({ kind: "fail", step: info });
       failedAt(error, instruction.location);
       throw error;
+    }
+  }
+
+  /** A step begins when the stages that it reads are there: its time is its own. */
+  async #sourcesReady(instruction: Instruction, at: number): Promise<void> {
+    const { stages } = this.#parts.plan;
+    for (const from of sourcesOf(instruction)) {
+      const source = sourceStage(stages, from, at, instruction.location);
+      if (source) await this.#stage(source.index);
     }
   }
 

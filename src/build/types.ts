@@ -77,6 +77,8 @@ export type BuildEvent =
   | { kind: "pull"; step: StepInfo; progress: object }
   /** `result`: the image of a FROM. */
   | { kind: "end"; step: StepInfo; cached: boolean; result?: string }
+  /** The step that the build fails by; it has no end. */
+  | { kind: "fail"; step: StepInfo }
   | { kind: "context"; files: number; read: number }
   | {
       kind: "image";

@@ -17,8 +17,10 @@ export type BuildMessage =
   | { kind: "failure"; excerpt: string }
   | { kind: "begin"; step: number }
   | { kind: "output"; step: number; stream: "stdout" | "stderr"; text: string }
-  | { kind: "pull"; step: number; progress: { id?: string; status?: string } }
+  | { kind: "pull"; step: number; progress: { id?: string; status?: string; progress?: string } }
   | { kind: "end"; step: number; cached: boolean }
+  /** The step that the build fails by; it has no end. */
+  | { kind: "fail"; step: number }
   /** Something went wrong that is no failure. */
   | { kind: "trouble"; message: string }
   /** Of a directory that was used where it is: how many of its files were read. */

@@ -25,9 +25,44 @@ test("steps are shown line by line, and on a terminal in place", async () => {
   );
   const again = await daemon.berth(["build", context.path]);
   assert.match(again.stderr, /^#2 cached$/m);
-  const live = await daemon.berth(["build", "--progress", "tty", "--no-cache", context.path]);
+  const live = await daemon.berth(["build", "--progress", "tty", "--no-cache", context.path], {
+    env: { NO_COLOR: "1" },
+  });
   assert.match(live.stderr, /● first +RUN echo said/);
   assert.match(live.stderr, /✔ first +RUN echo said +[0-9.]+s\n/);
+  assert.match(live.stderr, /built [0-9a-f]{12} in [0-9.]+s, 2 of 2 steps\n$/);
+  const raw = await daemon.berth(["build", "--progress", "rawjson", context.path]);
+  const kinds = raw.stderr
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line).kind);
+  assert.deepEqual(kinds, ["plan", "begin", "end", "begin", "end", "image"]);
+  const quiet = await daemon.berth(["build", "--progress", "quiet", context.path]);
+  assert.deepEqual([quiet.stderr, /^sha256:[0-9a-f]{64}\n$/.test(quiet.stdout)], ["", true]);
+  const wrong = await daemon.berth(["build", "--progress", "loud", context.path]);
+  assert.match(wrong.stderr, /invalid progress "loud": one of auto, plain, tty, rawjson, quiet/);
+});
+
+test("of stages that end together only the one to blame is marked", async () => {
+  const input = `FROM busybox AS slow
+RUN sleep 100
+FROM busybox AS bad
+RUN <<EOF
+echo why
+exit 5
+EOF
+FROM busybox
+COPY --from=slow / /x
+COPY --from=bad / /y
+`;
+  const { code, stderr } = await daemon.berth(["build", "--progress", "tty", "-"], {
+    input,
+    env: { NO_COLOR: "1" },
+  });
+  assert.equal(code, 5);
+  const last = stderr.slice(stderr.lastIndexOf("\x1b[J"));
+  assert.match(last, /– slow +RUN sleep 100 +ended\n/);
+  assert.match(last, /✘ bad +RUN <<EOF.* [0-9.]+s\n {4}│ why\n/);
 });
 
 test("arguments, labels, secrets, a Dockerfile elsewhere, and where the id goes", async () => {

@@ -5,8 +5,8 @@ import type { WantedOutput } from "../building/outputs.ts";
 import { registryConfig } from "../building/registries.ts";
 import { readSecrets } from "../building/secrets.ts";
 import { stepFlags, stepQuery } from "../building/step-flags.ts";
-import { liveView, plainView } from "../building/view.ts";
-import { fs, tty } from "../builtin.ts";
+import { type BuildView, chooseView, progressKinds } from "../building/view.ts";
+import { fs } from "../builtin.ts";
 import type { Client, Query } from "../client/client.ts";
 import type { HttpResponse } from "../client/http.ts";
 import { defineCommand, exactly } from "../command.ts";
@@ -65,8 +65,8 @@ export const command = defineCommand({
     progress: {
       type: "string",
       default: "auto",
-      completes: ["auto", "plain", "tty"],
-      help: "How steps are shown: auto, plain, tty",
+      completes: progressKinds,
+      help: "How steps are shown: auto, plain, tty, rawjson, quiet",
     },
     provenance: {
       type: "string",
@@ -94,8 +94,7 @@ export const command = defineCommand({
   arity: exactly(1),
   completes: "file",
   async run(flags, { args: [path = ""], client }) {
-    if (!["auto", "plain", "tty"].includes(flags.progress))
-      throw new CliError(`invalid progress ${JSON.stringify(flags.progress)}: must be auto, plain or tty`);
+    const view = chooseView(flags.progress, flags.quiet);
     const named = flags["build-context"].map(parseNamedContext);
     const context = await openContext(path, flags.file, named);
     const given = [
@@ -146,11 +145,9 @@ export const command = defineCommand({
         : await (await import("../building/ssh.ts")).offerAgents(client, flags.ssh);
     try {
       const { body } = await send(client, context, { ...query, agents: ssh?.session }, headers);
-      const live = flags.progress === "tty" || (flags.progress === "auto" && tty.isatty(2));
       const lines = outputs.some(({ destination }) => destination !== null)
         ? (await import("../building/receive.ts")).receiveOutputs(body, outputs)
         : body;
-      const view = flags.quiet ? null : live ? liveView() : plainView();
       if (flags.check) return showChecks(lines, view);
       const { image } = await follow(lines, view);
       if (!image) throw new CliError("the build ended without a result");
@@ -160,7 +157,7 @@ export const command = defineCommand({
       const isTaken = outputs.some(
         ({ destination }) => destination?.kind === "file" && destination.path === "",
       );
-      if (flags.quiet && !isTaken) out(`${image.id}\n`);
+      if (view === null && !isTaken) out(`${image.id}\n`);
       return 0;
     } finally {
       ssh?.close();
@@ -200,10 +197,7 @@ async function wantedProvenance(text: string, attest: readonly string[]): Promis
 }
 
 /** Shows what was found; the exit status tells whether it was anything. */
-async function showChecks(
-  body: AsyncIterable<Buffer>,
-  view: ReturnType<typeof plainView> | null,
-): Promise<number> {
+async function showChecks(body: AsyncIterable<Buffer>, view: BuildView | null): Promise<number> {
   const { warnings } = await follow(body, view);
   if (warnings === undefined) throw new CliError("the check ended without a result");
   out(
@@ -220,7 +214,7 @@ async function showChecks(
  */
 async function follow(
   body: AsyncIterable<Buffer>,
-  view: ReturnType<typeof plainView> | null,
+  view: BuildView | null,
 ): Promise<{ image?: BuiltMessage; warnings?: number }> {
   const result: { image?: BuiltMessage; warnings?: number } = {};
   let failed = true;
