@@ -95,10 +95,8 @@ class FramedProgress extends ProgressStream {
     const channel = outputChannel(output);
     for await (const chunk of archive) {
       signal.throwIfAborted();
-      response.cork();
-      response.write(buildFrame(channel, chunk.length));
-      const more = response.write(chunk);
-      response.uncork();
+      // In one piece: a corked answer in chunks does not tell when it has room again.
+      const more = response.write(Buffer.concat([buildFrame(channel, chunk.length), chunk]));
       if (!more) await drained(response);
     }
     response.write(buildFrame(channel, 0));
@@ -109,7 +107,8 @@ async function prune(context: Context): Promise<void> {
   const { query, version } = context;
   const { deleted, reclaimed } = await context.services.builds.prune({
     all: query.flag("all"),
-    keep: query.integer(version < 48 ? "keep-storage" : "reserved-space"),
+    // Docker's client says 0 when it is not asked to keep anything.
+    keep: query.integer(version < 48 ? "keep-storage" : "reserved-space") || undefined,
     filters: query.filters(),
   });
   context.json(200, { CachesDeleted: deleted, SpaceReclaimed: reclaimed });

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { parseBytes } from "../lib/bytes.ts";
 import { invalid } from "../lib/errors.ts";
 import { type LogLevel, logLevels } from "../lib/log.ts";
 
@@ -7,6 +8,8 @@ export interface TlsFiles {
   certificate: string;
   key: string;
 }
+
+import { parseTime } from "../lib/parse-time.ts";
 
 /** Where to listen. */
 export type Address =
@@ -23,6 +26,8 @@ export interface DaemonOptions {
   guestKernel: string | undefined;
   /** Where networks without a subnet of their own get one; empty for Docker's pools. */
   addressPools: string[];
+  /** What the build cache may be, bytes and milliseconds unused; undefined for the usual bounds. */
+  buildCache: { size: number | undefined; age: number | undefined };
   pidFile: string | undefined;
   logLevel: LogLevel;
   logFormat: "text" | "json";
@@ -46,6 +51,10 @@ Runs the engine and answers the Docker Engine API. A stop leaves the containers 
       --guest-kernel FILE the kernel of virtual machines, named vmlinuz-VERSION (default: the newest found)
       --default-address-pool base=CIDR,size=N
                           where networks get their subnets from; several may be given
+      --build-cache-size SIZE
+                          what builds may leave for later ones (default: a tenth of the disk, 2 GB at least)
+      --build-cache-age DURATION
+                          how long what nobody uses of that stays (default 1440h)
   -p, --pidfile FILE      where to write the process id
   -l, --log-level LEVEL   debug, info, warn or error (default info)
       --log-format FORMAT text or json (default text)
@@ -77,10 +86,33 @@ export function parseDaemonOptions(argv: string[]): DaemonOptions | null {
     isolation: defaultIsolation(values["exec-opt"] ?? []),
     guestKernel: values["guest-kernel"],
     addressPools: values["default-address-pool"] ?? [],
+    buildCache: {
+      size: flagValue("build-cache-size", values["build-cache-size"], parseBytes),
+      age: flagValue("build-cache-age", values["build-cache-age"], parseAge),
+    },
     pidFile: values.pidfile,
     logLevel,
     logFormat,
   };
+}
+
+/** Milliseconds of a Go duration. */
+function parseAge(text: string): number {
+  if (!/[hms]$/.test(text)) throw invalid("must be a duration like 72h");
+  return -parseTime(text, 0).getTime();
+}
+
+function flagValue(
+  name: string,
+  text: string | undefined,
+  read: (text: string) => number,
+): number | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return read(text);
+  } catch (error) {
+    throw invalid(`invalid --${name} ${text}: ${error instanceof Error ? error.message : error}`, error);
+  }
 }
 
 function readFlags(argv: string[]) {
@@ -95,6 +127,8 @@ function readFlags(argv: string[]) {
         "exec-opt": { type: "string", multiple: true },
         "guest-kernel": { type: "string" },
         "default-address-pool": { type: "string", multiple: true },
+        "build-cache-size": { type: "string" },
+        "build-cache-age": { type: "string" },
         pidfile: { type: "string", short: "p" },
         "log-level": { type: "string", short: "l", default: "info" },
         "log-format": { type: "string", default: "text" },

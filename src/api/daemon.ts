@@ -19,6 +19,7 @@ export type OpenEngine = (options: {
   isolation: "default" | "hyperv";
   guestKernel: string | undefined;
   addressPools: string[];
+  buildCache: DaemonOptions["buildCache"];
   log: Logger;
 }) => Promise<ClosableServices>;
 
@@ -36,8 +37,7 @@ export async function startDaemon(options: DaemonOptions, open: OpenEngine, log:
   try {
     for (const address of options.addresses) await claimAddress(address);
     if (options.pidFile !== undefined) undo.push(writePidFile(options.pidFile));
-    const { dataRoot, execRoot, registries, isolation, guestKernel, addressPools } = options;
-    const engine = await open({ dataRoot, execRoot, registries, isolation, guestKernel, addressPools, log });
+    const engine = await open({ ...options, log });
     undo.push(() => engine.close());
     const servers: ApiServer[] = [];
     undo.push(async () => {

@@ -6,6 +6,7 @@ import type { ClosableServices, OpenEngine } from "./daemon.ts";
 export const openEngine: OpenEngine = async (options): Promise<ClosableServices> => {
   const engine = await Engine.open(options);
   const { containers, execs, images, volumes, networks, system, explain, cgroups, machines } = engine;
+  const builder = new Builder(engine.workshop, images, options.buildCache);
   return {
     containers,
     execs,
@@ -16,7 +17,10 @@ export const openEngine: OpenEngine = async (options): Promise<ClosableServices>
     explain,
     cgroups,
     machines,
-    builds: new Builder(engine.workshop, images),
-    close: () => engine.close(),
+    builds: builder,
+    close: () => {
+      builder.close();
+      return engine.close();
+    },
   };
 };

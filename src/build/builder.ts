@@ -16,7 +16,7 @@ import { datedImage, sourceDate } from "./outputs/epoch.ts";
 import { type Product, planOutputs, produce } from "./outputs/produce.ts";
 import { provenanceOf } from "./outputs/provenance.ts";
 import { checkBuild, prepareBuild, showingPlace } from "./prepare.ts";
-import { CacheKeeper, type PruneOptions, type PruneResult } from "./prune.ts";
+import { CacheKeeper, type CacheLimits, type PruneOptions, type PruneResult } from "./prune.ts";
 import { type BuiltImage, RunningBuild } from "./running-build.ts";
 import type { BuildRequest, BuildResult, Builds, ContextOrigin, OriginBuildRequest } from "./types.ts";
 
@@ -31,13 +31,18 @@ export class Builder implements Builds {
   readonly #cacheMounts: CacheMounts;
   readonly #keeper: CacheKeeper;
   readonly #digests: ContextDigests;
-  #tidied = Date.now();
+  #tidied = 0;
 
-  constructor(workshop: Workshop, registry: Pick<Images, "pull" | "push">) {
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(workshop: Workshop, registry: Pick<Images, "pull" | "push">, limits?: CacheLimits) {
     this.#workshop = workshop;
     this.#registry = registry;
     this.#cacheMounts = new CacheMounts(workshop.state);
-    this.#keeper = new CacheKeeper(workshop, this.#cacheMounts);
+    this.#keeper = new CacheKeeper(workshop, this.#cacheMounts, limits);
+    // A daemon that builds nothing any more forgets in the end too.
+    this.#timer = setInterval(() => this.#tidy(), 3_600_000);
+    this.#timer.unref();
     // What was shown to a step when the last daemon died.
     rmSync(join(workshop.execRoot, "build"), { recursive: true, force: true });
     this.#digests = new ContextDigests(workshop.state);
@@ -133,6 +138,11 @@ export class Builder implements Builds {
       builds.push(build);
     }
     return builds;
+  }
+
+  /** Ends what is done from time to time. */
+  close(): void {
+    clearInterval(this.#timer);
   }
 
   /** At most once a minute, while nobody waits. */

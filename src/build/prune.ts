@@ -24,8 +24,15 @@ export interface PruneResult {
 
 const filterNames = ["until", "unused-for", "id", "type", "inuse", "shared", "description"];
 
-/** Days after which what nobody used goes by itself. */
-const longestUnused = 60;
+/** What stays by itself. */
+export interface CacheLimits {
+  /** Bytes; a tenth of the disk and 2 GB at least when it is not said. */
+  size?: number | undefined;
+  /** Milliseconds that something may go unused; 60 days when it is not said. */
+  age?: number | undefined;
+}
+
+const longestUnused = 60 * 86_400_000;
 /** The share of the disk that the cache may take, and what it may take of any. */
 const share = 0.1;
 const leastShare = 2 * 2 ** 30;
@@ -36,9 +43,11 @@ type Item = BuildCache & { ID: string; lastUsed: number; Size: number };
 export class CacheKeeper {
   readonly #workshop: Workshop;
   readonly #mounts: CacheMounts;
+  readonly #limits: CacheLimits;
 
-  constructor(workshop: Workshop, mounts: CacheMounts) {
+  constructor(workshop: Workshop, mounts: CacheMounts, limits: CacheLimits = {}) {
     this.#workshop = workshop;
+    this.#limits = limits;
     this.#mounts = mounts;
   }
 
@@ -80,7 +89,7 @@ export class CacheKeeper {
   }
 
   /** Removes what nothing needs. Throws INVALID_PARAMETER for a filter that it does not know. */
-  async prune({ all = false, keep = 0, filters = {} }: PruneOptions = {}): Promise<PruneResult> {
+  async prune({ all = false, keep, filters = {} }: PruneOptions = {}): Promise<PruneResult> {
     const unknown = Object.keys(filters).find((name) => !filterNames.includes(name));
     if (unknown !== undefined) throw invalid(`invalid filter '${unknown}'`);
     const matches = filter(filters);
@@ -89,7 +98,7 @@ export class CacheKeeper {
     const doomed: Item[] = [];
     for (const item of items.sort((a, b) => a.lastUsed - b.lastUsed)) {
       if (item.InUse || (item.Shared && !all) || !matches(item)) continue;
-      if (keep > 0 && left <= keep) break;
+      if (keep !== undefined && left <= keep) break;
       if (!item.Shared) left -= item.Size;
       doomed.push(item);
     }
@@ -127,15 +136,14 @@ export class CacheKeeper {
   /** What goes by itself: what was not used for long, and the oldest of what is too much. */
   async tidy(): Promise<void> {
     const { state } = this.#workshop;
-    await this.prune({ filters: { until: [`${longestUnused * 24}h`] } });
-    state
-      .statement("DELETE FROM build_steps WHERE layer IS NULL AND last_used < ?")
-      .run(Date.now() - longestUnused * 86_400_000);
-    state
-      .statement("DELETE FROM build_contexts WHERE last_used < ?")
-      .run(Date.now() - longestUnused * 86_400_000);
+    const { age = longestUnused, size } = this.#limits;
+    await this.prune({ filters: { until: [`${age}ms`] } });
+    const before = Date.now() - age;
+    state.statement("DELETE FROM build_steps WHERE layer IS NULL AND last_used < ?").run(before);
+    for (const table of ["build_contexts", "build_downloads"])
+      state.statement(`DELETE FROM ${table} WHERE last_used < ?`).run(before);
     const { blocks, bsize } = statfsSync(state.paths.root);
-    await this.prune({ keep: Math.max(leastShare, share * blocks * bsize) });
+    await this.prune({ keep: size ?? Math.max(leastShare, share * blocks * bsize) });
   }
 }
 

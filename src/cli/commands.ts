@@ -55,6 +55,7 @@ const containerInspect = entry(
 const containerPrune = entry("Remove all stopped containers", () => import("./commands/container-prune.ts"));
 const history = entry("List the layers of an image", () => import("./commands/history.ts"));
 const build = entry("Build an image from a Dockerfile", () => import("./commands/build.ts"));
+const builderUsage = entry("Show the build cache", () => import("./commands/builder-du.ts"));
 const builderPrune = entry("Remove the build cache", () => import("./commands/builder-prune.ts"));
 const images = entry("List images", () => import("./commands/images.ts"));
 const importImage = entry(
@@ -193,7 +194,7 @@ export const commands: Record<string, Entry> = {
     update,
     wait,
   }),
-  builder: group("Work with builds", { build: hidden(build), prune: builderPrune }),
+  builder: group("Work with builds", { build: hidden(build), du: builderUsage, prune: builderPrune }),
   image: group("Work with images", {
     build,
     history,

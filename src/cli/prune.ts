@@ -22,6 +22,8 @@ export interface Prune {
   filters: string[];
   /** Of the build cache also what is in use by nothing but cache. */
   all?: boolean;
+  /** Bytes that may stay. */
+  keep?: number | undefined;
 }
 
 /** The answers of all prunes of the API. */
@@ -37,10 +39,15 @@ export interface PruneReport {
 /** Removes the unused things of one kind; resolves to the bytes that it freed. */
 export async function prune(
   client: Client,
-  { path, heading, removed, filters, all }: Prune,
+  { path, heading, removed, filters, all, keep }: Prune,
 ): Promise<number> {
   const report = await client.json<PruneReport>("POST", path, {
-    query: { filters: encodeFilters(filters), all: all ? 1 : undefined },
+    query: {
+      filters: encodeFilters(filters),
+      all: all ? 1 : undefined,
+      "reserved-space": keep,
+      "keep-storage": keep,
+    },
   });
   const lines = removed(report);
   if (lines.length > 0) out(`${heading}:\n${lines.join("\n")}\n\n`);
@@ -87,9 +94,10 @@ export const pruneNetworks = (filters: string[]): Prune => ({
   removed: ({ NetworksDeleted }) => list(NetworksDeleted),
   filters,
 });
-export const pruneCache = (filters: string[], all: boolean): Prune => ({
+export const pruneCache = (filters: string[], all: boolean, keep?: number): Prune => ({
   path: "/build/prune",
   all,
+  keep,
   heading: "Deleted build cache objects",
   removed: ({ CachesDeleted }) => list(CachesDeleted),
   filters,

@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { TestDaemon } from "../support/daemon.ts";
+import { TestDaemon, until } from "../support/daemon.ts";
 import { mustBuild } from "./support.ts";
 
 let daemon: TestDaemon;
@@ -70,4 +70,32 @@ test("what is to stay stays, the oldest goes first", async () => {
   assert.equal(left.length, 1);
   assert.match(left[0] ?? "", /\/new$/);
   assert.equal(existsSync(join(daemon.dataRoot, "tmp")), true);
+});
+
+test("what is too much or too old goes by itself, and is told", async () => {
+  const only = async (name: string): Promise<void> => {
+    const input = `FROM busybox\nRUN head -c 50000 /dev/zero > /${name}`;
+    const built = await daemon.berth(["build", "-o", "type=tar,dest=/dev/null", "-"], { input });
+    assert.equal(built.code, 0, built.stderr);
+  };
+  const kept = async (): Promise<string> => (await cache()).map(({ Description }) => Description).join();
+  await call("POST", "/v1.47/build/prune?all=1");
+  for (const name of ["first", "second"]) await only(name);
+  const shown = await daemon.berth(["builder", "du"]);
+  assert.match(shown.stdout, /true +50kB +.*head -c 50000 \/dev\/zero > \/second/);
+  assert.match(shown.stdout, /^Reclaimable: 100kB\nTotal: 100kB$/m);
+  await daemon.down();
+  await daemon.up("--build-cache-size", "60kb");
+  await daemon.berth(["build", "-q", "-"], { input: "FROM busybox" });
+  await until("the older one is gone", async () => !(await kept()).includes("/first"));
+  assert.match(await kept(), /second/);
+  const pruned = await daemon.berth(["builder", "prune", "-f", "--keep-storage", "10kb"]);
+  assert.match(pruned.stdout, /Total reclaimed space: 50kB/);
+  await only("third");
+  await daemon.down();
+  await daemon.up("--build-cache-age", "1ms");
+  await daemon.berth(["build", "-q", "-"], { input: "FROM busybox" });
+  await until("all is gone", async () => (await kept()) === "");
+  const wrong = await daemon.berth(["daemon", "--build-cache-size", "much"]);
+  assert.match(wrong.stderr, /invalid --build-cache-size much/);
 });

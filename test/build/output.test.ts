@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import {
   existsSync,
   lstatSync,
@@ -125,6 +126,17 @@ test("archives that others read: docker load, skopeo", async () => {
   assert.ok(manifest.layers.every(({ mediaType }: { mediaType: string }) => mediaType.endsWith("+zstd")));
   const copied = await run("skopeo", ["copy", `oci:${plain}`, `dir:${join(target.path, "dir")}`]);
   assert.equal(copied.code, 0, copied.stderr);
+});
+
+test("more than a pipe holds, byte by byte", async () => {
+  const size = 20_000_000;
+  using context = new ContextDirectory({
+    Dockerfile: "FROM scratch\nCOPY large /",
+    large: randomBytes(size),
+  });
+  using target = new ContextDirectory();
+  await berth("build", "-o", target.path, context.path);
+  assert.ok(readFileSync(join(target.path, "large")).equals(readFileSync(join(context.path, "large"))));
 });
 
 test("several outputs of one build", async () => {

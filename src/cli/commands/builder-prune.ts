@@ -10,11 +10,12 @@ export const command = defineCommand({
   flags: {
     ...pruneFlags,
     all: { type: "bool", short: "a", help: "Also forget what images use" },
+    "keep-storage": { type: "bytes", help: "What may stay, what was used last first" },
   },
   arity: noArgs,
-  async run({ all, filter, force }, { client }) {
+  async run({ all, filter, force, "keep-storage": keep }, { client }) {
     if (!mayPrune(force, `This will remove ${all ? "all" : "unused"} build cache.`)) return 0;
-    out(reclaimed(await prune(client, pruneCache(filter, all))));
+    out(reclaimed(await prune(client, pruneCache(filter, all, keep || undefined))));
     return 0;
   },
 });
