@@ -16,6 +16,10 @@
 #include <unistd.h>
 
 static const struct copy_options *options;
+static int target_root;
+/* Of the order that copies a directory: where it goes, and how much of the source's path is above that. */
+static char target_base[MAX_PATH_BYTES];
+static size_t source_base, order_number;
 static char source_path[MAX_PATH_BYTES]; /* of what is copied now, for exclusions */
 static char **excluded;
 static size_t excluded_count;
@@ -102,6 +106,31 @@ static void copy_file(int from, int to, const char *name, const struct stat *st)
 		fail_errno("utimens");
 	if (close(fd) != 0)
 		fail_errno("close");
+}
+
+/* Makes a file that this order has copied by another name before a link to that. False when it is none. */
+static bool copy_hard_link(int to, const char *name, const struct stat *st)
+{
+	char path[MAX_PATH_BYTES];
+	if (source_base == 0 || st->st_nlink < 2)
+		return false;
+	const char *below = source_path + source_base + (source_path[source_base] == '/');
+	if ((size_t)snprintf(path, sizeof path, "%s/%s", target_base, below) >= sizeof path)
+		return false;
+	/* What other orders have copied may have been replaced since. */
+	const char *first = seen_before(st->st_dev + ((dev_t)order_number << 40), st->st_ino, path);
+	if (!first)
+		return false;
+	strcpy(path, first);
+	char *slash = strrchr(path, '/');
+	*slash = 0;
+	int directory = open_inside(target_root, path, O_PATH | O_DIRECTORY);
+	if (directory < 0)
+		return false;
+	remove_existing(to, name);
+	bool done = linkat(directory, slash + 1, to, name, 0) == 0;
+	close(directory);
+	return done;
 }
 
 static void copy_link(int directory, const char *from, int to, const char *name, const struct stat *st)
@@ -206,7 +235,8 @@ static void copy_child(int from, const char *name, int to, const char *as)
 	if (S_ISDIR(st.st_mode)) {
 		copy_directory(fd, to, as, &st);
 	} else {
-		copy_file(fd, to, as, &st);
+		if (!copy_hard_link(to, as, &st))
+			copy_file(fd, to, as, &st);
 		/* It may have been written to meanwhile. */
 		if (options->has_limit && fstat(fd, &st) != 0)
 			fail_errno("stat");
@@ -215,8 +245,10 @@ static void copy_child(int from, const char *name, int to, const char *as)
 	}
 }
 
-/* Only the last one is the copied files' owner's. */
-static int make_directories(int root, char *path, bool last)
+/* Which of the directories that have to be made are the copied files' owner's. */
+enum owned { NONE, LAST, ALL };
+
+static int make_directories(int root, char *path, enum owned owned)
 {
 	int fd = open_inside(root, path, O_RDONLY | O_DIRECTORY);
 	if (fd >= 0 || errno != ENOENT || *path == 0)
@@ -225,7 +257,7 @@ static int make_directories(int root, char *path, bool last)
 	if (!slash)
 		return -1;
 	*slash = 0;
-	int parent = make_directories(root, path, false);
+	int parent = make_directories(root, path, owned == ALL ? ALL : NONE);
 	*slash = '/';
 	if (parent < 0)
 		return -1;
@@ -233,8 +265,8 @@ static int make_directories(int root, char *path, bool last)
 		fail_errno("mkdir");
 	fd = open_child(parent, slash + 1, O_RDONLY | O_DIRECTORY);
 	close(parent);
-	uint32_t uid = last && options->chown ? options->uid : 0;
-	uint32_t gid = last && options->chown ? options->gid : 0;
+	uint32_t uid = owned && options->chown ? options->uid : 0;
+	uint32_t gid = owned && options->chown ? options->gid : 0;
 	if (fd < 0 || fchown(fd, id_to_host(uid), id_to_host(gid)) != 0)
 		fail_errno("chown");
 	if (options->has_time) {
@@ -245,11 +277,11 @@ static int make_directories(int root, char *path, bool last)
 	return fd;
 }
 
-static int open_destination(int root, const char *path, bool own)
+static int open_destination(int root, const char *path, enum owned owned)
 {
 	char resolved[MAX_PATH_BYTES];
 	follow_links(root, path, resolved);
-	int fd = make_directories(root, strcmp(resolved, "/") == 0 ? (char[]){ "" } : resolved, own);
+	int fd = make_directories(root, strcmp(resolved, "/") == 0 ? (char[]){ "" } : resolved, owned);
 	if (fd < 0) {
 		current_entry = path;
 		fail_errno("mkdir");
@@ -263,8 +295,11 @@ static void order_contents(int source, int root, const char *from, const char *t
 	int directory = open_inside(source, source_path, O_RDONLY | O_DIRECTORY);
 	if (directory < 0)
 		fail_errno("open");
-	int fd = open_destination(root, to, true);
+	int fd = open_destination(root, to, LAST);
+	follow_links(root, to, target_base);
+	source_base = strlen(source_path);
 	copy_contents(directory, fd);
+	source_base = 0;
 	close(fd);
 }
 
@@ -284,13 +319,13 @@ static void order_one(int source, int root, const char *from, const char *to)
 	int fd = open_inside(root, resolved, O_RDONLY | O_DIRECTORY);
 	if (fd >= 0 || (*to && to[strlen(to) - 1] == '/')) {
 		if (fd < 0)
-			fd = open_destination(root, resolved, false);
+			fd = open_destination(root, resolved, ALL);
 		const char *own = strrchr(from, '/');
 		copy_child(parent, name, fd, own ? own + 1 : from);
 	} else {
 		char *last = strrchr(resolved, '/');
 		*last = 0;
-		fd = open_destination(root, resolved, false);
+		fd = open_destination(root, resolved, ALL);
 		copy_child(parent, name, fd, last + 1);
 	}
 	close(fd);
@@ -316,6 +351,7 @@ void copy(int source, int root, const struct copy_options *copy_options)
 	static size_t sizes[3];
 	bool sorted = false;
 	options = copy_options;
+	target_root = root;
 	while (word(&order, &sizes[0])) {
 		if (!word(&from, &sizes[1]) || !word(&to, &sizes[2]))
 			fail("an order is cut short");
@@ -327,12 +363,13 @@ void copy(int source, int root, const struct copy_options *copy_options)
 			qsort(excluded, excluded_count, sizeof *excluded, by_text);
 		sorted = true;
 		current_entry = *from ? from : to;
+		order_number++;
 		if (*order == 'd')
 			order_contents(source, root, from, to);
 		else if (*order == 'f')
 			order_one(source, root, from, to);
 		else if (*order == 'm')
-			close(open_destination(root, to, false));
+			close(open_destination(root, to, NONE));
 		else
 			fail("unknown order: %s", order);
 	}

@@ -105,12 +105,20 @@ function one(name: string, rest: string): string {
   return words[0];
 }
 
-/** The words of EXPOSE as an image has them: "80/tcp". Throws INVALID_PARAMETER. */
+/**
+ * The words of EXPOSE as an image has them: "80/tcp". Ranges become all of their ports, and of a mapping only
+ * the container's side counts. Throws INVALID_PARAMETER.
+ */
 export function exposedPorts(words: readonly string[]): string[] {
-  return words.map((word) => {
-    const [, port = "", protocol = "tcp"] = /^(\d+(?:-\d+)?)(?:\/(tcp|udp|sctp))?$/i.exec(word) ?? [];
-    const [low = 0, high = low] = port.split("-").map(Number);
-    if (port === "" || low < 1 || high > 65535 || low > high) throw invalid(`invalid containerPort: ${word}`);
-    return `${port}/${protocol.toLowerCase()}`;
+  return words.flatMap((word) => {
+    const [, ports = "", written = "tcp"] = /^([^/]*)(?:\/(.*))?$/s.exec(word) ?? [];
+    const protocol = written.toLowerCase() || "tcp";
+    if (!["tcp", "udp", "sctp"].includes(protocol)) throw invalid(`invalid proto: ${written}`);
+    const own = ports.slice(ports.lastIndexOf(":") + 1);
+    if (own === "") throw invalid(`no port specified: ${word}<empty>`);
+    const [, first = "", last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(own) ?? [];
+    const [low, high] = [Number(first), Number(last)];
+    if (first === "" || high > 65_535 || low > high) throw invalid(`invalid containerPort: ${own}`);
+    return Array.from({ length: high - low + 1 }, (_, index) => `${low + index}/${protocol}`);
   });
 }

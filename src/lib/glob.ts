@@ -32,12 +32,13 @@ function characterClass(pattern: string, from: number): { text: string; end: num
       continue;
     }
     if (c === "\\") c = pattern[++at] ?? fail(pattern);
-    text += quote(c);
+    text += c === "-" ? "\\-" : quote(c);
   }
   return { text: `[${negated ? "^" : ""}${text}]`, end: at };
 }
 
-export const quote = (c: string): string => c.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+/** As a regular expression that means itself; a hyphen is one only outside of classes. */
+export const quote = (c: string): string => c.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 
 function fail(pattern: string): never {
   throw invalid(`syntax error in pattern: ${pattern}`);

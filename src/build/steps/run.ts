@@ -73,6 +73,11 @@ async function execute(context: StepContext, process: Process, directory: string
   const prepared = await prepareMounts(context, process.mounts, process.script);
   try {
     await runProcess(context, process, prepared, directory);
+  } catch (error) {
+    // A process that could not be started has no exit code that would be the build's.
+    if (error instanceof BerthError && "exitCode" in error && !(error instanceof RunError))
+      throw new BerthError(error.code, error.message, { cause: error });
+    throw error;
   } finally {
     await prepared.release();
   }

@@ -1,5 +1,5 @@
 import { resolveUser } from "../../engine/spec/user.ts";
-import { invalid } from "../../lib/errors.ts";
+import { BerthError, invalid } from "../../lib/errors.ts";
 import type { Instruction } from "../dockerfile/instruction.ts";
 import { DockerfileError, type Location } from "../dockerfile/location.ts";
 import { expandAt } from "../plan.ts";
@@ -85,9 +85,18 @@ function checkFlags(
 
 /** --chown: a user alone means the group of the same name or number. */
 function ownerOf(text: string, layers: readonly string[]): { uid: number; gid: number } {
-  const [user = "", group] = text.split(":");
-  const { uid, gid } = resolveUser(layers, group === undefined ? `${user}:${user}` : text);
-  return { uid, gid };
+  const [user = "", group = user] = text.split(":");
+  try {
+    const { uid, gid } = resolveUser(layers, `${user}:${group}`);
+    return { uid, gid };
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error;
+    const isGroup = /group/.test(error.message);
+    const reason = isGroup
+      ? `can't find gid for group ${group}: no such group: ${group}`
+      : `can't find uid for user ${user}: no such user: ${user}`;
+    throw invalid(`unable to convert uid/gid chown string to host mapping: ${reason}`, error);
+  }
 }
 
 /**

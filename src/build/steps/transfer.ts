@@ -1,5 +1,6 @@
 import { invalid } from "../../lib/errors.ts";
 import type { FileWorker } from "../../lib/file-worker.ts";
+import { hasWildcard } from "../../lib/glob.ts";
 import { ignores } from "../../lib/ignore.ts";
 import type { IndexedFile } from "../context/file-index.ts";
 import { type CopyOrder, copyFiles } from "../context/files.ts";
@@ -105,12 +106,12 @@ async function findSources(
   for (const word of words) {
     const { path, pivot } = cleanSource(word, name);
     const matches = await source.match(path, instruction.parents);
-    if (matches.length === 0) {
+    // A pattern may match nothing, but not all of them.
+    if (matches.length === 0 && !hasWildcard(word)) {
       const where =
         instruction.from === undefined
           ? "file not found in build context or excluded by .dockerignore: "
           : "";
-      if (/[*?[]/.test(word)) throw invalid(`${name} failed: no source files were specified`);
       throw invalid(`${name} failed: ${where}stat ${word.replace(/^\/+/, "")}: file does not exist`);
     }
     found.push(...matches.map((match) => ({ ...match, pivot })));
@@ -120,6 +121,7 @@ async function findSources(
 
 function checkDestination({ name, destination, instruction }: Transfer, parts: readonly Part[]): void {
   const count = parts.reduce((sum, part) => sum + part.count, 0);
+  if (count === 0) throw invalid(`${name} failed: no source files were specified`);
   if ((count > 1 || instruction.sources.length > 1) && !destination.endsWith("/")) {
     throw invalid(
       `When using ${name} with more than one source file, the destination must be a directory and end with a /`,
