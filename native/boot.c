@@ -18,10 +18,15 @@
 
 enum { PORT_WAIT_MS = 10000 };
 
+bool system_is_own;
+
 void boot_failed(const char *what) {
   fprintf(stderr, "berth: %s: %s\n", what, strerror(errno));
+  if (getpid() != 1) _exit(1); // a system goes on without the one that serves the daemon
   sync();
-  reboot(RB_AUTOBOOT); // with QEMU's -no-reboot the end; powering off takes longer
+  // A machine with a system may restart itself: switched off it does not try for ever. Others end by it, which
+  // powering off takes longer for.
+  reboot(system_is_own ? RB_POWER_OFF : RB_AUTOBOOT);
   while (1) pause();
 }
 
@@ -77,14 +82,18 @@ static void change_root(void) {
 // Where a plan can hold mounts that are not where they belong yet.
 static const char *const stages[] = {"/stage", "/stage/root", "/stage/empty"};
 
-void boot_guest(char **argv, char **env) {
-  const unsigned long guarded = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+static const unsigned long guarded = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+void boot_drivers(char **argv, char **env) {
   // It is there already when the program has just become its sealed copy.
   if (access("/proc/self/exe", F_OK) < 0) mount_at("proc", "/proc", guarded, NULL);
   must(seal_self(argv, env), "a sealed copy of the launcher");
   mount_at("devtmpfs", "/dev", MS_NOSUID, "mode=755");
   mount_at("sysfs", "/sys", guarded, NULL);
   load_modules();
+}
+
+void boot_root(void) {
   change_root();
   mount_at("cgroup2", "/sys/fs/cgroup", guarded, NULL);
   must(mkdir("/run", 0755), "/run");

@@ -35,7 +35,9 @@ static void tell_of_changes(int fd) {
 }
 
 void guest_main(char **argv, char **env) {
-  boot_guest(argv, env);
+  boot_drivers(argv, env);
+  bool beside = system_beside();
+  boot_root();
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGCHLD);
@@ -48,7 +50,8 @@ void guest_main(char **argv, char **env) {
   tell_of_changes(control);
   mux_begin(control, read_token());
   mux_host_may_be_back();
-  relay_begin(boot_port("berth.stdio"));
+  // A system's console is its own.
+  relay_begin(beside ? -1 : boot_port("berth.stdio"));
   while (1) {
     struct pollfd fds[MUX_STREAMS + 8];
     fds[0] = (struct pollfd){.fd = events, .events = POLLIN};

@@ -91,6 +91,7 @@ void run_output(struct run *run, const void *data, uint32_t size);
   X(cap_ambient_raise, "i")  /* PR_CAP_AMBIENT_RAISE of every capability in the set */               \
   X(seccomp, "ib")           /* flags, filter */                                                     \
   X(keyctl_join, "s")        /* a new session keyring */                                             \
+  X(chroot, "s")                                                                                     \
   X(umask, "i")                                                                                      \
   X(chdir, "s")              /* and check that the directory is inside the root */                   \
   X(open_terminal, "odiiii") /* slot, master, uid, gid, rows, columns: TIOCGPTPEER */                \
@@ -102,6 +103,7 @@ void run_output(struct run *run, const void *data, uint32_t size);
   X(clock_settime, "ii")     /* seconds and nanoseconds since 1970 */                                \
   /* vm.c */                                                                                         \
   X(tap, "os")               /* a new tap link of the host: the descriptor that carries its packets */ \
+  X(await_path, "si")        /* until it is there, for so many milliseconds at most */               \
   X(unix_listener, "os")     /* a socket in the shim's directory, for its owner alone */             \
   X(list_processes, "s")     /* those in a v2 cgroup and below it: answered to the caller */            \
   /* netlink.c */                                                                                    \

@@ -141,6 +141,10 @@ long op_umask(struct run *run, const union arg *a) {
   return 0;
 }
 
+long op_chroot(struct run *run, const union arg *a) {
+  return chroot(a[0].s.data);
+}
+
 long op_chdir(struct run *run, const union arg *a) {
   char cwd[PATH_MAX];
   if (chdir(a[0].s.data) < 0) return -1;

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ops.h"
@@ -23,6 +24,15 @@ long op_tap(struct run *run, const union arg *a) {
   int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return -1;
   return ioctl(fd, TUNSETIFF, &request) < 0 ? close_keep(-1, fd) : fd;
+}
+
+// Drivers make device nodes a moment after they are loaded.
+long op_await_path(struct run *run, const union arg *a) {
+  for (int64_t waited = 0; access(a[0].s.data, F_OK) < 0; waited++) {
+    if (waited >= a[1].i) return -1;
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  }
+  return 0;
 }
 
 // The shim's directory is the working directory of the host phase.

@@ -8,7 +8,8 @@ import { finish, pump } from "./pump.ts";
 import type { Route } from "./router.ts";
 import { decode, flag, integer, list, struct, text, texts } from "./shape.ts";
 
-const execConfig = struct<ExecConfig>("ExecOptions", {
+/** What a client asks of an exec. */
+export const execConfig = struct<ExecConfig>("ExecOptions", {
   AttachStdin: flag,
   AttachStdout: flag,
   AttachStderr: flag,

@@ -3,6 +3,7 @@ import type { MachineRequest } from "../engine/machines/types.ts";
 import { parseDetachKeys } from "../lib/detach-keys.ts";
 import { BatchWriter } from "./batch.ts";
 import type { Context } from "./context.ts";
+import { execConfig } from "./exec.ts";
 import { pump } from "./pump.ts";
 import type { Route } from "./router.ts";
 import { decode, integer, list as listOf, map, nullable, struct, text, word } from "./shape.ts";
@@ -68,6 +69,11 @@ async function attach(context: Context): Promise<void> {
   await pump(await context.hijack(false), attachment, { stdin: true, detachKeys });
 }
 
+async function exec(context: Context): Promise<void> {
+  const config = decode(execConfig, await context.requiredBody());
+  context.json(201, await context.services.machines.exec(context.name, config));
+}
+
 async function logs(context: Context): Promise<void> {
   const { query, services, signal } = context;
   const tail = query.text("tail");
@@ -119,6 +125,7 @@ export const machineRoutes: Route[] = [
   { method: "POST", path: "/berth/machines/{name}/stop", handle: stop },
   { method: "POST", path: "/berth/machines/{name}/restart", handle: restart },
   { method: "POST", path: "/berth/machines/{name}/console", handle: attach, upgrade: true },
+  { method: "POST", path: "/berth/machines/{name}/exec", handle: exec },
   { method: "GET", path: "/berth/machines/{name}/logs", handle: logs },
   { method: "GET", path: "/berth/machines/{name}/snapshots", handle: snapshots },
   { method: "POST", path: "/berth/machines/{name}/snapshots", handle: createSnapshot },

@@ -83,6 +83,7 @@ export function fakeServices(
       restart: unexpected,
       remove: unexpected,
       console: unexpected,
+      exec: unexpected,
       logs: unexpected,
       snapshots: unexpected,
       createSnapshot: unexpected,

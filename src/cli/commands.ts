@@ -123,6 +123,7 @@ const vmConsole = entry(
   () => import("./commands/vm-console.ts"),
 );
 const vmCreate = entry("Make a virtual machine", () => import("./commands/vm-create.ts"));
+const vmExec = entry("Run a command in a virtual machine", () => import("./commands/vm-exec.ts"));
 const vmInspect = entry("Show everything about virtual machines", () => import("./commands/vm-inspect.ts"));
 const vmLogs = entry("Show what was written to a serial console", () => import("./commands/vm-logs.ts"));
 const vmLs = entry("List virtual machines", () => import("./commands/vm-ls.ts"));
@@ -235,6 +236,7 @@ export const commands: Record<string, Entry> = {
   vm: group("Work with virtual machines", {
     console: vmConsole,
     create: vmCreate,
+    exec: vmExec,
     inspect: vmInspect,
     list: hidden(vmLs),
     logs: vmLogs,

@@ -4,6 +4,7 @@ import type { Logger } from "../lib/log.ts";
 import type { PortAllocator } from "../network/ports/allocator.ts";
 import type { NetworkStore } from "../network/store.ts";
 import type { CgroupHost } from "../runtime/cgroup/support.ts";
+import type { SeccompCompiler } from "../runtime/seccomp/compile.ts";
 import type { Runtime } from "../runtime/types.ts";
 import type { State } from "../state/index.ts";
 import type { VolumeStore } from "../volume/store.ts";
@@ -38,6 +39,10 @@ export interface EngineContext {
   /** Of the containers that run in virtual machines. */
   readonly machines: ContainerMachines;
   readonly cgroups: CgroupHost;
+  /** Compiles seccomp filters, for guests, too. */
+  readonly filters: SeccompCompiler;
+  /** The kernel that virtual machines boot, when the user named one. */
+  readonly guestKernel: string | undefined;
   readonly idRanges: IdRanges;
   readonly log: Logger;
 }

@@ -179,6 +179,8 @@ export class Engine {
         runtime,
         machines,
         isolation: options.isolation ?? "default",
+        filters: runtime.filters,
+        guestKernel: options.guestKernel,
         cgroups,
         idRanges: new IdRanges(dataRoot),
         log,

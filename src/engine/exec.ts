@@ -4,13 +4,15 @@ import { newId } from "../lib/ids.ts";
 import { orNull } from "../lib/or-null.ts";
 import { LaunchError } from "../runtime/launch-error.ts";
 import type { Process, Spec } from "../runtime/oci.ts";
-import type { ExecLaunch, Shim } from "../runtime/types.ts";
+import type { ExecLaunch, Shim, Stdio } from "../runtime/types.ts";
 import { attachShim } from "./attach.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
 import { isIsolated, rootOf } from "./isolation/isolation.ts";
 import { execSpec } from "./launch.ts";
+import { execInMachine } from "./machines/agent.ts";
+import { isMachine } from "./machines/record.ts";
 import { parseSecurityOptions } from "./security-options.ts";
 import { capabilitySets, environment } from "./spec/process.ts";
 import { resolveUser } from "./spec/user.ts";
@@ -43,8 +45,12 @@ export class ExecTable implements Execs {
   }
 
   async create(containerRef: string, config: ExecConfig): Promise<{ Id: string }> {
-    const container = this.#context.table.get(containerRef);
-    checkRunning(container, containerRef);
+    return this.createIn(this.#context.table.get(containerRef), containerRef, config);
+  }
+
+  /** As `create`, for a container or machine that was found already. */
+  async createIn(container: Container, ref: string, config: ExecConfig): Promise<{ Id: string }> {
+    checkRunning(container, ref);
     if (!config.Cmd?.length) throw invalid("No exec command specified");
     const exec: Exec = {
       id: newId(),
@@ -80,23 +86,12 @@ export class ExecTable implements Execs {
     const size = options.consoleSize ?? (height > 0 && width > 0 ? { height, width } : undefined);
     containerEvent(this.#context, container, `exec_start: ${commandText(config.Cmd)}`, { execID: id });
     try {
-      const spec = execSpec(this.#context, container);
-      const host = isIsolated(container.record.hostConfig)
-        ? { exec: (launch: ExecLaunch) => this.#context.machines.exec(container, launch) }
-        : this.#context.runtime;
-      exec.shim = await host.exec({
-        id,
-        containerId: container.id,
-        containerPid: container.record.state.pid,
-        spec,
-        process: execProcess(container, config, spec, size),
-        stdio: {
-          tty,
-          stdin,
-          stdinOnce: true,
-          ...(size ? { consoleSize: size } : {}),
-          waitForAttach: attached ? 1 : 0,
-        },
+      exec.shim = await this.#launch(exec, {
+        tty,
+        stdin,
+        stdinOnce: true,
+        ...(size ? { consoleSize: size } : {}),
+        waitForAttach: attached ? 1 : 0,
       });
     } catch (error) {
       exec.started.reject(error);
@@ -115,6 +110,25 @@ export class ExecTable implements Execs {
       tty,
       shim.attach({ stdin, stdout: config.AttachStdout ?? false, stderr: config.AttachStderr ?? false }),
     );
+  }
+
+  async #launch({ id, container, config }: Exec, stdio: Stdio): Promise<Shim> {
+    if (isMachine(container)) {
+      const { Cmd: args = [], Env: env = [], WorkingDir: cwd = "", User: user = "" } = config;
+      return execInMachine(this.#context, container, { id, args, env, cwd, user, stdio });
+    }
+    const spec = execSpec(this.#context, container);
+    const host = isIsolated(container.record.hostConfig)
+      ? { exec: (launch: ExecLaunch) => this.#context.machines.exec(container, launch) }
+      : this.#context.runtime;
+    return host.exec({
+      id,
+      containerId: container.id,
+      containerPid: container.record.state.pid,
+      spec,
+      process: execProcess(container, config, spec, stdio.consoleSize),
+      stdio,
+    });
   }
 
   async inspect(id: string): Promise<ExecInspectResponse> {

@@ -4,6 +4,8 @@ import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
 import { startContainer } from "./lifecycle.ts";
+import { shutDown } from "./machines/agent.ts";
+import { isMachine } from "./machines/record.ts";
 import { thaw } from "./pause.ts";
 import type { StopOptions } from "./types.ts";
 
@@ -102,6 +104,8 @@ async function send(context: EngineContext, container: Container, signal: number
 
 /** A machine's guest ends by itself when its power button is pressed, if it heeds that. */
 async function powerDown(context: EngineContext, container: Container): Promise<void> {
+  // Not every system heeds its power button.
+  if (isMachine(container)) void shutDown(context, container);
   try {
     await container.control?.powerDown();
   } catch (error) {

@@ -51,13 +51,18 @@ export interface RandomSource {
   kind: "rng";
 }
 
+/** Tells the hypervisor when the guest's kernel panics, which then ends with status 1. */
+export interface PanicDevice {
+  kind: "panic";
+}
+
 /** An empty PCI slot, into which a device may be put while the guest runs (device_add with `bus: id`). */
 export interface Slot {
   kind: "slot";
   id: string;
 }
 
-export type Device = Disk | NetworkDevice | Share | Port | Balloon | RandomSource | Slot;
+export type Device = Disk | NetworkDevice | Share | Port | Balloon | RandomSource | PanicDevice | Slot;
 
 /** QEMU's way to have a comma in a value. */
 export const escaped = (value: string): string => value.replaceAll(",", ",,");
@@ -114,6 +119,8 @@ function one(device: Device, index: number): string[] {
         "rng-random,id=random,filename=/dev/urandom",
         ...add("virtio-rng-pci", { rng: "random" }),
       ];
+    case "panic":
+      return [...add("pvpanic-pci", {}), "-action", "panic=exit-failure"];
     case "slot":
       return add("pcie-root-port", { id: device.id, chassis: index + 1 });
   }

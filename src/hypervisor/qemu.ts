@@ -49,7 +49,7 @@ export function qemuArguments(machine: VirtualMachine): string[] {
   return [
     ...["-name", `guest=${escaped(machine.name)}`],
     ...["-machine", machineOption(machine)],
-    ...["-accel", accelerator.argument],
+    ...["-accel", acceleratorOption(machine)],
     ...["-cpu", accelerator.cpu],
     ...["-smp", String(machine.cpus)],
     ...["-m", `${Math.floor(machine.memory / 1024)}K`],
@@ -64,6 +64,16 @@ export function qemuArguments(machine: VirtualMachine): string[] {
     ...(machine.paused ? ["-S"] : []),
     ...(machine.incoming ? ["-incoming", "defer"] : []),
   ];
+}
+
+const megabyte = 2 ** 20;
+/** Bounds of an emulator's translated code, in bytes: it would grow to an eighth of the host's memory. */
+const translation = { least: 32 * megabyte, most: 128 * megabyte };
+
+function acceleratorOption({ accelerator, memory }: VirtualMachine): string {
+  if (accelerator.name !== "tcg") return accelerator.argument;
+  const bytes = Math.min(translation.most, Math.max(translation.least, memory / 4));
+  return `${accelerator.argument},tb-size=${Math.floor(bytes / megabyte)}`;
 }
 
 const consoles = {

@@ -83,12 +83,14 @@ export interface ContainerLaunch {
   init: boolean;
   /** For a network namespace of the container's own. */
   network?: NetworkSetup;
+  /** Links of the host to make for a hypervisor: its descriptors 3 and on. `network` then is theirs. */
+  taps?: string[];
   /** For a container in a virtual machine. */
   enclosure?: Enclosure;
 }
 
 /** The process of a container inside its virtual machine: the same but for where its root comes from. */
-export type GuestLaunch = Omit<ContainerLaunch, "rootfs" | "log" | "network" | "enclosure"> & {
+export type GuestLaunch = Omit<ContainerLaunch, "rootfs" | "log" | "network" | "taps" | "enclosure"> & {
   /** What the guest mounts its root by. */
   rootTag: string;
   /** Netlink messages that furnish the guest's links. */

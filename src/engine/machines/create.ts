@@ -91,6 +91,7 @@ function newRecord(
     memory,
     cpus,
     source: image ? { image: request.Image ?? "" } : { disk: request.Disk ?? "" },
+    token: "",
     hypervisor: null,
   };
   return {

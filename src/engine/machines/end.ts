@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { MachineControl } from "../../hypervisor/machine/control.ts";
 import type { ExitStatus } from "../../runtime/types.ts";
 import type { EngineContext } from "../context.ts";
+import { dropAgent } from "./agent.ts";
 import { machinePaths } from "./paths.ts";
 import type { Machine } from "./record.ts";
 import { hasControl } from "./start.ts";
@@ -11,6 +12,7 @@ export function settleEnd(context: EngineContext, machine: Machine, status: Exit
   const { state } = machine.record;
   state.error = reason(machine, status);
   machine.control?.close();
+  dropAgent(machine);
   machine.control = null;
   rmSync(machinePaths(context, machine.id).run, { recursive: true, force: true });
 }
@@ -29,7 +31,9 @@ function reason({ control, record }: Machine, { exitCode, signal, oomKilled }: E
 export async function adoptMachine(context: EngineContext, machine: Machine): Promise<void> {
   if (!hasControl(context, machine)) return;
   try {
-    machine.control = await MachineControl.open(machinePaths(context, machine.id).control, 5000);
+    machine.control = await MachineControl.open(machinePaths(context, machine.id).control, 5000, () =>
+      dropAgent(machine),
+    );
   } catch (error) {
     context.log.warn("a machine's hypervisor does not answer", { machine: machine.id, error: String(error) });
   }

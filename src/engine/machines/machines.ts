@@ -1,3 +1,4 @@
+import type { ExecConfig } from "@docker/node-sdk";
 import {
   createSnapshot,
   listSnapshots,
@@ -13,6 +14,7 @@ import { readLogs } from "../logs/logs.ts";
 import { remove } from "../remove.ts";
 import { restartContainer, stopContainer } from "../stop.ts";
 import type { Attachment, LogLine, LogsOptions } from "../types.ts";
+import { dropAgent } from "./agent.ts";
 import { createMachine } from "./create.ts";
 import { machineEvent } from "./events.ts";
 import { machinePaths } from "./paths.ts";
@@ -67,6 +69,10 @@ export class MachineVerbs implements Machines {
     return attachContainer(this.#context, machine, { stdin: true, stdout: true, stderr: true });
   }
 
+  async exec(ref: string, config: ExecConfig): Promise<{ Id: string }> {
+    return this.#context.execs.createIn(this.#get(ref), ref, config);
+  }
+
   async logs(ref: string, options: LogsOptions, signal?: AbortSignal): Promise<AsyncIterable<LogLine>> {
     return readLogs(this.#context, this.#get(ref), options, signal);
   }
@@ -81,6 +87,7 @@ export class MachineVerbs implements Machines {
 
   async restoreSnapshot(ref: string, name: string): Promise<void> {
     await this.#change(ref, name, "snapshot-restore", restoreSnapshot);
+    dropAgent(this.#get(ref));
   }
 
   async removeSnapshot(ref: string, name: string): Promise<void> {

@@ -10,13 +10,22 @@ export interface MachinePaths {
   /** Sockets, while it runs. */
   run: string;
   control: string;
+  agent: string;
+  initrd: string;
 }
 
 export function machinePaths(context: EngineContext, id: string): MachinePaths {
   const files = join(containerDirectory(context, id), "machine");
   // On the data root's file system, which can show its owners as others; not all for the exec root can.
   const run = join(files, "run");
-  return { files, disk: join(files, "disk.qcow2"), run, control: join(run, "control.sock") };
+  return {
+    files,
+    disk: join(files, "disk.qcow2"),
+    run,
+    control: join(run, "control.sock"),
+    agent: join(run, "agent.sock"),
+    initrd: join(run, "initrd"),
+  };
 }
 
 /** As seen from inside the hypervisor's sandbox. */
@@ -25,5 +34,5 @@ export const inside = {
   control: "/machine/run/control.sock",
   agent: "/machine/run/agent.sock",
   kernel: "/boot/kernel",
-  initrd: "/boot/initrd",
+  initrd: "/machine/run/initrd",
 };

@@ -7,6 +7,8 @@ export interface MachineRecord {
   cpus: number;
   /** The guest's system: an image's files, or whatever is on a disk. */
   source: { image: string } | { disk: string };
+  /** Of the channel to the guest; empty where nothing in the guest knows of it. */
+  token: string;
   /** Of the last start. */
   hypervisor: { accelerator: string; type: string; kernel: string } | null;
 }

@@ -37,6 +37,8 @@ export function sandbox(
     args: string[];
     shares: readonly Share[];
     network: NetworkSetup;
+    /** Names of its links on the host. */
+    taps: string[];
     terminal: boolean;
     nodes: string[];
   },
@@ -64,6 +66,7 @@ export function sandbox(
     log: shimLog(record, directory),
     init: false,
     network: options.network,
+    taps: options.taps,
   };
 }
 

@@ -1,8 +1,7 @@
 import { existsSync, mkdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { chooseAccelerator } from "../../hypervisor/accelerator.ts";
 import type { Device } from "../../hypervisor/devices.ts";
-import { findGuestKernel } from "../../hypervisor/kernel.ts";
+import { newToken } from "../../hypervisor/guest/channel.ts";
 import { MachineControl } from "../../hypervisor/machine/control.ts";
 import { type KernelBoot, qemuArguments, qemuProgram } from "../../hypervisor/qemu.ts";
 import { BerthError, system } from "../../lib/errors.ts";
@@ -10,11 +9,15 @@ import { LaunchError } from "../../runtime/launch-error.ts";
 import type { NetworkSetup, Shim } from "../../runtime/types.ts";
 import type { EngineContext } from "../context.ts";
 import { readLogs } from "../logs/logs.ts";
+import { dropAgent } from "./agent.ts";
 import { availableMemory } from "./memory.ts";
 import { inside, machinePaths } from "./paths.ts";
 import { diskNode, type Machine } from "./record.ts";
 import { type Share, sandbox } from "./sandbox.ts";
+import { writeSystemInitrd } from "./system.ts";
 
+/** The hypervisor's descriptor of its first link. */
+const firstTap = 3;
 /** Milliseconds until a hypervisor must answer. */
 const patience = 20_000;
 const messageLimit = 2000;
@@ -35,33 +38,35 @@ export async function startMachine(
     );
   const paths = machinePaths(context, machine.id);
   const accelerator = chooseAccelerator();
-  const system = guestSystem(context, machine);
+  rmSync(paths.run, { recursive: true, force: true });
+  mkdirSync(paths.run, { mode: 0o700 });
+  const { boot, version, shares } = prepareBoot(context, machine);
   const args = qemuArguments({
     name: record.name,
-    chipset: system.boot ? "microvm" : "q35",
+    chipset: boot ? "microvm" : "q35",
     accelerator,
     memory,
     cpus: record.machine.cpus,
-    boot: system.boot,
-    devices: devices(),
+    boot,
+    devices: devices(machine, boot !== null),
     controlSocket: inside.control,
     reboot: "reset",
   });
   const launch = sandbox(context, machine, {
     args: [qemuProgram, ...args],
-    shares: [{ source: paths.files, destination: "/machine", writable: true }, ...system.shares],
+    shares: [{ source: paths.files, destination: "/machine", writable: true }, ...shares],
     network,
+    taps: record.state.network?.endpoints.map(({ link }) => link) ?? [],
     terminal: true,
     nodes: accelerator.name === "kvm" ? ["/dev/kvm"] : [],
   });
-  rmSync(paths.run, { recursive: true, force: true });
-  mkdirSync(paths.run, { mode: 0o700 });
   record.machine.hypervisor = {
     accelerator: accelerator.name,
     type: accelerator.type,
-    kernel: system.version,
+    kernel: version,
   };
   const shim = await launched(context, launch);
+  dropAgent(machine);
   machine.control = await answering(context, machine, shim, paths.control);
   return shim;
 }
@@ -83,13 +88,19 @@ async function launched(
   }
 }
 
-const devices = (): Device[] => [
-  { kind: "disk", id: diskNode, file: inside.disk, format: "qcow2" },
-  { kind: "balloon" },
-  { kind: "rng" },
-];
+function devices({ record }: Machine, system: boolean): Device[] {
+  const links = record.state.network?.endpoints ?? [];
+  return [
+    { kind: "disk", id: diskNode, file: inside.disk, format: "qcow2" },
+    ...links.map(({ mac }, at): Device => ({ kind: "network", id: `net${at}`, fd: firstTap + at, mac })),
+    { kind: "balloon" },
+    { kind: "rng" },
+    { kind: "panic" },
+    ...(system ? [{ kind: "port" as const, name: "berth.control", socket: inside.agent }] : []),
+  ];
+}
 
-interface GuestSystem {
+interface GuestBoot {
   /** Null where the firmware boots what is on the disk. */
   boot: KernelBoot | null;
   /** The guest kernel's version, as far as it is known. */
@@ -97,17 +108,16 @@ interface GuestSystem {
   shares: Share[];
 }
 
-function guestSystem(context: EngineContext, { record }: Machine): GuestSystem {
+function prepareBoot(context: EngineContext, machine: Machine): GuestBoot {
+  const { record } = machine;
   if ("disk" in record.machine.source) return { boot: null, version: "", shares: [] };
-  const kernel = findGuestKernel();
-  const initrd = join(context.state.paths.root, "hypervisor", "initrd");
+  const kernel = writeSystemInitrd(context, machine, machinePaths(context, machine.id).initrd);
+  record.machine.token = newToken();
+  const commandLine = ["console=ttyS0", "quiet", "net.ifnames=0", `berth.token=${record.machine.token}`];
   return {
-    boot: { image: inside.kernel, initrd: inside.initrd, commandLine: ["console=ttyS0", "quiet"] },
+    boot: { image: inside.kernel, initrd: inside.initrd, commandLine },
     version: kernel.version,
-    shares: [
-      { source: kernel.image, destination: inside.kernel },
-      { source: initrd, destination: inside.initrd },
-    ],
+    shares: [{ source: kernel.image, destination: inside.kernel }],
   };
 }
 
@@ -122,7 +132,7 @@ async function answering(
     () => null,
     () => null,
   );
-  const opening = MachineControl.open(socket, patience);
+  const opening = MachineControl.open(socket, patience, () => dropAgent(machine));
   const control = await Promise.race([opening.catch(() => null), ended]);
   if (control) return control;
   opening.then(

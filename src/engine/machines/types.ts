@@ -1,4 +1,4 @@
-import type { HostConfig } from "@docker/node-sdk";
+import type { ExecConfig, HostConfig } from "@docker/node-sdk";
 import type { Attachment, LogLine, LogsOptions } from "../types.ts";
 
 /** What makes a machine. Sizes in bytes. */
@@ -84,6 +84,8 @@ export interface Machines {
   remove(ref: string, options?: { force?: boolean }): Promise<void>;
   /** The serial console. */
   console(ref: string): Promise<Attachment>;
+  /** A program to run beside the system's init; started and asked for as other execs are. */
+  exec(ref: string, config: ExecConfig): Promise<{ Id: string }>;
   /** What was written to the serial console. */
   logs(ref: string, options: LogsOptions, signal?: AbortSignal): Promise<AsyncIterable<LogLine>>;
   snapshots(ref: string): Promise<MachineSnapshot[]>;

@@ -27,6 +27,7 @@ import type { NetworkSetup } from "../../runtime/types.ts";
 import type { Container } from "../container.ts";
 import type { EngineContext } from "../context.ts";
 import { isIsolated } from "../isolation/isolation.ts";
+import { isMachine } from "../machines/record.ts";
 import { type NetworkState, noNetwork } from "../record.ts";
 import { checkWish } from "./check.ts";
 import { networkEvent } from "./events.ts";
@@ -226,10 +227,11 @@ function linksOf(
   onto: number,
   isGateway: boolean,
 ): LinkMessages {
-  if (!isIsolated(container.record.hostConfig)) return endpointLinks(network, endpoint, onto, isGateway);
+  if (!isIsolated(container.record.hostConfig) && !isMachine(container))
+    return endpointLinks(network, endpoint, onto, isGateway);
   if (network.driver !== "bridge")
     throw invalid(
-      `--isolation=hyperv: network ${network.name} of driver ${network.driver} has no link for a virtual machine; use one of driver bridge`,
+      `network ${network.name} of driver ${network.driver} has no link for a virtual machine; use one of driver bridge`,
     );
   return { host: tapMessages(network, endpoint, onto), inside: [] };
 }

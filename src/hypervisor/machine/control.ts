@@ -13,14 +13,19 @@ const jobPoll = 20;
 /** A machine's hypervisor while it runs: one connection to its control protocol. */
 export class MachineControl {
   readonly #qmp: Qmp;
+  readonly #onReset: () => void;
   #end: MachineEnd = null;
 
-  private constructor(qmp: Qmp) {
+  private constructor(qmp: Qmp, onReset: () => void) {
     this.#qmp = qmp;
+    this.#onReset = onReset;
   }
 
-  /** Connects to the socket; rejects when nobody answers within `timeout` milliseconds. */
-  static async open(socket: string, timeout: number): Promise<MachineControl> {
+  /**
+   * Connects to the socket; rejects when nobody answers within `timeout` milliseconds. `onReset` is called when
+   * the guest starts over.
+   */
+  static async open(socket: string, timeout: number, onReset: () => void): Promise<MachineControl> {
     let control: MachineControl | null = null;
     const early: QmpEvent[] = [];
     const qmp = await Qmp.connect(socket, {
@@ -28,7 +33,7 @@ export class MachineControl {
       onEvent: (event) => (control ? control.#event(event) : early.push(event)),
     });
     qmp.unref();
-    control = new MachineControl(qmp);
+    control = new MachineControl(qmp, onReset);
     for (const event of early) control.#event(event);
     return control;
   }
@@ -78,6 +83,7 @@ export class MachineControl {
   }
 
   #event({ name, data }: QmpEvent): void {
+    if (name === "RESET") this.#onReset();
     if (name === "GUEST_PANICKED") this.#end = "guest-panic";
     if (name !== "SHUTDOWN" || this.#end === "guest-panic") return;
     if (data.reason === "guest-panic") this.#end = "guest-panic";

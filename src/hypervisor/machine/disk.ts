@@ -1,4 +1,4 @@
-import { open, rename, rm, stat, statfs } from "node:fs/promises";
+import { open, rename, rm, stat, statfs, truncate, writeFile } from "node:fs/promises";
 import { BerthError, invalid } from "../../lib/errors.ts";
 import { isObject } from "../json-lines.ts";
 import { tool } from "./tool.ts";
@@ -122,7 +122,8 @@ export async function makeSystemDisk(
   await complete(target, async (file) => {
     const base = `${file}.ext4`;
     try {
-      await (await open(base, "wx", 0o600)).truncate(size);
+      await writeFile(base, "", { flag: "wx", mode: 0o600 });
+      await truncate(base, size);
       await makeFilesystem(layers, base, size);
       await tool("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", base, file]);
     } finally {

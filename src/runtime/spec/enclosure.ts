@@ -25,6 +25,7 @@ import {
 } from "./launch.ts";
 import { mountAll, newFilesystem } from "./mounts.ts";
 import { planNamespaces } from "./namespaces.ts";
+import { planTaps } from "./network.ts";
 import { parseOptions } from "./options.ts";
 import { scoreOom, superviseMachine } from "./process.ts";
 import { enterRoot, mountRootfs, prepareDataRoot, protectRootfs, stagingPath } from "./rootfs.ts";
@@ -66,7 +67,7 @@ export function planEnclosure(
   const groups = makeCgroups(context);
   plan.group("process");
   scoreOom(plan, spec.process);
-  const kept = [...openOutlets(plan, enclosure), ...makeTaps(context, launch, enclosure)];
+  const kept = [...openOutlets(plan, enclosure), ...planTaps(plan, launch.network, enclosure.taps)];
   const hold = holdMounts(plan, namespaces.cloneFlags);
   joinCgroups(context, groups.joins);
   prepareDataRoot(context, launch.rootfs);
@@ -120,23 +121,6 @@ function openOutlets(plan: Plan, { log, sockets }: Enclosure): Slot[] {
   });
   return [file, ...listeners];
 }
-
-function makeTaps({ plan }: Context, { network }: ContainerLaunch, { taps }: Enclosure): Slot[] {
-  plan.group("network");
-  for (const { message, why } of network?.rules ?? [])
-    plan.add("host", "netlink", [NETLINK_NETFILTER, null, -1, message], why);
-  const slots = taps.map((name) => {
-    const slot = plan.slot(name);
-    plan.add("host", "tap", [slot, name], "the machine's link; it goes with the machine");
-    return slot;
-  });
-  for (const { message, why } of network?.host ?? [])
-    plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, message], why);
-  return slots;
-}
-
-const NETLINK_ROUTE = 0;
-const NETLINK_NETFILTER = 12;
 
 /** Mount points that the guest needs and may not be able to make, in a read-only root. */
 function makeTargets({ plan, root }: Context, paths: readonly string[]): void {

@@ -18,7 +18,7 @@ import { joinCgroups, makeCgroups } from "./cgroups.ts";
 import { type Cgroups, type Context, hostId, type KernelFeatures } from "./context.ts";
 import { attachAt, mountAll, newFilesystem } from "./mounts.ts";
 import { planNamespaces } from "./namespaces.ts";
-import { planNetwork } from "./network.ts";
+import { planNetwork, planTaps } from "./network.ts";
 import { finishProcess, type ProcessSetup, scoreOom } from "./process.ts";
 import { enterRoot, mountRootfs, prepareDataRoot, protectRootfs, stagingPath } from "./rootfs.ts";
 
@@ -72,7 +72,8 @@ export function planContainer(
   joinCgroups(context, groups.joins);
   prepareDataRoot(context, launch.rootfs);
   becomeRoot(context);
-  planNetwork(context, launch.network);
+  const taps = launch.taps ? planTaps(plan, launch.network, launch.taps) : [];
+  if (!launch.taps) planNetwork(context, launch.network);
   mountRootfs(context, launch.rootfs);
   mountAll(context);
   const terminal = stdio.tty ? openTerminal(context, launch) : null;
@@ -88,6 +89,7 @@ export function planContainer(
     terminal: terminal?.slave ?? null,
     limits: machine.limits,
     init: launch.init,
+    kept: taps,
   });
   return {
     plan,

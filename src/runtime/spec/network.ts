@@ -1,4 +1,6 @@
 import { O_RDONLY } from "../linux.ts";
+import type { Slot } from "../plan/ops.ts";
+import type { Plan } from "../plan/plan.ts";
 import type { NetworkSetup } from "../types.ts";
 import type { Context } from "./context.ts";
 
@@ -30,4 +32,19 @@ export function planNetwork({ plan, spec }: Context, setup: NetworkSetup | undef
   }
   for (const { message, why } of setup.inside)
     plan.add("child", "netlink", [NETLINK_ROUTE, null, -1, message], why);
+}
+
+/** Makes taps on the host and puts them where they belong; the slots of the descriptors that carry their packets. */
+export function planTaps(plan: Plan, setup: NetworkSetup | undefined, names: readonly string[]): Slot[] {
+  plan.group("network");
+  for (const { message, why } of setup?.rules ?? [])
+    plan.add("host", "netlink", [NETLINK_NETFILTER, null, -1, message], why);
+  const slots = names.map((name) => {
+    const slot = plan.slot(name);
+    plan.add("host", "tap", [slot, name], "the machine's link; it goes with the machine");
+    return slot;
+  });
+  for (const { message, why } of setup?.host ?? [])
+    plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, message], why);
+  return slots;
 }

@@ -26,6 +26,8 @@ export interface ProcessSetup {
   terminal: Slot | null;
   limits: ResourceLimits;
   init: boolean;
+  /** Descriptors that stay open, as 3 and on. */
+  kept?: readonly Slot[];
 }
 
 /**
@@ -48,6 +50,8 @@ export function finishProcess(plan: Plan, setup: ProcessSetup): void {
   dropPrivileges(plan, process);
   if (process.noNewPrivileges) filter(plan, setup, "as late as possible");
   plan.group("process");
+  if (setup.kept?.length)
+    child("keep", [Buffer.from(setup.kept.map(({ index }) => index))], "its descriptors 3 and on");
   const [args, env] = [zeroTerminated(process.args), zeroTerminated(process.env)];
   child(setup.init ? "exec_init" : "execve", [args, env], "become the container's program");
 }
