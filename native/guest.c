@@ -38,6 +38,7 @@ void guest_main(char **argv, char **env) {
   boot_drivers(argv, env);
   bool beside = system_beside();
   boot_root();
+  if (beside) system_await_init();
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGCHLD);

@@ -16,6 +16,8 @@ void boot_root(void);
 // Where the initial ram disk has a plan for a system of its own, becomes that in the first process, and returns
 // true in a new one beside it.
 bool system_beside(void);
+// In that one: waits until the system's init runs.
+void system_await_init(void);
 // Set where the machine has one.
 extern bool system_is_own;
 // Opens a virtio-serial port by its name; waits until the device is there. Ends the machine without it.

@@ -44,22 +44,33 @@ static noreturn void enter_system(const struct plan *plan) {
   boot_failed(step);
 }
 
+static int entered[2] = {-1, -1}; // its writing end goes with the exec of the system's init
+
+static void await_end(int pipe) {
+  char none;
+  while (read(pipe, &none, 1) < 0 && errno == EINTR) continue;
+  close(pipe);
+}
+
 bool system_beside(void) {
-  int fd = open(PLAN, O_RDONLY | O_CLOEXEC);
+  int fd = open(PLAN, O_RDONLY | O_CLOEXEC), apart[2];
   if (fd < 0) return false;
   system_is_own = true;
   struct plan plan = read_system_plan(fd);
-  int entered[2]; // its writing end goes with the exec of the system's init
-  if (pipe2(entered, O_CLOEXEC) < 0) boot_failed("pipe");
+  if (pipe2(entered, O_CLOEXEC) < 0 || pipe2(apart, O_CLOEXEC) < 0) boot_failed("pipe");
   pid_t pid = fork();
   if (pid < 0) boot_failed("fork");
-  if (pid > 0) enter_system(&plan);
-  close(entered[1]);
-  char none;
-  while (read(entered[0], &none, 1) < 0 && errno == EINTR) continue;
-  close(entered[0]);
-  // What is mounted from here on is nobody else's.
+  if (pid > 0) {
+    close(apart[1]);
+    await_end(apart[0]); // what is moved from here on stays where it was for the other
+    enter_system(&plan);
+  }
   if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) boot_failed("unshare");
+  close(apart[0]);
+  close(apart[1]);
+  close(entered[1]);
   prctl(PR_SET_NAME, "berth-agent");
   return true;
 }
+
+void system_await_init(void) { await_end(entered[0]); }

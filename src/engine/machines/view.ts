@@ -5,6 +5,7 @@ import type { EngineContext } from "../context.ts";
 import { containerDirectory } from "../create.ts";
 import { idMapping } from "../id-ranges.ts";
 import { logPath } from "../logs/options.ts";
+import { networkSettings } from "../network/settings.ts";
 import { machinePaths } from "./paths.ts";
 import type { Machine } from "./record.ts";
 import type { MachineDetails, MachineSnapshot, MachineSummary } from "./types.ts";
@@ -74,7 +75,7 @@ export async function describeMachine(context: EngineContext, machine: Machine):
     GuestMemory: control ? await control.memory() : null,
     RestartPolicy: hostConfig.RestartPolicy,
     Network: hostConfig.NetworkMode ?? "",
-    Ports: hostConfig.PortBindings,
+    Ports: (running ? networkSettings(context, machine).Ports : null) ?? hostConfig.PortBindings,
     Paths: {
       Disk: paths.disk,
       Control: paths.control,
