@@ -171,8 +171,10 @@ function exited(context: EngineContext, container: Container, shim: Shim, status
     state.finishedAt = timestamp();
     container.shim = null;
     container.stopped();
-    if (isMachine(container)) settleEnd(context, container, status);
-    const restart = shouldRestart(container, status.exitCode, status.at.getTime() - startedMs);
+    const again = isMachine(container) && (await settleEnd(context, container, status));
+    const restart = again
+      ? { delayMs: 0 }
+      : shouldRestart(container, status.exitCode, status.at.getTime() - startedMs);
     state.status = restart ? "restarting" : "exited";
     context.table.save(container);
     containerEvent(context, container, "die", {

@@ -102,11 +102,9 @@ test("the console is a terminal of the system", async () => {
 
 test("a guest may restart itself, and is reached again", async () => {
   await sh("sync; echo kept > /home/kept; sync");
-  const pid = await field("sys", "{{.State.Pid}}");
   await vm("exec", "-d", "sys", "reboot", "-f");
   await until("it is up again", async () => (await ups()) === 2);
   assert.equal(await sh("cat /home/kept"), "kept");
-  assert.equal(await field("sys", "{{.State.Pid}}"), pid, "the same hypervisor");
 });
 
 test("snapshots of a running system", async () => {

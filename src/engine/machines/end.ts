@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import { MachineControl } from "../../hypervisor/machine/control.ts";
+import { MachineControl, type MachineEnd } from "../../hypervisor/machine/control.ts";
 import type { ExitStatus } from "../../runtime/types.ts";
 import type { EngineContext } from "../context.ts";
 import { dropAgent } from "./agent.ts";
@@ -7,21 +7,30 @@ import { machinePaths } from "./paths.ts";
 import type { Machine } from "./record.ts";
 import { hasControl } from "./start.ts";
 
-/** Notes why a machine's hypervisor ended, and lets its control connection go. */
-export function settleEnd(context: EngineContext, machine: Machine, status: ExitStatus): void {
+/**
+ * Notes why a machine's hypervisor ended, and lets its control connection go. True when the guest restarts
+ * itself, and so wants another hypervisor.
+ */
+export async function settleEnd(
+  context: EngineContext,
+  machine: Machine,
+  status: ExitStatus,
+): Promise<boolean> {
   const { state } = machine.record;
-  state.error = reason(machine, status);
+  const end = (await machine.control?.end()) ?? null;
+  state.error = reason(machine, status, end);
   machine.control?.close();
   dropAgent(machine);
   machine.control = null;
   rmSync(machinePaths(context, machine.id).run, { recursive: true, force: true });
+  return end === "guest-reset" && !state.stoppedByUser;
 }
 
-function reason({ control, record }: Machine, { exitCode, signal, oomKilled }: ExitStatus): string {
-  if (control?.end === "guest-panic") return "the guest's kernel panicked";
-  if (oomKilled || record.state.oomKilled)
-    return "the hypervisor was killed: it used more memory than the machine may";
-  if (signal !== null && !record.state.stoppedByUser) return `the hypervisor was killed by signal ${signal}`;
+function reason({ record }: Machine, { exitCode, signal, oomKilled }: ExitStatus, end: MachineEnd): string {
+  const { oomKilled: seen, stoppedByUser } = record.state;
+  if (end === "guest-panic") return "the guest's kernel panicked";
+  if (oomKilled || seen) return "the hypervisor was killed: it used more memory than the machine may";
+  if (signal !== null && !stoppedByUser) return `the hypervisor was killed by signal ${signal}`;
   if (exitCode !== 0 && signal === null)
     return `the hypervisor failed with status ${exitCode}; its console says more`;
   return "";

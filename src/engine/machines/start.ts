@@ -50,7 +50,8 @@ export async function startMachine(
     boot,
     devices: devices(machine, boot !== null),
     controlSocket: inside.control,
-    reboot: "reset",
+    // A microvm's firmware lies in memory that a guest's restart does not bring back.
+    reboot: boot ? "exit" : "reset",
   });
   const launch = sandbox(context, machine, {
     args: [qemuProgram, ...args],

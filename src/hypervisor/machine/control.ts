@@ -9,15 +9,19 @@ export type MachineEnd = "guest-shutdown" | "guest-reset" | "guest-panic" | "hos
 /** Milliseconds that a snapshot may take. */
 const jobTimeout = 600_000;
 const jobPoll = 20;
+/** How long what QEMU said before its end may be on its way. */
+const lastWordsMs = 1000;
 
 /** A machine's hypervisor while it runs: one connection to its control protocol. */
 export class MachineControl {
   readonly #qmp: Qmp;
   readonly #onReset: () => void;
+  readonly #closed: Promise<void>;
   #end: MachineEnd = null;
 
-  private constructor(qmp: Qmp, onReset: () => void) {
+  private constructor(qmp: Qmp, closed: Promise<void>, onReset: () => void) {
     this.#qmp = qmp;
+    this.#closed = closed;
     this.#onReset = onReset;
   }
 
@@ -28,18 +32,21 @@ export class MachineControl {
   static async open(socket: string, timeout: number, onReset: () => void): Promise<MachineControl> {
     let control: MachineControl | null = null;
     const early: QmpEvent[] = [];
+    const closed = Promise.withResolvers<void>();
     const qmp = await Qmp.connect(socket, {
       timeout,
+      onClose: closed.resolve,
       onEvent: (event) => (control ? control.#event(event) : early.push(event)),
     });
     qmp.unref();
-    control = new MachineControl(qmp, onReset);
+    control = new MachineControl(qmp, closed.promise, onReset);
     for (const event of early) control.#event(event);
     return control;
   }
 
-  /** What QEMU said of its end, if it did. */
-  get end(): MachineEnd {
+  /** What QEMU said of its end, if it did; when it has ended. */
+  async end(): Promise<MachineEnd> {
+    await Promise.race([this.#closed, sleep(lastWordsMs)]);
     return this.#end;
   }
 
