@@ -23,7 +23,7 @@ export const systemImage: TestImage = {
       { name: "sbin/init", type: "symlink", mode: 0o777, linkname: "/bin/busybox" },
       { name: "etc/inittab", data: inittab },
       { name: "etc/rc", mode: 0o755, data: rc },
-      { name: "home/owned", mode: 0o640, uid: 1234, gid: 5678, data: "of somebody\n" },
+      { name: "root/owned", mode: 0o640, uid: 1234, gid: 5678, data: "of somebody\n" },
       // A file of the layer below that is not to be there.
       { name: "etc/.wh.group", data: "" },
     ]),

@@ -47,7 +47,7 @@ const ups = async (): Promise<number> => (await consoleText()).split("system sys
 
 test("the image's own init runs, on a disk of its own", async () => {
   assert.equal(await sh("cat /proc/1/comm; hostname; cat /etc/hostname"), "init\nsys\nsys");
-  assert.equal(await sh("stat -c '%u:%g %a' /home/owned; cat /home/owned"), "1234:5678 640\nof somebody");
+  assert.equal(await sh("stat -c '%u:%g %a' /root/owned; cat /root/owned"), "1234:5678 640\nof somebody");
   assert.equal(await sh("ls /etc/group 2>&1; true"), "ls: /etc/group: No such file or directory");
   assert.match(await sh("grep ' / ' /proc/mounts"), /^\/dev\/vda \/ ext4 rw/m);
   assert.notEqual(await sh("uname -r"), readFileSync("/proc/sys/kernel/osrelease", "utf8").trim());
@@ -101,18 +101,18 @@ test("the console is a terminal of the system", async () => {
 });
 
 test("a guest may restart itself, and is reached again", async () => {
-  await sh("sync; echo kept > /home/kept; sync");
+  await sh("sync; echo kept > /root/kept; sync");
   await vm("exec", "-d", "sys", "reboot", "-f");
   await until("it is up again", async () => (await ups()) === 2);
-  assert.equal(await sh("cat /home/kept"), "kept");
+  assert.equal(await sh("cat /root/kept"), "kept");
 });
 
 test("snapshots of a running system", async () => {
-  await sh("echo before > /home/file; sync");
+  await sh("echo before > /root/file; sync");
   await ok("snapshot", "create", "sys", "before");
-  await sh("echo after > /home/file; sync");
+  await sh("echo after > /root/file; sync");
   await ok("snapshot", "restore", "sys", "before");
-  assert.equal(await sh("cat /home/file"), "before");
+  assert.equal(await sh("cat /root/file"), "before");
   await ok("snapshot", "rm", "sys", "before");
 });
 
