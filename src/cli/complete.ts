@@ -86,7 +86,7 @@ async function valuesOf(kind: Flag["completes"] | Command["completes"], client: 
     }
     case "machine": {
       const list = await client.json<MachineSummary[]>("GET", "/berth/machines");
-      return list.map(({ Name }) => Name);
+      return list.filter(({ Kind }) => Kind === "machine").map(({ Name }) => Name);
     }
     case "volume": {
       const { Volumes } = await client.json<VolumeListResponse>("GET", "/volumes");

@@ -55,7 +55,7 @@ async function type(name: string, keys: string, expected: string): Promise<void>
 
 test("a machine's life", async () => {
   await create("life");
-  assert.match(await ok("ls"), /life .*boot\.img +created +1 +0\.0s +64MiB/);
+  assert.match(await ok("ls"), /life +machine .*boot\.img +created +1 +0\.0s +64MiB/);
   assert.equal((await daemon.docker(["ps", "-aq"])).stdout, "", "not among the containers");
   assert.match((await daemon.docker(["rm", "life"])).stderr, /No such container: life/);
   await ok("start", "life");

@@ -11,17 +11,22 @@ const ago = (created: string): string => timeAgo(Date.parse(created) / 1000);
 /** The columns of `vm ls`. */
 export const machineListing: Listing<MachineSummary> = {
   typeName: "machineContext",
-  table: "{{.Name}}\t{{.Source}}\t{{.Status}}\t{{.Cpus}}\t{{.CpuTime}}\t{{.Memory}}\t{{.Disk}}\t{{.Address}}",
+  table:
+    "{{.Name}}\t{{.Kind}}\t{{.Source}}\t{{.Status}}\t{{.Cpus}}\t{{.CpuTime}}\t{{.Memory}}\t{{.Disk}}\t{{.Address}}",
   quiet: "{{.Name}}",
   columns: {
     ID: { header: "MACHINE ID", value: ({ Id }) => shortId(Id) },
     Name: { header: "NAME", value: ({ Name }) => Name },
+    Kind: { header: "KIND", value: ({ Kind }) => Kind },
     Source: { header: "SYSTEM", value: ({ Source }) => Source },
     Status: { header: "STATUS", value: ({ Status }) => Status },
     Cpus: { header: "CPUS", value: ({ Cpus }) => Cpus },
     CpuTime: { header: "CPU TIME", value: ({ CpuSeconds }) => `${CpuSeconds.toFixed(1)}s` },
     Memory: { header: "MEMORY", value: ({ MemoryUsed, Memory }) => share(MemoryUsed, Memory) },
-    Disk: { header: "DISK", value: ({ DiskUsed, DiskSize }) => share(DiskUsed, DiskSize) },
+    Disk: {
+      header: "DISK",
+      value: ({ DiskUsed, DiskSize }) => (DiskSize > 0 ? share(DiskUsed, DiskSize) : ""),
+    },
     Address: { header: "ADDRESS", value: ({ Addresses }) => Addresses.join(", ") },
     CreatedAt: { header: "CREATED AT", value: ({ Created }) => Created },
     RunningFor: { header: "CREATED", value: ({ Created }) => ago(Created) },

@@ -2,6 +2,7 @@
 export interface MachineSummary {
   Id: string;
   Name: string;
+  Kind: "machine" | "container";
   Created: string;
   Source: string;
   Status: string;

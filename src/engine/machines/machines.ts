@@ -9,6 +9,7 @@ import {
 import { conflict, notFound } from "../../lib/errors.ts";
 import { attachContainer } from "../attach.ts";
 import type { EngineContext } from "../context.ts";
+import { isIsolated } from "../isolation/isolation.ts";
 import { startContainer } from "../lifecycle.ts";
 import { readLogs } from "../logs/logs.ts";
 import { remove } from "../remove.ts";
@@ -20,7 +21,7 @@ import { machineEvent } from "./events.ts";
 import { machinePaths } from "./paths.ts";
 import { diskNode, isMachine, type Machine } from "./record.ts";
 import type { MachineDetails, MachineRequest, MachineSnapshot, MachineSummary, Machines } from "./types.ts";
-import { describeMachine, summarizeMachine, toSnapshot } from "./view.ts";
+import { describeMachine, summarizeContainer, summarizeMachine, toSnapshot } from "./view.ts";
 
 /** The verbs of whole machines. */
 export class MachineVerbs implements Machines {
@@ -36,8 +37,12 @@ export class MachineVerbs implements Machines {
   }
 
   list(): Promise<MachineSummary[]> {
-    const machines = this.#context.table.all().filter(isMachine);
-    return Promise.all(machines.map((machine) => summarizeMachine(this.#context, machine)));
+    const all = this.#context.table.all();
+    const isolated = all.filter(({ record, running }) => running && isIsolated(record.hostConfig));
+    return Promise.all([
+      ...all.filter(isMachine).map((machine) => summarizeMachine(this.#context, machine)),
+      ...isolated.map((container) => summarizeContainer(this.#context, container)),
+    ]);
   }
 
   async inspect(ref: string): Promise<MachineDetails> {

@@ -30,6 +30,8 @@ export interface MachineSnapshot {
 export interface MachineSummary {
   Id: string;
   Name: string;
+  /** A whole machine, or the machine of a container. */
+  Kind: "machine" | "container";
   Created: string;
   /** The image or disk it was made from. */
   Source: string;

@@ -1,9 +1,11 @@
 import { type DiskInfo, diskInfo, type SnapshotInfo } from "../../hypervisor/machine/disk.ts";
 import { qemuProgram } from "../../hypervisor/qemu.ts";
 import { cgroupStats } from "../../runtime/cgroup/stats.ts";
+import type { Container } from "../container.ts";
 import type { EngineContext } from "../context.ts";
 import { containerDirectory } from "../create.ts";
 import { idMapping } from "../id-ranges.ts";
+import { machineSize } from "../isolation/isolation.ts";
 import { logPath } from "../logs/options.ts";
 import { networkSettings } from "../network/settings.ts";
 import { machinePaths } from "./paths.ts";
@@ -21,26 +23,51 @@ export async function summarizeMachine(context: EngineContext, machine: Machine)
 const disk = (context: EngineContext, { id }: Machine): Promise<DiskInfo> =>
   diskInfo(machinePaths(context, id).disk).catch(() => noDisk);
 
-function summary(
-  context: EngineContext,
-  { record, running }: Machine,
-  { size, used }: DiskInfo,
-): MachineSummary {
+function summary(context: EngineContext, machine: Machine, { size, used }: DiskInfo): MachineSummary {
+  const { record } = machine;
   const { memory, cpus, source } = record.machine;
+  return {
+    ...usage(context, machine),
+    Kind: "machine",
+    Source: "image" in source ? source.image : source.disk,
+    Memory: memory,
+    Cpus: cpus,
+    DiskSize: size,
+    DiskUsed: used,
+  };
+}
+
+/** A running container that has a machine of its own. */
+export async function summarizeContainer(
+  context: EngineContext,
+  container: Container,
+): Promise<MachineSummary> {
+  const { config, hostConfig } = container.record;
+  const { memory, cpus } = machineSize(hostConfig);
+  return {
+    ...usage(context, container),
+    Kind: "container",
+    Source: config.Image ?? "",
+    Memory: memory,
+    Cpus: cpus,
+    DiskSize: 0,
+    DiskUsed: 0,
+  };
+}
+
+/** Memory without what the kernel keeps of files and would give back, as `docker stats` counts it. */
+function usage(context: EngineContext, { record, running }: Container) {
   const stats = running ? cgroupStats(context.cgroups, record.cgroupPath) : null;
+  const detail = stats?.memory_stats?.stats as Record<string, number> | undefined;
+  const cache = Number(detail?.total_inactive_file ?? detail?.inactive_file ?? 0);
   const endpoints = record.state.network?.endpoints ?? [];
   return {
     Id: record.id,
     Name: record.name,
     Created: record.created,
-    Source: "image" in source ? source.image : source.disk,
     Status: record.state.status,
-    Memory: memory,
-    Cpus: cpus,
-    DiskSize: size,
-    MemoryUsed: Number(stats?.memory_stats.usage ?? 0),
+    MemoryUsed: Math.max(0, Number(stats?.memory_stats?.usage ?? 0) - cache),
     CpuSeconds: Number(stats?.cpu_stats?.cpu_usage?.total_usage ?? 0) / 1e9,
-    DiskUsed: used,
     Addresses: endpoints.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6]).filter(Boolean),
   };
 }
