@@ -23,7 +23,7 @@ test("a microvm that boots a kernel", () => {
   assert.deepEqual(values(args, "-machine"), [
     "microvm,acpi=on,pcie=on,rtc=on,pic=off,pit=off,usb=off,auto-kernel-cmdline=off,memory-backend=memory,dump-guest-core=off",
   ]);
-  assert.deepEqual(values(args, "-accel"), ["tcg,thread=multi,tb-size=32"]);
+  assert.deepEqual(values(args, "-accel"), ["tcg,thread=multi,tb-size=24"]);
   assert.deepEqual(values(args, "-m"), ["131072K"]);
   assert.deepEqual(values(args, "-object"), ["memory-backend-memfd,id=memory,size=134217728,share=on"]);
   assert.deepEqual(values(args, "-append"), [

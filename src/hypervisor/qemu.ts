@@ -68,11 +68,11 @@ export function qemuArguments(machine: VirtualMachine): string[] {
 
 const megabyte = 2 ** 20;
 /** Bounds of an emulator's translated code, in bytes: it would grow to an eighth of the host's memory. */
-const translation = { least: 32 * megabyte, most: 128 * megabyte };
+const translation = { least: 24 * megabyte, most: 128 * megabyte };
 
 function acceleratorOption({ accelerator, memory }: VirtualMachine): string {
   if (accelerator.name !== "tcg") return accelerator.argument;
-  const bytes = Math.min(translation.most, Math.max(translation.least, memory / 4));
+  const bytes = Math.min(translation.most, Math.max(translation.least, memory / 16));
   return `${accelerator.argument},tb-size=${Math.floor(bytes / megabyte)}`;
 }
 
