@@ -88,6 +88,10 @@ void boot_drivers(char **argv, char **env) {
   // It is there already when the program has just become its sealed copy.
   if (access("/proc/self/exe", F_OK) < 0) mount_at("proc", "/proc", guarded, NULL);
   must(seal_self(argv, env), "a sealed copy of the launcher");
+  // Nor what it starts, but for the container's processes: those say how it ended.
+  int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (score < 0 || write(score, "-1000", 5) < 0) boot_failed("oom_score_adj");
+  close(score);
   mount_at("devtmpfs", "/dev", MS_NOSUID, "mode=755");
   mount_at("sysfs", "/sys", guarded, NULL);
   load_modules();

@@ -246,10 +246,8 @@ static void read_port(void) {
   static uint8_t data[WRITE_MAX];
   ssize_t n = read(port, data, sizeof data);
   if (n > 0) take_bytes(data, (size_t)n);
-  if (n == 0) {
-    absent = true;
-    drop_all();
-  }
+  // Only a new connection's marker ends the streams: the kernel may tell of the old one's end after that.
+  if (n == 0) absent = true;
 }
 
 static void read_stream(struct stream *s) {
@@ -268,7 +266,7 @@ size_t mux_poll(struct pollfd *fds) {
   size_t n = 1;
   for (unsigned i = 0; i < MUX_STREAMS; i++) {
     struct stream *s = &streams[(first + i) % MUX_STREAMS];
-    if (s->fd < 0) continue;
+    if (s->fd < 0 || absent) continue;
     short events = (short)((s->credit && tx_size < WRITE_MAX ? POLLIN : 0) | (s->in_size ? POLLOUT : 0));
     polled[n - 1] = s;
     // Without events the fd is left out: its end would be told without end.
@@ -286,9 +284,6 @@ void mux_handle(const struct pollfd *fds, size_t n) {
     if (fds[i].revents & (POLLIN | POLLHUP | POLLERR) && s->credit && tx_size < 2 * WRITE_MAX) read_stream(s);
   }
   if (fds[0].revents & POLLIN) read_port();
-  else if (fds[0].revents & POLLHUP) {
-    absent = true;
-    drop_all();
-  }
-  if (tx_size) flush_port();
+  else if (fds[0].revents & POLLHUP) absent = true;
+  if (tx_size && !absent) flush_port();
 }

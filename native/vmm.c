@@ -21,51 +21,49 @@
 #include "wire.h"
 
 enum {
-  LOG_FD = 3,       // takes what the programs say, up to LOG_MAX bytes
+  LOG_FD = 3,       // takes what the programs said when they did not end in order
   STREAMS_FD = 60,  // QEMU's end of the port of the standard streams
   FILES_FD = 61,    // virtiofsd's listening socket
-  LOG_MAX = 16 << 10,
+  SAID_MAX = 8 << 10,
   FRAME_HEAD = 5,
   PIECE = 32 << 10,
   LAST_FRAME = 0xff, // the guest has told all
   END_WAIT_MS = 10000,
   BROKEN = 255,
+  SETTLE_US = 200000, // the end of one program ends the other
 };
 
 #define FILES_SOCKET "/run/virtiofs.sock"
 
 static pid_t files, machine;
-static int port = -1, messages[2], logged;
+static int port = -1, messages[2];
 static int exit_code = -1; // of the guest's first process
 
 // --- what goes wrong -------------------------------------------------------------------------------
 
-static void note(const char *text, size_t size) {
-  if (size > (size_t)(LOG_MAX - logged)) size = (size_t)(LOG_MAX - logged);
-  if (size && write(LOG_FD, text, size) > 0) logged += (int)size;
-}
+// The last that the programs said, and the guest on its console, without end maybe.
+static char said[SAID_MAX];
+static size_t said_size;
 
 static void read_messages(void) {
-  char text[4096];
-  for (ssize_t n; (n = read(messages[0], text, sizeof text)) > 0;) note(text, (size_t)n);
+  ssize_t n = read(messages[0], said + said_size, SAID_MAX - said_size);
+  if (n > 0) said_size += (size_t)n;
+  if (said_size < SAID_MAX) return;
+  said_size = SAID_MAX / 2;
+  memmove(said, said + SAID_MAX / 2, said_size);
 }
 
+// Leaves what was said and why it ended to the daemon.
 static noreturn void end(int code, const char *format, ...) {
   read_messages();
-  char text[512];
+  char reason[256];
   va_list list;
   va_start(list, format);
-  int n = vsnprintf(text, sizeof text, format, list);
+  int n = vsnprintf(reason, sizeof reason, format, list);
   va_end(list);
-  // Always room for the reason.
-  logged = 0;
-  if (n > 0) note(text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
-  _exit(code); // its PID namespace ends with it
-}
-
-static void end_broken(const char *why) {
-  if (exit_code >= 0) _exit(exit_code);
-  end(BROKEN, "\n%s\n", why);
+  ssize_t written = write(LOG_FD, said, said_size);
+  if (n > 0) written += write(LOG_FD, reason, (size_t)n);
+  _exit(written < 0 ? BROKEN : code); // its PID namespace ends with it
 }
 
 // --- the two programs ------------------------------------------------------------------------------
@@ -77,7 +75,7 @@ static pid_t start(char **argv, int keep_from, int keep_to, uid_t user) {
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   int null = open("/dev/null", O_RDWR);
-  if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(messages[1], 2) < 0) _exit(BROKEN);
+  if (null < 0 || dup2(null, 0) < 0 || dup2(messages[1], 1) < 0 || dup2(messages[1], 2) < 0) _exit(BROKEN);
   for (int fd = 3; fd < 64; fd++)
     if (fd < keep_from || fd > keep_to) close(fd);
   if (user && (setgroups(0, NULL) < 0 || setresgid(user, user, user) < 0 || setresuid(user, user, user) < 0))
@@ -115,14 +113,24 @@ static void start_programs(char **argv) {
   fcntl(port, F_SETFL, O_NONBLOCK);
 }
 
+static noreturn void end_by(const char *name, int status) {
+  if (exit_code >= 0) _exit(exit_code);
+  if (WIFSIGNALED(status)) end(128 + WTERMSIG(status), "\n%s was killed by signal %d\n", name, WTERMSIG(status));
+  if (status == 0 && machine == 0) end(BROKEN, "\nthe guest stopped or crashed\n");
+  end(BROKEN, "\n%s ended with status %d\n", name, WEXITSTATUS(status));
+}
+
 static void reap(void) {
-  int status;
+  int status, of_machine;
   for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-    if (pid != files && pid != machine) continue;
-    if (exit_code >= 0) _exit(exit_code);
-    const char *name = pid == files ? "virtiofsd" : "QEMU";
-    if (WIFSIGNALED(status)) end(128 + WTERMSIG(status), "\n%s was killed by signal %d\n", name, WTERMSIG(status));
-    end(BROKEN, "\n%s ended with status %d before the guest's process did\n", name, WEXITSTATUS(status));
+    bool is_machine = pid == machine;
+    if (!is_machine && pid != files) continue;
+    if (!is_machine) { // most likely because of QEMU's end, which then is the reason
+      usleep(SETTLE_US);
+      if (waitpid(machine, &of_machine, WNOHANG) == machine) is_machine = true, status = of_machine;
+    }
+    if (is_machine) machine = 0;
+    end_by(is_machine ? "QEMU" : "virtiofsd", status);
   }
 }
 
@@ -156,7 +164,10 @@ static void write_all(int fd, const uint8_t *data, size_t size) {
 static void end_frame(uint8_t kind) {
   struct reader in = {payload, payload + sizeof payload, false};
   uint32_t number = read_u32(&in);
-  if (kind == LAST_FRAME) _exit(exit_code >= 0 ? exit_code : BROKEN);
+  if (kind == LAST_FRAME) {
+    if (exit_code < 0) end(BROKEN, "\nthe shim of the guest's process died\n");
+    _exit(exit_code);
+  }
   if (kind == EXIT) {
     exit_code = (int)(number & 0xff);
     alarm(END_WAIT_MS / 1000);
@@ -174,7 +185,7 @@ static void begin_frame(void) {
   left = read_u32(&in);
   taken = 0;
   if (left > (head[4] == OUTPUT ? 2u * INPUT_MAX : sizeof payload))
-    end_broken("the guest broke the protocol of its streams");
+    end(BROKEN, "\nthe guest broke the protocol of its streams\n");
 }
 
 static void take_payload(const uint8_t *data, size_t size) {
@@ -238,12 +249,13 @@ static void told_all(int signal) { _exit(exit_code); }
 int vmm_main(char **argv) {
   signal(SIGPIPE, SIG_IGN);
   signal(SIGALRM, told_all);
-  sigset_t children;
-  sigemptyset(&children);
-  sigaddset(&children, SIGCHLD);
-  sigprocmask(SIG_BLOCK, &children, NULL);
+  sigset_t awaited;
+  sigemptyset(&awaited);
+  sigaddset(&awaited, SIGCHLD);
+  sigaddset(&awaited, SIGTERM);
+  sigprocmask(SIG_BLOCK, &awaited, NULL);
   start_programs(argv);
-  int signals = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+  int signals = signalfd(-1, &awaited, SFD_CLOEXEC | SFD_NONBLOCK);
   to_guest[FRAME_HEAD] = ATTACH_STDIN | ATTACH_STDOUT | ATTACH_STDERR;
   put_frame(ATTACH, 1);
   while (1) {
@@ -260,8 +272,10 @@ int vmm_main(char **argv) {
     if (port >= 0 && fds[0].revents & POLLOUT) write_port();
     if (fds[1].revents) read_input();
     if (fds[2].revents) {
-      struct signalfd_siginfo info[4];
-      if (read(signals, info, sizeof info) > 0) reap();
+      struct signalfd_siginfo info;
+      if (read(signals, &info, sizeof info) < 0) continue;
+      if (info.ssi_signo == SIGTERM) end(BROKEN, "\n"); // the daemon gives it up
+      reap();
     }
   }
 }

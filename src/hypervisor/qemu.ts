@@ -24,11 +24,6 @@ export interface VirtualMachine {
   devices: readonly Device[];
   /** Where QEMU listens for its control protocol. */
   controlSocket: SocketPlace;
-  /**
-   * The serial console: on the standard streams, or kept in memory, the last 64 KiB of it, for the control
-   * protocol to read ("console").
-   */
-  console?: "streams" | "memory";
   /** Stop before the first instruction, until told to continue. */
   paused?: boolean;
   /** Wait for a saved state, which the control protocol names. */
@@ -56,7 +51,7 @@ export function qemuArguments(machine: VirtualMachine): string[] {
     ...["-object", memoryOption(machine)],
     ...["-nodefaults", "-no-user-config", "-display", "none"],
     ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
-    ...["-chardev", consoles[machine.console ?? "streams"], "-serial", "chardev:console"],
+    ...["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"],
     ...["-chardev", socket("control", machine.controlSocket), "-mon", "chardev=control,mode=control"],
     ...(machine.boot ? bootArguments(machine.boot, accelerator) : []),
     ...deviceArguments(devices),
@@ -75,11 +70,6 @@ function acceleratorOption({ accelerator, memory }: VirtualMachine): string {
   const bytes = Math.min(translation.most, Math.max(translation.least, memory / 16));
   return `${accelerator.argument},tb-size=${Math.floor(bytes / megabyte)}`;
 }
-
-const consoles = {
-  streams: "stdio,id=console,signal=off",
-  memory: "ringbuf,id=console,size=65536",
-};
 
 /** ACPI switches it off in order. The old interrupt controller and timer would only cost time at boot. */
 const microvm = {

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HostConfig } from "@docker/node-sdk";
@@ -32,6 +33,7 @@ const answerTimeoutMs = 15_000;
 /** How long after its channel a machine ends, when that is all there is to it. */
 const endMs = 2000;
 const SIGKILL = 9;
+const SIGTERM = 15;
 
 /** A guest that answers. */
 interface Guest {
@@ -89,12 +91,16 @@ export class ContainerMachines {
   async start(container: Container, launch: ContainerLaunch, links: FurnishLinks): Promise<Shim> {
     const size = machineSize(container.record.hostConfig);
     const state: MachineState = { token: newToken(), pid: 0, startTime: 0, ...size };
+    if (size.memory > totalmem())
+      throw conflict(
+        `a virtual machine of ${mib(size.memory)} does not fit into this host's memory of ${mib(totalmem())}: use less --memory`,
+      );
     const enclosed = this.#enclose(container, launch, state.token);
     container.record.state.machine = state;
     // For a daemon that comes after a crash in the middle.
     this.#options.save(container);
     const supervisor = await this.#options.runtime.start(enclosed);
-    const { shim, running, ended } = this.#take(container, supervisor, () =>
+    const { shim, running } = this.#take(container, supervisor, () =>
       this.#boot(container, launch, supervisor, links),
     );
     // Before there is any output, however long the boot takes.
@@ -104,8 +110,7 @@ export class ContainerMachines {
       await running.guest;
       return shim;
     } catch (error) {
-      await supervisor.signal(SIGKILL).catch(() => undefined);
-      await ended.catch(() => undefined);
+      await giveUp(supervisor);
       const reason = this.#reason(supervisor.id);
       await supervisor.dispose();
       throw startError(error, reason);
@@ -151,7 +156,7 @@ export class ContainerMachines {
       );
     };
     ended.then(forget, forget);
-    return { shim, running, ended };
+    return { shim, running };
   }
 
   /** A channel ends before the machine's end is told; without that end something is wrong. */
@@ -240,18 +245,20 @@ export class ContainerMachines {
     return join(this.#options.shims, id, file);
   }
 
-  /** The last thing the machine's programs said, when they did not end in order. */
+  /** The last things that the machine's programs and its console said, when it did not end in order. */
   #reason(id: string): string {
+    let text: string;
     try {
-      const text = readFileSync(this.#path(id, files.log), "utf8");
-      return text
-        .split("\n")
-        .filter((line) => line.trim() !== "")
-        .slice(-3)
-        .join("; ");
+      text = readFileSync(this.#path(id, files.log), "utf8");
     } catch {
       return "";
     }
+    const lines = text
+      .split(/[\r\n]+/)
+      .map(printable)
+      .filter(isTelling);
+    const panic = lines.find((line) => line.startsWith("Kernel panic"));
+    return (panic ? [panic, ...lines.slice(-1)] : lines.slice(-reasonLines)).join("; ");
   }
 
   #enclose(container: Container, launch: ContainerLaunch, token: string): ContainerLaunch {
@@ -295,7 +302,6 @@ export class ContainerMachines {
     const { machine, status } = { ...container.record.state };
     if (!machine) throw conflict(`container ${container.id} is not running`);
     const wish = machineSize(after);
-    const mib = (bytes: number): string => `${bytes >> 20} MiB`;
     if (wish.memory > machine.memory)
       throw conflict(
         `its virtual machine was started with ${mib(machine.memory)} of memory and cannot have ${mib(wish.memory)} while it runs`,
@@ -332,8 +338,31 @@ export class ContainerMachines {
   }
 }
 
+const mib = (bytes: number): string => `${Math.floor(bytes / (1 << 20))} MiB`;
+
 const macsOf = ({ record }: Container): string[] =>
   record.state.network?.endpoints.map(({ mac }) => mac) ?? [];
+
+/** Ends a machine that did not come up, so that it leaves what it said. */
+async function giveUp(supervisor: Shim): Promise<void> {
+  await supervisor.signal(SIGTERM).catch(() => undefined);
+  await Promise.race([supervisor.exited, sleep(endMs)]).catch(() => undefined);
+  await supervisor.signal(SIGKILL).catch(() => undefined);
+  await supervisor.exited.catch(() => undefined);
+}
+
+const reasonLines = 4;
+
+/** A guest may write anything to its console. */
+const printable = (line: string): string =>
+  line
+    .replace(/[^ -~]/g, "")
+    .replace(/^\[ *\d+\.\d+\] /, "")
+    .trim();
+
+/** What every boot says on this kind of machine, and what QEMU's end makes virtiofsd say. */
+const usual = /^PCI: Fatal: No config space|^virtio_loop: /;
+const isTelling = (line: string): boolean => line !== "" && !usual.test(line);
 
 /** A step of the plan that failed in the guest is told as it would be without one. */
 function startError(error: unknown, reason: string): Error {

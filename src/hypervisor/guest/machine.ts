@@ -91,7 +91,6 @@ export function planMachine(tools: MachineTools, machine: ContainerMachine): Mac
     accelerator: tools.accelerator,
     memory: machine.memory,
     cpus: machine.cpus,
-    console: "memory",
     boot: {
       image: boot.kernel,
       initrd: boot.initrd,

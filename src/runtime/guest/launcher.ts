@@ -49,10 +49,11 @@ export class GuestLauncher {
       listener.started(payload.readUInt32LE(0), Number(payload.readBigUInt64LE(8)), false);
     else if (kind === answerKind.oom) listener.oom();
     else {
-      this.#listeners.delete(id);
       if (kind === answerKind.failed) listener.failed(parseFailure(payload));
       else if (kind === answerKind.gone) listener.gone("the shim was killed");
       else listener.exited(payload);
+      // Only now: one that could not be read is told by the connection's end.
+      this.#listeners.delete(id);
     }
   }
 

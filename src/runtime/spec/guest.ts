@@ -13,7 +13,6 @@ import { joinCgroups, makeCgroups } from "./cgroups.ts";
 import type { Cgroups, Context } from "./context.ts";
 import {
   becomeRoot,
-  holdMounts,
   type Machine,
   makeWorkingDirectory,
   nameHost,
@@ -57,7 +56,6 @@ export function planGuest(
   const groups = makeCgroups(context);
   plan.group("process");
   scoreOom(plan, spec.process);
-  const hold = holdMounts(plan, namespaces.cloneFlags);
   joinCgroups(context, groups.joins);
   becomeRoot(context);
   plan.group("network");
@@ -97,7 +95,8 @@ export function planGuest(
       cgroup: groups.born,
       oom: groups.oom,
       console: terminal?.master ?? null,
-      hold,
+      // What it had mounted, in memory maybe, is to go with the process.
+      hold: null,
     },
   };
 }
