@@ -114,6 +114,7 @@ export class CacheKeeper {
         if (!ID.startsWith("mount-"))
           state.statement("DELETE FROM build_steps WHERE substr(key, 1, 25) = ?").run(ID);
       }
+      if (doomed.length === 0) return;
       // Steps that only changed a configuration are of no use without those that made layers.
       const rest = state.statement("SELECT count(*) AS count FROM build_steps WHERE layer IS NOT NULL").get();
       if (Number(rest?.count) === 0) state.statement("DELETE FROM build_steps").run();
