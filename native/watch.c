@@ -89,7 +89,9 @@ void watch(const struct shim_options *shim_options, struct watched watched) {
   bool waiting = options->wait_for_attach > 0;
   while (true) {
     int64_t now = now_ms();
-    if (waiting && (attach_count() >= options->wait_for_attach || now - begin >= ATTACH_WAIT_MS)) waiting = false;
+    // Without its channel the daemon is gone, and those it waits for with it.
+    bool comes = status_channel() >= 0 && now - begin < ATTACH_WAIT_MS;
+    if (waiting && (!comes || attach_count() >= options->wait_for_attach)) waiting = false;
     attach_drop_stalled();
     bool open = streams_fd(1) >= 0 || streams_fd(2) >= 0;
     bool reads = !waiting && !attach_full();
