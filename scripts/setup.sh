@@ -70,6 +70,7 @@ missing_packages() {
 	there /bin/busybox || echo busybox-static
 	has docker-registry || echo docker-registry
 	has skopeo || echo skopeo
+	has umoci || echo umoci
 	has openssl || echo openssl
 	# An ssh agent, for builds to ask.
 	{ has ssh-agent && has ssh-add; } || echo openssh-client

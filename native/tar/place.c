@@ -67,9 +67,19 @@ static void own(int fd, const struct entry *entry)
 	set_xattrs(fd, entry);
 }
 
+/* What has no data and leads nowhere, such as a whiteout, no recipe can speak of. */
+static bool may_be_in_recipe(int parent, const char *name)
+{
+	struct stat st;
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return true;
+	return S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode) || (S_ISREG(st.st_mode) && st.st_size > 0);
+}
+
 static void replace(int parent, const char *name)
 {
-	recipe_spoil();
+	if (may_be_in_recipe(parent, name))
+		recipe_spoil();
 	remove_existing(parent, name);
 }
 
