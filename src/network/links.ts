@@ -79,7 +79,7 @@ export function insideMessages(
   return inside;
 }
 
-/** Puts the tap of a virtual machine, which is there already, where a container's link would be. */
+/** Puts a link that is there already on a bridge: the tap of a virtual machine, a container's that lost its bridge. */
 export function tapMessages(network: NetworkRecord, endpoint: Endpoint, onto: number): LinkMessages["host"] {
   const { mtu } = networkOptions(network);
   const message = plugLink(endpoint.link, { master: onto, ...(mtu ? { mtu } : {}) });

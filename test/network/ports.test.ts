@@ -8,7 +8,7 @@ import type { AddressInfo } from "node:net";
 import { networkInterfaces } from "node:os";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { TestDaemon, until } from "../support/daemon.ts";
+import { run, TestDaemon, until } from "../support/daemon.ts";
 
 let daemon: TestDaemon;
 before(async () => {
@@ -204,12 +204,44 @@ test("a container reaches published ports by the host's address: another's and i
   await daemon.ok(["network", "rm", "elsewhere"]);
 });
 
+test("what an administrator took away is made again on demand, and by a restart", async () => {
+  const port = await freePort();
+  await daemon.ok(["network", "create", "--ipv6", "mended"]);
+  const flags = ["--network", "mended", "-p", `${port}:80`];
+  await daemon.ok(["run", "-d", "--name", "web", ...flags, "busybox", ...serve("mended")]);
+  await daemon.ok(["run", "-d", "--name", "peer", "--network", "mended", "busybox", "sleep", "1000"]);
+  await eventually(`http://127.0.0.1:${port}/`, "mended");
+  const tag = daemon.cgroupParent.slice(6, 10);
+  const id = await daemon.ok(["network", "inspect", "-f", "{{.Id}}", "mended"]);
+  const breakAll = async (): Promise<void> => {
+    // As `nft flush ruleset` would, but for what belongs to others.
+    for (const family of ["inet", "bridge"]) await run("nft", ["delete", "table", family, `berth_${tag}`]);
+    for (const link of [`br-${tag}${id.slice(0, 8)}`, `bn${tag}0`]) {
+      const { code, stderr } = await run("ip", ["link", "del", link]);
+      assert.equal(code, 0, stderr);
+    }
+    await assert.rejects(fetchText(`http://127.0.0.1:${port}/`));
+  };
+  const isWhole = async (): Promise<void> => {
+    await eventually(`http://127.0.0.1:${port}/`, "mended");
+    await daemon.ok(["exec", "peer", "ping", "-c", "1", "-W", "2", "web"]);
+  };
+  await breakAll();
+  assert.equal((await daemon.berth(["network", "repair"])).code, 0);
+  await isWhole();
+  await breakAll();
+  await daemon.down("SIGKILL");
+  await daemon.up();
+  await isWhole();
+  await daemon.ok(["rm", "-f", "web", "peer"]);
+  await daemon.ok(["network", "rm", "mended"]);
+});
+
 test("rules that were flushed are loaded again on demand, the administrator's own among them", async () => {
   const port = await freePort();
   await daemon.ok(["run", "-d", "--name", "web", "-p", `${port}:80`, "busybox", ...serve("still")]);
   await eventually(`http://127.0.0.1:${port}/`, "still");
   const table = `berth_${daemon.cgroupParent.slice(6, 10)}`;
-  const { run } = await import("../support/daemon.ts");
   assert.equal((await run("nft", ["delete", "table", "inet", table])).code, 0);
   await assert.rejects(fetchText(`http://127.0.0.1:${port}/`));
   assert.equal((await daemon.berth(["network", "repair"])).code, 0);

@@ -5,6 +5,7 @@ import type { Logger } from "../../lib/log.ts";
 import { Mutex } from "../../lib/mutex.ts";
 import { allowForwarding, bridgeAddresses, isBridge, linkIndex, newBridge } from "../../network/bridge.ts";
 import { hostRoutes } from "../../network/host-routes.ts";
+import { tapMessages } from "../../network/links.ts";
 import {
   hasIpv6,
   type Loopback6,
@@ -22,7 +23,7 @@ import { nft, removeTables, userRules } from "../../network/rules/nft.ts";
 import { renderRules } from "../../network/rules/ruleset.ts";
 import type { NetworkStore } from "../../network/store.ts";
 import { overlap, parseCidr } from "../../network/subnet.ts";
-import type { NetworkRecord } from "../../network/types.ts";
+import type { Endpoint, NetworkRecord } from "../../network/types.ts";
 import { LaunchError } from "../../runtime/launch-error.ts";
 import { anyErrno, Plan } from "../../runtime/plan/plan.ts";
 import type { Runtime } from "../../runtime/types.ts";
@@ -146,9 +147,30 @@ export class NetworkHost {
       await this.#route([removeLoopback6(this.loopback)], anyErrno);
   }
 
-  /** Loads the rules anew from what is known: after they were flushed, and at the first need. */
-  repair(): Promise<void> {
-    return this.#lock.run(() => this.#load());
+  /**
+   * Makes anew what somebody took away: bridges and their addresses, containers' links on them, switches of
+   * the kernel, the rules. `endpoints` are those of each network, by its id.
+   */
+  repair(endpoints: ReadonlyMap<string, readonly Endpoint[]>): Promise<void> {
+    return this.#lock.run(async () => {
+      for (const network of this.#ready.values()) {
+        const index = await this.#makeBridge(network);
+        allowForwarding(network);
+        if (network.ipv6) await this.#makeLoopback();
+        await this.plug(network, index, endpoints.get(network.id) ?? []);
+      }
+      await this.#load();
+    });
+  }
+
+  /** Puts the host's ends of links back on a bridge; those that are gone are left out. */
+  async plug(network: NetworkRecord, bridge: number, endpoints: readonly Endpoint[]): Promise<void> {
+    const messages = endpoints.flatMap((endpoint) => tapMessages(network, endpoint, bridge));
+    if (messages.length > 0)
+      await this.#route(
+        messages.map(({ message }) => message),
+        anyErrno,
+      );
   }
 
   async #load(): Promise<void> {

@@ -110,7 +110,11 @@ export class NetworkVerbs implements Networks {
   }
 
   async repair(): Promise<void> {
-    await this.#context.networkHost.repair();
+    const found = this.#context.networks.all().map((network) => {
+      const endpoints = endpointsIn(this.#context, network).map(({ endpoint }) => endpoint);
+      return [network.id, endpoints] as const;
+    });
+    await this.#context.networkHost.repair(new Map(found));
   }
 
   async prune(filters: Filters = {}): Promise<NetworkPruneResponse> {

@@ -1,6 +1,9 @@
 import { existsSync } from "node:fs";
+import { linkIndex } from "../../network/bridge.ts";
+import type { NetworkRecord } from "../../network/types.ts";
 import type { EngineContext } from "../context.ts";
 import { settleConnections } from "./connect.ts";
+import { endpointsIn } from "./view.ts";
 
 /** Ids of the networks in which containers are now. */
 export function usedNetworks(context: EngineContext): Set<string> {
@@ -17,7 +20,7 @@ export async function reconcileNetworks(context: EngineContext): Promise<void> {
   for (const id of used) {
     const network = context.networks.find(id);
     try {
-      if (network) await context.networkHost.ensure(network);
+      if (network) await remake(context, network);
     } catch (error) {
       // Containers of other networks are served all the same.
       context.log.error("a network could not be made again", { network: id, error: String(error) });
@@ -38,6 +41,14 @@ export async function reconcileNetworks(context: EngineContext): Promise<void> {
   }
   await removeStrayLinks(context);
   await context.networkHost.removeUnused(usedNetworks(context));
+}
+
+async function remake(context: EngineContext, network: NetworkRecord): Promise<void> {
+  const gone = network.driver === "bridge" && linkIndex(network.bridge) === undefined;
+  const index = await context.networkHost.ensure(network);
+  if (!gone) return;
+  const endpoints = endpointsIn(context, network).map(({ endpoint }) => endpoint);
+  await context.networkHost.plug(network, index, endpoints);
 }
 
 /** Removes what no running container needs any more. */
