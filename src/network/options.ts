@@ -3,15 +3,8 @@ import type { NetworkRecord } from "./types.ts";
 
 const BRIDGE = "com.docker.network.bridge";
 const MTU = "com.docker.network.driver.mtu";
-/** Berth's own: "false" lets containers use addresses that are not theirs. */
-const CHECK_SOURCE = "berth.network.check-source";
 
-const booleans = [
-  `${BRIDGE}.enable_icc`,
-  `${BRIDGE}.enable_ip_masquerade`,
-  `${BRIDGE}.default_bridge`,
-  CHECK_SOURCE,
-];
+const booleans = [`${BRIDGE}.enable_icc`, `${BRIDGE}.enable_ip_masquerade`, `${BRIDGE}.default_bridge`];
 const TRUE = ["1", "t", "T", "TRUE", "true", "True"];
 const FALSE = ["0", "f", "F", "FALSE", "false", "False"];
 const GATEWAY_MODES = ["nat", "nat-unprotected", "routed"];
@@ -26,7 +19,6 @@ export interface NetworkOptions {
   routed: boolean;
   /** The address that published ports are bound to unless they say; empty for all. */
   bindAddress: string;
-  checkSource: boolean;
 }
 
 const isTrue = (text: string | undefined, otherwise: boolean): boolean =>
@@ -40,7 +32,6 @@ export function networkOptions({ options }: Pick<NetworkRecord, "options">): Net
     masquerade: mode !== "routed" && isTrue(options[`${BRIDGE}.enable_ip_masquerade`], true),
     routed: mode !== "nat",
     bindAddress: options[`${BRIDGE}.host_binding_ipv4`] ?? "",
-    checkSource: isTrue(options[CHECK_SOURCE], true),
   };
 }
 

@@ -252,3 +252,40 @@ test("rules that were flushed are loaded again on demand, the administrator's ow
   assert.match(stdout, /ct mark 0x00001234 drop/);
   await daemon.ok(["rm", "-f", "web"]);
 });
+
+test("published ports honour the administrator's chain, and other tables are left alone", async () => {
+  const foreign = `bt${process.pid}`;
+  await run("nft", ["add", "table", "inet", foreign]);
+  await run("nft", ["add", "chain", "inet", foreign, "own", "{ type filter hook forward priority -10; }"]);
+  await run("nft", ["add", "rule", "inet", foreign, "own", "counter"]);
+  const listing = async (): Promise<string> => {
+    const { stdout } = await run("nft", ["--stateless", "list", "table", "inet", foreign]);
+    return stdout;
+  };
+  const before = await listing();
+  const port = await freePort();
+  await daemon.ok(["network", "create", "elsewhere"]);
+  await daemon.ok(["run", "-d", "--name", "web", "-p", `${port}:80`, "busybox", ...serve("open")]);
+  await eventually(`http://127.0.0.1:${port}/`, "open");
+  const ask = `printf "GET / HTTP/1.0\\r\\n\\r\\n" | nc -w 2 $(ip route | awk '/default/ {print $3}') ${port} | tail -n 1`;
+  const asked = (): Promise<string> =>
+    daemon.ok(["run", "--rm", "--network", "elsewhere", "busybox", "sh", "-c", `${ask}; true`]);
+  assert.equal(await asked(), "open");
+  const table = `berth_${daemon.cgroupParent.slice(6, 10)}`;
+  const rules = [
+    ["meta", "l4proto", "tcp", "ct", "original", "proto-dst", String(port), "drop"],
+    ["ip", "saddr", "!=", "192.0.2.0/24", "ct", "direction", "original", "ct", "status", "dnat", "drop"],
+  ];
+  for (const rule of rules) {
+    const added = await run("nft", ["add", "rule", "inet", table, "user", ...rule]);
+    assert.equal(added.code, 0, added.stderr);
+    assert.equal((await daemon.berth(["network", "repair"])).code, 0);
+    assert.equal(await asked(), "");
+    await run("nft", ["flush", "chain", "inet", table, "user"]);
+    assert.equal(await asked(), "open");
+  }
+  await daemon.ok(["rm", "-f", "web"]);
+  await daemon.ok(["network", "rm", "elsewhere"]);
+  assert.equal(await listing(), before);
+  await run("nft", ["delete", "table", "inet", foreign]);
+});
