@@ -73,6 +73,12 @@ test("ranges on IPv6", async () => {
   await daemon.ok(["exec", "-d", "web", "httpd", "-f", "-p", "[::]:28150", "-h", "/www"]);
   await until("the range answers", () => answers("http://[::1]:28150/"));
   await daemon.ok(["rm", "-f", "web"]);
+  // Any port, but the same on both families.
+  await daemon.ok(["run", "-d", "--name", "web", "--network", "both", "-p", "80", "busybox", ...serve]);
+  const told = (await daemon.ok(["port", "web", "80"])).split("\n").map((line) => line.split(":").at(-1));
+  assert.equal(told.length, 2);
+  assert.equal(new Set(told).size, 1);
+  await daemon.ok(["rm", "-f", "web"]);
   await daemon.ok(["network", "rm", "both"]);
 });
 

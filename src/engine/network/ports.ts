@@ -34,13 +34,8 @@ function portWishes(container: Container, network: NetworkRecord, endpoint: Endp
   return sorted.flatMap(({ protocol, port, list }) =>
     list.flatMap((binding) => {
       const [hostFirst, hostLast] = hostRange(binding.HostPort ?? "");
-      return hostAddresses(binding.HostIp ?? "", network, endpoint).map((hostIp) => ({
-        protocol,
-        containerPort: port,
-        hostIp,
-        hostFirst,
-        hostLast,
-      }));
+      const hostIps = hostAddresses(binding.HostIp ?? "", network, endpoint);
+      return hostIps.length > 0 ? [{ protocol, containerPort: port, hostIps, hostFirst, hostLast }] : [];
     }),
   );
 }

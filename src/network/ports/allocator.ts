@@ -8,7 +8,8 @@ import { canBind } from "./probe.ts";
 export interface PortWish {
   protocol: Protocol;
   containerPort: number;
-  hostIp: string;
+  /** All of them get the same port: of both families for a port that is published everywhere. */
+  hostIps: readonly string[];
   hostFirst: number;
   hostLast: number;
 }
@@ -27,7 +28,7 @@ export class PortAllocator {
     const suspects = new Suspects(wishes.length);
     const taken: PublishedPorts[] = [];
     try {
-      for (const wish of wishes) taken.push(await this.#takeOne(wish, suspects, addressOf(wish.hostIp)));
+      for (const wish of wishes) taken.push(...(await this.#takeOne(wish, suspects, addressOf)));
     } catch (error) {
       this.release(taken);
       throw error;
@@ -53,33 +54,46 @@ export class PortAllocator {
     });
   }
 
-  #isTaken({ protocol, hostIp }: PortWish, port: number): boolean {
-    return (this.#taken.get(`${protocol}/${port}`) ?? []).some((other) => meets(other, hostIp));
+  /** The first of the wish's addresses on which somebody has the port. */
+  #takenOn({ protocol, hostIps }: PortWish, port: number): string | undefined {
+    const holders = this.#taken.get(`${protocol}/${port}`) ?? [];
+    return hostIps.find((ip) => holders.some((other) => meets(other, ip)));
   }
 
-  async #takeOne(wish: PortWish, suspects: Suspects, containerAddress: string): Promise<PublishedPorts> {
-    const { hostIp, hostFirst, hostLast, protocol, containerPort } = wish;
-    const shownIp = hostIp.includes(":") ? `[${hostIp}]` : hostIp;
+  async #takeOne(
+    wish: PortWish,
+    suspects: Suspects,
+    addressOf: (hostIp: string) => string,
+  ): Promise<PublishedPorts[]> {
+    const { hostIps, hostFirst, hostLast, protocol, containerPort } = wish;
+    const fixed = hostFirst === hostLast && hostFirst !== 0;
+    const shown = (ip: string): string => (ip.includes(":") ? `[${ip}]` : ip);
+    let inTheWay = hostIps[0] ?? "";
     for (const hostPort of this.#candidates(wish)) {
-      if (this.#isTaken(wish, hostPort)) continue;
-      const ports = { protocol, hostIp, hostPort, containerPort, count: 1 };
+      const holder = this.#takenOn(wish, hostPort);
+      if (holder !== undefined) {
+        inTheWay = holder;
+        continue;
+      }
+      const ports = hostIps.map((hostIp) => ({ protocol, hostIp, hostPort, containerPort, count: 1 }));
       // Nobody else may come to it while the kernel is asked.
-      this.adopt([ports]);
-      if (!(await suspects.isForeign(protocol, hostIp, hostPort))) {
+      this.adopt(ports);
+      const foreign = await firstForeign(suspects, ports);
+      if (foreign === undefined) {
         if (hostFirst === 0) this.#nextEphemeral = hostPort + 1;
         return ports;
       }
-      this.release([ports]);
-      if (hostFirst === hostLast && hostFirst !== 0) {
+      this.release(ports);
+      if (fixed) {
         throw system(
-          `failed to bind host port for ${shownIp}:${hostPort}:${containerAddress}:${containerPort}/${protocol}: address already in use`,
+          `failed to bind host port for ${shown(foreign)}:${hostPort}:${addressOf(foreign)}:${containerPort}/${protocol}: address already in use`,
         );
       }
     }
     throw system(
       hostFirst === hostLast
-        ? `Bind for ${shownIp}:${hostFirst} failed: port is already allocated`
-        : `Bind for ${shownIp}:${hostFirst}-${hostLast} failed: all ports are allocated`,
+        ? `Bind for ${shown(inTheWay)}:${hostFirst} failed: port is already allocated`
+        : `Bind for ${shown(inTheWay)}:${hostFirst}-${hostLast} failed: all ports are allocated`,
     );
   }
 
@@ -90,6 +104,16 @@ export class PortAllocator {
     const size = last - first + 1;
     for (let offset = 0; offset < size; offset++) yield first + ((start + offset) % size);
   }
+}
+
+/** The first address on which another program of the host has the port. */
+async function firstForeign(
+  suspects: Suspects,
+  ports: readonly PublishedPorts[],
+): Promise<string | undefined> {
+  for (const { protocol, hostIp, hostPort } of ports)
+    if (await suspects.isForeign(protocol, hostIp, hostPort)) return hostIp;
+  return undefined;
 }
 
 /** As many ports are probed one by one; for more a list is read first, which takes ten milliseconds. */
