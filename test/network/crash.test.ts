@@ -7,7 +7,8 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { run, TestDaemon, until } from "../support/daemon.ts";
 
-const ROUNDS = 200;
+/** More with NETWORK_CRASH_ROUNDS, for longer runs by hand. */
+const ROUNDS = Number(process.env.NETWORK_CRASH_ROUNDS ?? 200);
 const AT_ONCE = 4;
 
 let daemon: TestDaemon;
@@ -32,6 +33,8 @@ async function round(number: number): Promise<void> {
     "one",
     "-p",
     `${port}:80`,
+    "-p",
+    `${port}:53/udp`,
     "busybox",
     "sleep",
     "1000",
@@ -45,8 +48,8 @@ interface Inspected {
   Name: string;
   State: { Running: boolean; Pid: number };
   NetworkSettings: {
-    Ports: Record<string, { HostPort: string }[] | null>;
-    Networks: Record<string, { IPAddress: string }>;
+    Ports: Record<string, { HostIp: string; HostPort: string }[] | null>;
+    Networks: Record<string, { IPAddress: string; GlobalIPv6Address: string }>;
   };
 }
 
@@ -70,8 +73,11 @@ async function elements(family: string, kind: string, set: string): Promise<stri
     .sort();
 }
 
-test(`${ROUNDS} rounds under kill -9 of the daemon`, { timeout: 300_000 }, async () => {
-  for (const name of ["one", "two"]) await daemon.ok(["network", "create", name]);
+test(`${ROUNDS} rounds under kill -9 of the daemon`, {
+  timeout: Math.max(300_000, ROUNDS * 1500),
+}, async () => {
+  await daemon.ok(["network", "create", "--ipv6", "one"]);
+  await daemon.ok(["network", "create", "two"]);
   let next = 0;
   let over = false;
   let kills = 0;
@@ -110,6 +116,21 @@ test(`${ROUNDS} rounds under kill -9 of the daemon`, { timeout: 300_000 }, async
     const inside = [...stdout.matchAll(/inet ([\d.]+)\//g)].map(([, address]) => address);
     const told = Object.values(NetworkSettings.Networks).map(({ IPAddress }) => IPAddress);
     assert.deepEqual(inside.filter((address) => address !== "127.0.0.1").sort(), told.sort(), Name);
+    const six = await run("nsenter", [
+      "-t",
+      String(State.Pid),
+      "-n",
+      "ip",
+      "-6",
+      "-o",
+      "addr",
+      "show",
+      "scope",
+      "global",
+    ]);
+    const inside6 = [...six.stdout.matchAll(/inet6 (\S+)\//g)].map(([, address]) => address);
+    const told6 = Object.values(NetworkSettings.Networks).map(({ GlobalIPv6Address }) => GlobalIPv6Address);
+    assert.deepEqual(inside6.sort(), told6.filter(Boolean).sort(), Name);
   }
   await until("links are those of the containers", () => containerLinks().length === addresses.length);
   const bound = await elements("bridge", "set", "bound4");
@@ -119,13 +140,23 @@ test(`${ROUNDS} rounds under kill -9 of the daemon`, { timeout: 300_000 }, async
     containerLinks().sort(),
   );
 
-  const published = running.flatMap(({ NetworkSettings: { Ports } }) =>
-    Object.values(Ports).flatMap((list) => (list ?? []).map(({ HostPort }) => HostPort)),
+  const bindings = running.flatMap(({ NetworkSettings: { Ports } }) =>
+    Object.entries(Ports).flatMap(([port, list]) =>
+      (list ?? []).map(({ HostIp, HostPort }) => ({
+        six: HostIp === "::",
+        text: `${port.split("/")[1]} . ${HostPort}`,
+      })),
+    ),
   );
-  const mapped = (await elements("inet", "map", "port4")).map(
-    (element) => /tcp \. (\d+) :/.exec(element)?.[1],
+  for (const version of [4, 6]) {
+    const mapped = await elements("inet", "map", `port${version}`);
+    const published = bindings.filter(({ six }) => six === (version === 6)).map(({ text }) => text);
+    assert.deepEqual(mapped.map((element) => element.split(" : ")[0]).sort(), published.sort());
+  }
+  assert.deepEqual(
+    await elements("inet", "set", "loop6"),
+    bindings.flatMap(({ six, text }) => (six ? text : [])).sort(),
   );
-  assert.deepEqual(mapped.sort(), published.sort());
 
   for (const { Name, NetworkSettings } of running) {
     const address = NetworkSettings.Networks.two?.IPAddress;

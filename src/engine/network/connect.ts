@@ -3,7 +3,7 @@ import { BerthError, conflict } from "../../lib/errors.ts";
 import { endpointLinks, gatewayOf, linkNameInside } from "../../network/links.ts";
 import { NETLINK_NETFILTER } from "../../network/netlink/nftables.ts";
 import { deleteLink, NETLINK_ROUTE } from "../../network/netlink/route.ts";
-import type { Endpoint, NetworkRecord } from "../../network/types.ts";
+import type { Endpoint, NetworkRecord, PublishedPorts } from "../../network/types.ts";
 import { O_RDONLY } from "../../runtime/linux.ts";
 import { Plan } from "../../runtime/plan/plan.ts";
 import type { Container } from "../container.ts";
@@ -250,7 +250,10 @@ async function disconnectLive(
     return home ? [{ network: home, wish: wish ?? {} }] : [];
   });
   const gateway = old.gateway === endpoint.id ? chooseGateway(joined, endpoints) : old.gateway;
-  const next = { endpoints, gateway, ports: gateway === "" ? [] : old.ports };
+  const way = endpoints.find(({ id }) => id === gateway);
+  // Without an address of a family there is nothing that ports of it could lead to.
+  const leads = ({ hostIp }: PublishedPorts): boolean => !!(hostIp.includes(":") ? way?.ipv6 : way?.ipv4);
+  const next = { endpoints, gateway, ports: old.ports.filter(leads) };
   const plan = new Plan().group("network");
   const namespace = enter(plan, container);
   plan.add("host", "setns", [namespace, CLONE_NEWNET], "");
@@ -267,6 +270,6 @@ async function disconnectLive(
   context.table.save(container);
   context.networks.releaseEndpoint(endpoint);
   rewriteNeighbourFiles(context, container, [endpoint]);
-  if (gateway === "") context.ports.release(old.ports);
+  context.ports.release(old.ports.filter((ports) => !leads(ports)));
   networkEvent(context, network.id, "disconnect", { container: container.id });
 }
