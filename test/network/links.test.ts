@@ -1,5 +1,6 @@
 // Links on the default bridge, the host's network, shared networks, and where subnets come from.
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { TestDaemon } from "../support/daemon.ts";
 
@@ -144,4 +145,5 @@ test("subnets come from the daemon's pools", async () => {
     wrong.up("--default-address-pool", "base=10.0.0.0/8,size=4"),
     /invalid default address pool/,
   );
+  rmSync(wrong.directory, { recursive: true });
 });

@@ -253,8 +253,9 @@ test("rules that were flushed are loaded again on demand, the administrator's ow
   await daemon.ok(["rm", "-f", "web"]);
 });
 
-test("published ports honour the administrator's chain, and other tables are left alone", async () => {
+test("published ports honour the administrator's chain, and other tables are left alone", async (t) => {
   const foreign = `bt${process.pid}`;
+  t.after(() => run("nft", ["delete", "table", "inet", foreign]));
   await run("nft", ["add", "table", "inet", foreign]);
   await run("nft", ["add", "chain", "inet", foreign, "own", "{ type filter hook forward priority -10; }"]);
   await run("nft", ["add", "rule", "inet", foreign, "own", "counter"]);
@@ -287,5 +288,4 @@ test("published ports honour the administrator's chain, and other tables are lef
   await daemon.ok(["rm", "-f", "web"]);
   await daemon.ok(["network", "rm", "elsewhere"]);
   assert.equal(await listing(), before);
-  await run("nft", ["delete", "table", "inet", foreign]);
 });
