@@ -14,7 +14,7 @@ enum {
 };
 
 enum request_kind { REQUEST_LAUNCH = 1, REQUEST_RUN = 2 };
-enum answer_kind { ANSWER_STARTED = 1, ANSWER_FAILED, ANSWER_EXITED, ANSWER_OOM, ANSWER_OK, ANSWER_GONE };
+enum answer_kind { ANSWER_STARTED = 1, ANSWER_FAILED, ANSWER_EXITED, ANSWER_OOM, ANSWER_OK, ANSWER_GONE, ANSWER_HELD };
 enum phase { PHASE_HOST, PHASE_PARENT, PHASE_CHILD, PHASES };
 enum log_driver { LOG_NONE, LOG_JSON, LOG_LOCAL };
 enum shim_flags {
@@ -24,6 +24,7 @@ enum shim_flags {
   SHIM_OOM_EVENTFD = 8,
   SHIM_OOM_EVENTS = 16,
   SHIM_LATE_PARENT = 32, // the parent phase runs when the child asks for it by await_parent
+  SHIM_HELD = 64,        // the plan is the beginning of a launch: what follows comes through the socket
 };
 
 // A position in untrusted bytes. After the first read past the end `bad` stays set and reads give zeros.

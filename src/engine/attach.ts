@@ -31,23 +31,30 @@ export async function attachContainer(
   containerEvent(context, container, "attach");
   if (options.stream === false) return finished(tty, past);
   if (container.shim) return live(tty, past, container.shim.attach(wanted));
-  return live(tty, past, attachAtStart(container, wanted));
+  return live(tty, past, attachAtStart(context, container, wanted));
 }
 
 /** The shim reads no output before those who attached early are connected. */
 function attachAtStart(
+  context: EngineContext,
   container: Container,
   wanted: { stdin: boolean; stdout: boolean; stderr: boolean },
 ): Promise<ShimAttachment> & { cancel?: () => void } {
   let cancel: (() => void) | undefined;
+  // What was begun ahead has a shim already, which will have read this by the time its process runs.
+  const early = context.runtime.attachAhead(container.id, wanted);
   const promise: Promise<ShimAttachment> & { cancel?: () => void } = new Promise((resolve, reject) => {
     const pending = {
-      started: (shim: Shim) => resolve(shim.attach(wanted)),
+      started: (shim: Shim) => resolve(early ? early.catch(() => shim.attach(wanted)) : shim.attach(wanted)),
       failed: reject,
     };
     container.pendingAttaches.add(pending);
     cancel = () => {
       container.pendingAttaches.delete(pending);
+      early?.then(
+        (attachment) => attachment.close(),
+        () => undefined,
+      );
       reject(new Error("detached before the start"));
     };
   });

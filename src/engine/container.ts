@@ -51,6 +51,8 @@ export class Container {
   secretEnv: readonly string[] = [];
   /** A restart is under way: --rm does not take the container away between the two runs. */
   held = false;
+  /** It is being killed to be removed: nothing starts it any more. */
+  doomed = false;
   /** The last pause before a restart; 0 when the next failure is the first. */
   restartDelayMs = 0;
   readonly pendingAttaches = new Set<PendingAttach>();

@@ -110,7 +110,7 @@ export class ContainerVerbs implements Containers {
   }
 
   async rename(ref: string, name: string): Promise<void> {
-    const container = this.#get(ref);
+    const container = await this.#untouched(ref);
     if (name === "") throw invalid("Neither old nor new names may be empty");
     const bare = await reworded(ALLOCATING, () => checkName(name.startsWith("/") ? name : `/${name}`));
     const oldName = container.record.name;
@@ -124,7 +124,7 @@ export class ContainerVerbs implements Containers {
   }
 
   async update(ref: string, request: ContainerUpdateRequest): Promise<ContainerUpdateResponse> {
-    return updateContainer(this.#context, this.#get(ref), request);
+    return updateContainer(this.#context, await this.#untouched(ref), request);
   }
 
   async wait(
@@ -188,27 +188,34 @@ export class ContainerVerbs implements Containers {
   }
 
   async changes(ref: string): Promise<FilesystemChange[]> {
-    return changes(this.#context, this.#get(ref));
+    return changes(this.#context, await this.#untouched(ref));
   }
 
   async commit(ref: string, options: CommitOptions = {}): Promise<{ Id: string }> {
-    return commitContainer(this.#context, this.#get(ref), options);
+    return commitContainer(this.#context, await this.#untouched(ref), options);
   }
 
   async export(ref: string): Promise<Readable> {
-    return exportContainer(this.#context, this.#get(ref));
+    return exportContainer(this.#context, await this.#untouched(ref));
   }
 
   async statPath(ref: string, path: string): Promise<PathStat> {
-    return statPath(this.#context, this.#get(ref), path);
+    return statPath(this.#context, await this.#untouched(ref), path);
   }
 
   async getArchive(ref: string, path: string): Promise<{ stat: PathStat; tar: Readable }> {
-    return getArchive(this.#context, this.#get(ref), path);
+    return getArchive(this.#context, await this.#untouched(ref), path);
   }
 
   async putArchive(ref: string, path: string, tar: Readable, options?: PutArchiveOptions): Promise<void> {
-    await putArchive(this.#context, this.#get(ref), path, tar, options);
+    await putArchive(this.#context, await this.#untouched(ref), path, tar, options);
+  }
+
+  /** A container whose start nothing was done for ahead: for what changes it or looks at its files. */
+  async #untouched(ref: string): Promise<Container> {
+    const container = this.#get(ref);
+    await this.#context.ahead.giveUp(container.id);
+    return container;
   }
 
   #get(ref: string): Container {

@@ -8,6 +8,7 @@ import type { SeccompCompiler } from "../runtime/seccomp/compile.ts";
 import type { Runtime } from "../runtime/types.ts";
 import type { State } from "../state/index.ts";
 import type { VolumeStore } from "../volume/store.ts";
+import type { Ahead } from "./ahead.ts";
 import type { EventBus } from "./events.ts";
 import type { ExecTable } from "./exec.ts";
 import type { IdRanges } from "./id-ranges.ts";
@@ -44,5 +45,6 @@ export interface EngineContext {
   /** The kernel that virtual machines boot, when the user named one. */
   readonly guestKernel: string | undefined;
   readonly idRanges: IdRanges;
+  readonly ahead: Ahead;
   readonly log: Logger;
 }

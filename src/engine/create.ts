@@ -6,6 +6,7 @@ import { invalid, notFound } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
 import { signalNumber } from "../lib/signals.ts";
 import { timestamp } from "../lib/time.ts";
+import type { Looks } from "./ahead.ts";
 import { commandLine, mergeConfig } from "./config.ts";
 import { checkConflicts, vainOptions } from "./conflicts.ts";
 import type { Container } from "./container.ts";
@@ -47,7 +48,7 @@ export async function createFrom(
   options: { layerIds?: readonly number[]; step?: boolean } = {},
 ): Promise<ContainerCreateResponse> {
   const { table, images } = context;
-  const { record, warnings } = newRecord(context, request, image);
+  const { record, warnings } = newRecord(context, request, image, (looks) => context.ahead.idFor(looks));
   if (options.step) record.step = true;
   record.name = wanted ?? generateName((candidate) => table.hasName(candidate));
 
@@ -57,13 +58,14 @@ export async function createFrom(
     return table.add(record);
   });
   try {
-    await makeDirectories(context, container);
+    if (!context.ahead.hasDirectories(id)) await makeDirectories(context, record);
     await makeMounts(context, container, image.layers);
   } catch (error) {
     await discard(context, container);
     throw error;
   }
   containerEvent(context, container, "create");
+  void context.ahead.created(container);
   return { Id: id, Warnings: warnings };
 }
 
@@ -86,13 +88,15 @@ export function newRecord(
   context: EngineContext,
   request: ContainerCreateRequest,
   image: ResolvedImage,
+  chooseId: (looks: Looks) => string = newId,
 ): { record: ContainerRecord; warnings: string[] } {
   checkRequest(request);
   checkConflicts(request);
   const hostConfig = normalizeHostConfig(withIsolation(context, request.HostConfig));
   const warnings = [...vainOptions(hostConfig), ...checkPolicy(hostConfig, context.cgroups.support)];
-  const id = newId();
-  const config = mergeConfig(request, image.document.config ?? {}, id);
+  const imageConfig = image.document.config ?? {};
+  const id = chooseId({ config: { ...request, User: request.User || imageConfig.User }, hostConfig });
+  const config = mergeConfig(request, imageConfig, id);
   // Who shares a network is one host to others.
   const peer = context.table.find(sharedWith(hostConfig.NetworkMode) ?? "")?.record.config;
   if (peer) Object.assign(config, { Hostname: peer.Hostname, Domainname: peer.Domainname });
@@ -127,19 +131,23 @@ function checkWorkingDirectory(path = ""): void {
 export const containerDirectory = (context: EngineContext, id: string): string =>
   join(context.state.paths.containers, id);
 
-async function makeDirectories(context: EngineContext, container: Container): Promise<void> {
-  const directory = containerDirectory(context, container.id);
+/** Makes what is in it before the first start. */
+export async function makeDirectories(
+  context: EngineContext,
+  { id, hostConfig }: ContainerRecord,
+): Promise<void> {
+  const directory = containerDirectory(context, id);
   // The container's root passes through here to its own upper directory.
   mkdirSync(directory, { mode: 0o711 });
   mkdirSync(join(directory, "rw"), { mode: 0o711 });
-  const limit = diskLimit(container.record.hostConfig);
+  const limit = diskLimit(hostConfig);
   if (limit !== null) {
     await openDisk(directory, limit);
   } else {
     mkdirSync(join(directory, "rw", "upper"), { mode: 0o755 });
     mkdirSync(join(directory, "rw", "work"), { mode: 0o711 });
   }
-  const log = logPath(container.record.hostConfig, directory, container.id);
+  const log = logPath(hostConfig, directory, id);
   if (log !== "" && dirname(log) !== directory) mkdirSync(dirname(log), { mode: 0o700 });
 }
 

@@ -16,6 +16,7 @@ import { LinuxRuntime } from "../runtime/runtime.ts";
 import { openState, type State } from "../state/index.ts";
 import { VolumeStore } from "../volume/store.ts";
 import type { Volumes } from "../volume/types.ts";
+import { Ahead } from "./ahead.ts";
 import { CgroupVerbs } from "./cgroup-verbs.ts";
 import type { Container } from "./container.ts";
 import { ContainerVerbs } from "./containers.ts";
@@ -169,6 +170,9 @@ export class Engine {
         get execs() {
           return execs;
         },
+        get ahead() {
+          return ahead;
+        },
         images,
         volumes,
         files,
@@ -186,6 +190,7 @@ export class Engine {
         log,
       };
       const execs = new ExecTable(context);
+      const ahead = new Ahead(context);
       await reconcile(context);
       return new Engine(context);
     } catch (error) {
@@ -200,6 +205,7 @@ export class Engine {
       container.health?.close();
       container.control?.close();
     }
+    await this.#context.ahead.close();
     await closeNetworks(this.#context);
     // Its socket is in the exec root, which may go with the runtime.
     await this.#context.files.close();

@@ -34,9 +34,10 @@ export function buildLaunch(
   context: EngineContext,
   container: Container,
   network: NetworkSetup,
+  ranges: Pick<IdRanges, "take" | "claim"> = context.idRanges,
 ): ContainerLaunch {
   writeNetworkFiles(context, container);
-  const userNamespace = chooseUserNamespace(context, container);
+  const userNamespace = chooseUserNamespace(context, container, ranges);
   const { hostConfig, state } = container.record;
   if (hostConfig.NetworkMode === "host" && state.idRange !== null) allowPing(...ALL_IDS);
   const launch = assemble(context, container, rootLayers(context, container), userNamespace, network);
@@ -196,7 +197,7 @@ const mayBind = ({ capabilities }: Process): boolean =>
 function chooseUserNamespace(
   context: EngineContext,
   container: Container,
-  ranges: Pick<IdRanges, "take" | "claim"> = context.idRanges,
+  ranges: Pick<IdRanges, "take" | "claim">,
 ): boolean | string {
   const { hostConfig, state } = container.record;
   state.idRange = null;

@@ -12,7 +12,6 @@ import { containerDirectory } from "./create.ts";
 import { diskLimit, openDisk } from "./disk.ts";
 import { resetHealth, watchHealth } from "./health/health.ts";
 import { isIsolated } from "./isolation/isolation.ts";
-import { buildLaunch } from "./launch.ts";
 import { settleEnd } from "./machines/end.ts";
 import { isMachine } from "./machines/record.ts";
 import { startMachine } from "./machines/start.ts";
@@ -54,6 +53,7 @@ export async function startLocked(context: EngineContext, container: Container):
   state.idRange = null;
   let shim: Shim;
   try {
+    await context.ahead.settled(container.id);
     const limit = diskLimit(container.record.hostConfig);
     if (limit !== null) await openDisk(containerDirectory(context, container.id), limit);
     checkLinks(context, container);
@@ -88,8 +88,12 @@ async function startProcess(
   network: NetworkSetup,
 ): Promise<Shim> {
   if (isMachine(container)) return startMachine(context, container, network);
-  const launch = buildLaunch(context, container, network);
-  if (!isIsolated(container.record.hostConfig)) return context.runtime.start(launch);
+  const launch = context.ahead.launchFor(container, network);
+  if (!isIsolated(container.record.hostConfig)) {
+    const shim = await context.runtime.start(launch);
+    context.ahead.started(container, launch);
+    return shim;
+  }
   return context.machines.start(container, launch, (indices) => guestLinks(context, container, indices));
 }
 
@@ -109,6 +113,7 @@ export function follow(context: EngineContext, container: Container, shim: Shim)
 }
 
 function refuseStart(container: Container): void {
+  if (container.doomed) throw conflict("container is marked for removal and cannot be started");
   switch (container.status) {
     case "running":
       throw notModified(`container ${container.id} is already running`);
@@ -126,6 +131,7 @@ async function startFailed(context: EngineContext, container: Container, error: 
   state.exitCode = startExitCode(error);
   state.error = error instanceof Error ? error.message : String(error);
   state.pid = 0;
+  await context.ahead.giveUp(container.id);
   await cleanUp(context, container);
   for (const pending of container.pendingAttaches) pending.failed(error);
   container.pendingAttaches.clear();
@@ -176,20 +182,23 @@ function exited(context: EngineContext, container: Container, shim: Shim, status
       ? { delayMs: 0 }
       : shouldRestart(container, status.exitCode, status.at.getTime() - startedMs);
     state.status = restart ? "restarting" : "exited";
-    context.table.save(container);
+    // Decided before anybody hears of the exit: a restart then lets its hold go.
+    const removes = !restart && container.record.hostConfig.AutoRemove && !container.held;
+    if (!removes) context.table.save(container);
     containerEvent(context, container, "die", {
       exitCode: String(status.exitCode),
       execDuration: String(Math.max(0, Math.floor((status.at.getTime() - startedMs) / 1000))),
     });
-    // Decided before anybody hears of the exit: a restart then lets its hold go.
-    const removes = !restart && container.record.hostConfig.AutoRemove && !container.held;
     announceNetworks(context, container, "disconnect");
     container.notifyExit();
     // Nobody needs to wait for the clearing up but the next start or removal, which wait for the lock.
+    if (removes) {
+      await release(context, container);
+      await autoRemove(context, container);
+    }
     await cleanUp(context, container);
     await shim.dispose();
     if (restart) scheduleRestart(context, container, restart);
-    else if (removes) await autoRemove(context, container);
   });
 }
 
@@ -204,8 +213,13 @@ async function autoRemove(context: EngineContext, container: Container): Promise
 
 /** Gives back what a stopped container does not need. Runs twice without harm. */
 export async function cleanUp(context: EngineContext, container: Container): Promise<void> {
-  const { state, cgroupPath } = container.record;
-  await removeCgroup(context.cgroups, cgroupPath);
+  await removeCgroup(context.cgroups, container.record.cgroupPath);
+  await release(context, container);
+}
+
+/** What others may be waiting for. */
+async function release(context: EngineContext, container: Container): Promise<void> {
+  const { state } = container.record;
   const endpoints = state.network?.endpoints ?? [];
   await releaseNetworks(context, container);
   rewriteNeighbourFiles(context, container, endpoints);

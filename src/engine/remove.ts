@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
 import { dirname } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { BerthError, conflict } from "../lib/errors.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
@@ -24,18 +25,21 @@ export async function remove(
   options: RemoveOptions,
 ): Promise<void> {
   if (options.link) throw conflict("Conflict, cannot remove the default link name of the container");
-  if (container.status === "removing") {
+  if (container.status === "removing" || container.doomed) {
     throw conflict(`removal of container ${container.id} is already in progress`);
   }
   if (container.running || container.status === "restarting") {
     if (!options.force) throw conflict(refusal(container));
-    await killAndWait(context, container);
+    container.doomed = true;
   }
   try {
+    if (container.doomed) await killAndWait(context, container);
     await container.lock.run(() => removeContainer(context, container, options));
   } catch (error) {
     // With --rm the engine may have been faster.
     if (!(error instanceof BerthError && error.code === "NOT_FOUND" && options.force)) throw error;
+  } finally {
+    container.doomed = false;
   }
 }
 
@@ -58,17 +62,20 @@ export async function removeContainer(
   if (context.table.find(container.id) !== container) return;
   if (container.running) throw conflict(refusal(container));
   container.stopped();
+  await context.ahead.giveUp(container.id);
   container.record.state.status = "removing";
   // The row goes first: what a crash then leaves is a directory nobody owns, which the next start removes.
   context.state.transaction(() => {
     context.table.delete(container);
     context.images.release(container.id);
   });
+  if (options.volumes) await removeAnonymous(context, container.record.mounts);
+  containerEvent(context, container, "destroy");
+  container.notifyRemoved();
+  // Nobody needs to wait until its files are gone: first those are answered who waited for the removal.
+  await setImmediate();
   const directory = containerDirectory(context, container.id);
   if (diskLimit(container.record.hostConfig) !== null) await closeDisk(directory);
   discardTree(context, directory);
   rmSync(dirname(networkFiles(context, container.id).hosts), { recursive: true, force: true });
-  if (options.volumes) await removeAnonymous(context, container.record.mounts);
-  containerEvent(context, container, "destroy");
-  container.notifyRemoved();
 }

@@ -1,8 +1,10 @@
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { removeCgroup } from "./cgroup/remove.ts";
 import { type CgroupHost, detectCgroups } from "./cgroup/support.ts";
 import { prepareExecRoot, releaseExecRoot } from "./exec-root.ts";
 import { groupsFor, joinableGroups } from "./groups.ts";
+import { HeldLaunch } from "./held-launch.ts";
 import { launchError } from "./launch-error.ts";
 import { died, type LaunchEvents, Launcher, type StepFailure } from "./launcher/launcher.ts";
 import { detectLimits } from "./limits.ts";
@@ -18,7 +20,7 @@ import type { KernelFeatures } from "./spec/context.ts";
 import { planEnclosure } from "./spec/enclosure.ts";
 import { planExec } from "./spec/exec.ts";
 import { type Machine, type PlannedLaunch, planContainer } from "./spec/launch.ts";
-import type { ContainerLaunch, ExecLaunch, PlanView, Runtime, Shim } from "./types.ts";
+import type { ContainerLaunch, ExecLaunch, PlanView, Runtime, Shim, ShimAttachment } from "./types.ts";
 import { viewPlan } from "./view.ts";
 
 export interface RuntimeOptions {
@@ -46,6 +48,10 @@ export class LinuxRuntime implements Runtime {
   readonly #cgroups: CgroupHost;
   readonly #filters: SeccompCompiler;
   readonly #shims = new Map<string, RunningShim>();
+  /** Launches that were begun ahead. */
+  readonly #held = new Map<string, HeldLaunch>();
+  /** Theirs. */
+  readonly #plans = new WeakMap<ContainerLaunch, PlannedLaunch>();
 
   /** Makes the exec root ready and opens a runtime there. */
   static async open(options: RuntimeOptions): Promise<LinuxRuntime> {
@@ -87,7 +93,50 @@ export class LinuxRuntime implements Runtime {
   }
 
   async start(launch: ContainerLaunch): Promise<Shim> {
+    const planned = this.#plans.get(launch) ?? (await this.#plan(launch, false));
+    const held = this.#held.get(launch.id);
+    if (!held) return this.#launch(planned, "create");
+    this.#held.delete(launch.id);
+    if (held.isBeginningOf(planned)) {
+      try {
+        const { waitForAttach } = launch.stdio;
+        return await this.#begin(planned, "create", (events) => held.finish(planned, waitForAttach, events));
+      } catch (error) {
+        // A failure of what was done ahead tells nothing of now.
+        if (!held.failedEarly) throw error;
+      }
+    }
+    await held.giveUp();
+    await this.#removeGroup(launch.spec);
     return this.#launch(await this.#plan(launch, false), "create");
+  }
+
+  async prepare(launch: ContainerLaunch): Promise<boolean> {
+    const planned = await this.#plan(launch, false);
+    this.#plans.set(launch, planned);
+    const held = new HeldLaunch(this.#launcher, planned);
+    this.#held.set(launch.id, held);
+    void held.undone.then(() => {
+      if (this.#held.get(launch.id) === held) this.#held.delete(launch.id);
+    });
+    return held.ready;
+  }
+
+  advance(launch: ContainerLaunch): boolean {
+    return this.#held.get(launch.id)?.advance() ?? false;
+  }
+
+  attachAhead(
+    id: string,
+    options: { stdin: boolean; stdout: boolean; stderr: boolean },
+  ): Promise<ShimAttachment> | null {
+    return this.#held.get(id)?.attach(options) ?? null;
+  }
+
+  async giveUp(id: string): Promise<void> {
+    const held = this.#held.get(id);
+    this.#held.delete(id);
+    await held?.giveUp();
   }
 
   async exec(launch: ExecLaunch): Promise<Shim> {
@@ -148,7 +197,21 @@ export class LinuxRuntime implements Runtime {
     return linux.seccomp ? this.#filters.compile(linux.seccomp) : null;
   }
 
-  #launch({ plan, options }: PlannedLaunch, verb: "create" | "exec"): Promise<Shim> {
+  async #removeGroup({ linux }: Spec): Promise<void> {
+    if (linux.cgroupsPath !== undefined) await removeCgroup(this.#cgroups, linux.cgroupsPath);
+  }
+
+  #launch(planned: PlannedLaunch, verb: "create" | "exec"): Promise<Shim> {
+    return this.#begin(planned, verb, (events) =>
+      this.#launcher.launch(planned.options, planned.plan, events),
+    );
+  }
+
+  #begin(
+    { plan, options }: PlannedLaunch,
+    verb: "create" | "exec",
+    send: (events: LaunchEvents) => void,
+  ): Promise<Shim> {
     return new Promise((resolve, reject) => {
       let shim: RunningShim | undefined;
       const fail = (failure: StepFailure) => reject(launchError(plan, failure, verb));
@@ -171,7 +234,7 @@ export class LinuxRuntime implements Runtime {
           }
         },
       };
-      this.#launcher.launch(options, plan, events);
+      send(events);
     });
   }
 

@@ -45,6 +45,8 @@ export interface RootfsSource {
 
 /** Netlink messages that furnish a new network namespace; src/network builds them. */
 export interface NetworkSetup {
+  /** It gets links of the host's: what is written for them has to wait for them. */
+  linked: boolean;
   /** For nf_tables, sent on the host before the links are made. */
   rules: { message: Buffer; why: string }[];
   /**
@@ -152,6 +154,27 @@ export interface Shim {
 export interface Runtime {
   /** Runs the launch plan up to exec. Rejects with a LaunchError that names the failing step. */
   start(launch: ContainerLaunch): Promise<Shim>;
+  /**
+   * Begins a launch that is not wanted yet, as far as it knows nothing of image, networks and host files;
+   * resolves with whether it waits now. `start` of a launch with this id goes on from there when it begins
+   * the same, and else from nothing.
+   */
+  prepare(launch: ContainerLaunch): Promise<boolean>;
+  /**
+   * Goes on with a launch that `prepare` began up to what needs links of the host's, or up to its exec. False
+   * when that is not possible. Should it fail later, the start begins anew.
+   */
+  advance(launch: ContainerLaunch): boolean;
+  /**
+   * Connects to the streams of a launch that `advance` went on with, before it runs; null where there is none.
+   * Resolves when its process runs, rejects when it was given up.
+   */
+  attachAhead(
+    id: string,
+    options: { stdin: boolean; stdout: boolean; stderr: boolean },
+  ): Promise<ShimAttachment> | null;
+  /** Undoes what `prepare` began, but for the control group; resolves when it is gone. */
+  giveUp(id: string): Promise<void>;
   exec(launch: ExecLaunch): Promise<Shim>;
   /** Every shim whose directory is under the exec root: running ones and those that exited unseen. */
   adopt(): Promise<Shim[]>;

@@ -34,7 +34,7 @@ import { networkEvent } from "./events.ts";
 import { publishedPorts } from "./ports.ts";
 
 /** The links of a network namespace that has none but the loopback. */
-export const loopbackOnly: NetworkSetup = { rules: [], host: [], inside: [loopback] };
+export const loopbackOnly: NetworkSetup = { linked: false, rules: [], host: [], inside: [loopback] };
 
 /** A network that a container is to be in, and what it wants there. */
 export interface Membership {
@@ -83,6 +83,12 @@ export async function acquireNetworks(context: EngineContext, container: Contain
   context.table.save(container);
   context.names.changed();
   return setup(context, container, joined, network, onto);
+}
+
+/** What stands for the networks of a start that is not yet: whether there are any. */
+export function networksToCome(context: EngineContext, container: Container): NetworkSetup {
+  const linked = memberships(context, container).some(hasLink);
+  return linked ? { linked, rules: [], host: [], inside: [] } : loopbackOnly;
 }
 
 /** What `acquireNetworks` would answer now; nothing is taken or made. */
@@ -251,6 +257,7 @@ function setup(
   });
   const rules = context.networkHost.additions(networkElements(state, context.networkHost.loopback));
   return {
+    linked: true,
     rules: rules.map((message) => ({
       message,
       why: "addresses that its links may use, and published ports",

@@ -36,6 +36,7 @@ export function connectContainer(
   wish: EndpointSettings,
 ): Promise<void> {
   return container.lock.run(async () => {
+    await context.ahead.giveUp(container.id);
     refuseShared(container, network);
     checkWish(network, wish);
     const { networking, hostConfig } = container.record;
@@ -174,6 +175,7 @@ export function disconnectContainer(
   container: Container,
 ): Promise<void> {
   return container.lock.run(async () => {
+    await context.ahead.giveUp(container.id);
     if (network.driver === "host") {
       throw new BerthError(
         "FORBIDDEN",

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { Socket } from "node:net";
 import { system } from "../../lib/errors.ts";
 import { nativeFile } from "../../lib/own-file.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { Plan, PlanPart } from "../plan/plan.ts";
 import { answerKind, type Frame, FrameReader, launchFrame, runFrame, type ShimOptions } from "./wire.ts";
 
 /** A step that failed, as the launcher reports it. Step -1 is the shim's own set-up, `text` says what. */
@@ -21,6 +21,8 @@ export interface LaunchEvents {
   failed(failure: StepFailure): void;
   exited(payload: Buffer): void;
   oom(): void;
+  /** It has done its part of the plan and waits for the next. */
+  held?(): void;
   /** The shim was killed, or the launcher before it answered. */
   gone(why: string): void;
 }
@@ -143,6 +145,7 @@ export class Launcher {
     if (kind === answerKind.started)
       listener.started(payload.readUInt32LE(0), Number(payload.readBigUInt64LE(8)), orphan);
     else if (kind === answerKind.oom) listener.oom();
+    else if (kind === answerKind.held) listener.held?.();
     else {
       this.#forget(id);
       if (kind === answerKind.failed) listener.failed(parseFailure(payload));
@@ -170,7 +173,7 @@ export class Launcher {
   }
 
   /** Asks for a process under a shim; `events` hears of it. Throws when the plan cannot be encoded. */
-  launch(options: ShimOptions, plan: Plan, events: LaunchEvents): void {
+  launch(options: ShimOptions, plan: Pick<Plan | PlanPart, "steps">, events: LaunchEvents): void {
     const id = this.#nextId++;
     this.#send(id, launchFrame(id, options, plan), options.dir, events);
   }

@@ -1,6 +1,6 @@
 import { Writer, writePlan } from "../plan/encode.ts";
 import type { Slot } from "../plan/ops.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { Plan, PlanPart } from "../plan/plan.ts";
 import type { ShimLog } from "../types.ts";
 
 /** Frames on the launcher's channel: u32 length of the payload, u32 request id, u8 kind, payload. */
@@ -8,10 +8,18 @@ export const frameHeader = 9;
 export const frameLimit = 8 << 20;
 
 export const requestKind = { launch: 1, run: 2 } as const;
-export const answerKind = { started: 1, failed: 2, exited: 3, oom: 4, ok: 5, gone: 6 } as const;
+export const answerKind = { started: 1, failed: 2, exited: 3, oom: 4, ok: 5, gone: 6, held: 7 } as const;
 
 const logDrivers = { none: 0, "json-file": 1, local: 2 } as const;
-const shimFlag = { tty: 1, stdin: 2, stdinOnce: 4, oomEventfd: 8, oomEvents: 16, lateParent: 32 } as const;
+const shimFlag = {
+  tty: 1,
+  stdin: 2,
+  stdinOnce: 4,
+  oomEventfd: 8,
+  oomEvents: 16,
+  lateParent: 32,
+  held: 64,
+} as const;
 
 /** What a shim does beside its plan. */
 export interface ShimOptions {
@@ -39,6 +47,8 @@ export interface ShimOptions {
   console: Slot | null;
   /** A descriptor that stays open until the shim ends. */
   hold: Slot | null;
+  /** The plan is the first part of one: the process then waits for the next. */
+  held?: boolean;
 }
 
 function frame(id: number, kind: number, write: (writer: Writer) => void): Buffer {
@@ -51,13 +61,14 @@ function frame(id: number, kind: number, write: (writer: Writer) => void): Buffe
 }
 
 /** The frame that starts a process under a shim. */
-export function launchFrame(id: number, options: ShimOptions, plan: Plan): Buffer {
+export function launchFrame(id: number, options: ShimOptions, plan: Pick<Plan | PlanPart, "steps">): Buffer {
   const { log, oom } = options;
   const flags =
     (options.tty ? shimFlag.tty : 0) |
     (options.stdin ? shimFlag.stdin : 0) |
     (options.stdinOnce ? shimFlag.stdinOnce : 0) |
     (options.lateParent ? shimFlag.lateParent : 0) |
+    (options.held ? shimFlag.held : 0) |
     (oom ? (oom.kind === "eventfd" ? shimFlag.oomEventfd : shimFlag.oomEvents) : 0);
   return frame(id, requestKind.launch, (writer) => {
     writer.bytes(options.id).bytes(options.dir);
@@ -72,6 +83,18 @@ export function launchFrame(id: number, options: ShimOptions, plan: Plan): Buffe
       .slot(options.hold);
     writePlan(writer, plan);
   });
+}
+
+/** What a shim that holds is told on its socket: how the launch goes on. */
+export function partFrame(part: PlanPart, last: boolean, waitForAttach: number): Buffer {
+  const writer = new Writer()
+    .u32(0)
+    .u8(last ? 1 : 0)
+    .u8(Math.min(255, waitForAttach));
+  const header = writer.size;
+  writePlan(writer, part);
+  writer.patch32(0, writer.size - header);
+  return writer.finish();
 }
 
 /** The frame that runs the host steps of a plan and answers with their output. */

@@ -1,5 +1,5 @@
 import { operationNumbers, operations, type Slot } from "./ops.ts";
-import { type Plan, phases, type Step } from "./plan.ts";
+import { type Plan, type PlanPart, phases, type Step } from "./plan.ts";
 
 const noSlot = 255;
 
@@ -106,8 +106,8 @@ function writeStep(writer: Writer, step: Step): void {
   }
 }
 
-/** Appends the plan as the launcher reads it. */
-export function writePlan(writer: Writer, plan: Plan): void {
+/** Appends a plan or a part of one as the launcher reads it. */
+export function writePlan(writer: Writer, plan: Pick<Plan | PlanPart, "steps">): void {
   for (const phase of phases) {
     const steps = plan.steps[phase];
     writer.u16(steps.length);

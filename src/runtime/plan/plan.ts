@@ -15,6 +15,12 @@ export interface Step {
   tolerate: number;
 }
 
+/** A part of a plan; `first` says where its steps are in the whole plan's. */
+export interface PlanPart {
+  first: Record<Phase, number>;
+  steps: Record<Phase, Step[]>;
+}
+
 export const anyErrno = 0xffff;
 const slotLimit = 200;
 
@@ -25,6 +31,8 @@ export class Plan {
   readonly process: Slot = { index: 0, name: "/proc/PID" };
   #slots = 1;
   #group = "";
+  /** How many steps of each phase come before each division. */
+  readonly #divisions: Record<Phase, number>[] = [];
 
   /** A new slot; `name` says what its descriptor will be. */
   slot(name: string): Slot {
@@ -36,6 +44,20 @@ export class Plan {
   group(name: string): this {
     this.#group = name;
     return this;
+  }
+
+  /** What follows may be sent later: the process waits for it. */
+  divide(): void {
+    const { host, parent, child } = this.steps;
+    this.#divisions.push({ host: host.length, parent: parent.length, child: child.length });
+  }
+
+  /** The steps between two of the divisions, numbered from 1; from the beginning by 0, without `to` to the end. */
+  part(from: number, to?: number): PlanPart {
+    const first = this.#divisions[from - 1] ?? { host: 0, parent: 0, child: 0 };
+    const end = to === undefined ? undefined : this.#divisions[to - 1];
+    const cut = (phase: Phase) => this.steps[phase].slice(first[phase], end?.[phase]);
+    return { first, steps: { host: cut("host"), parent: cut("parent"), child: cut("child") } };
   }
 
   /** Appends a step. `why` is for people; `tolerate` an errno that is no failure. */

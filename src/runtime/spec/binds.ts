@@ -55,7 +55,7 @@ function cloneElsewhere(
   recursive: number,
 ): void {
   const [own, other, at] = [plan.slot("own-mounts"), plan.slot("other-mounts"), plan.slot(`other ${source}`)];
-  plan.add("child", "openat", [own, null, "/proc/self/ns/mnt", O_RDONLY, 0], "the way back");
+  plan.add("parent", "openat", [own, plan.process, "ns/mnt", O_RDONLY, 0], "the way back");
   plan.add("host", "openat", [other, null, namespace, O_RDONLY, 0], "the mounts to share from");
   plan.add("child", "setns", [other, CLONE_NEWNS], "only inside it its mounts can be cloned");
   plan.add(

@@ -119,45 +119,50 @@ export function joinCgroups(context: Context, joins: readonly Slot[]): void {
     plan.add("child", "unshare", [CLONE_NEWCGROUP], "its own group is the root of the groups it sees");
 }
 
-/** /sys/fs/cgroup: the container's own groups. */
-export function mountCgroups(context: Context, mount: Mount, options: MountOptions): void {
+/** /sys/fs/cgroup: the container's own groups. Answers what attaches them. */
+export function makeCgroupViews(context: Context, mount: Mount, options: MountOptions): () => void {
   const { plan, cgroups, spec } = context;
-  if (!cgroups) return;
+  if (!cgroups) return () => undefined;
   plan.group("cgroup");
   const own = spec.linux.namespaces.some((namespace) => namespace.type === "cgroup");
-  const show = (view: { option: string; dir: string }): Slot => {
+  const make = (view: { option: string; dir: string }): Slot => {
     if (own)
       return newFilesystem(context, "child", view.option ? "cgroup" : "cgroup2", {
         source: "cgroup",
-        data: view.option
-          ? view.option.split(",").map((name) => (name.startsWith("name=") ? name : name))
-          : [],
+        data: view.option ? view.option.split(",") : [],
         attributes: options.set,
         why: "the container's group as root",
       });
     const tree = plan.slot(view.dir);
-    plan.add("child", "bind_tree", [tree, null, view.dir, 0, null], "the container's group");
-    plan.add("child", "mount_setattr", [tree, "", AT_EMPTY_PATH, options.set, 0, 0, null], "");
+    plan.add("host", "bind_tree", [tree, null, view.dir, 0, null], "the container's group");
+    plan.add("host", "mount_setattr", [tree, "", AT_EMPTY_PATH, options.set, 0, 0, null], "");
     return tree;
   };
-  if (cgroups.version === 2) {
-    const [view] = cgroups.views;
-    if (view) attachAt(context, show(view), mount.destination);
-    return;
-  }
+  const views = cgroups.views.map((view) => ({ name: view.option.replace(/^name=/, ""), slot: make(view) }));
+  if (cgroups.version === 2)
+    return () => {
+      if (views[0]) attachAt(context, views[0].slot, mount.destination);
+    };
   const top = newFilesystem(context, "child", "tmpfs", {
     source: "tmpfs",
     data: ["mode=755"],
     attributes: options.set & ~MOUNT_ATTR_RDONLY,
     why: "holds one directory for each hierarchy",
   });
-  attachAt(context, top, mount.destination);
-  for (const view of cgroups.views) {
-    const name = view.option.replace(/^name=/, "");
-    attachAt(context, show(view), `${mount.destination}/${name}`);
-    if (name.includes(","))
-      for (const link of name.split(",")) plan.add("child", "symlinkat", [name, top, link], "");
-  }
-  if (options.set & MOUNT_ATTR_RDONLY)
-    plan.add("child", "mount_setattr", [top, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY, 0, 0, null], "read-only");
+  return () => {
+    plan.group("cgroup");
+    attachAt(context, top, mount.destination);
+    for (const { name, slot } of views) {
+      attachAt(context, slot, `${mount.destination}/${name}`);
+      if (name.includes(","))
+        for (const link of name.split(",")) plan.add("child", "symlinkat", [name, top, link], "");
+    }
+    if (options.set & MOUNT_ATTR_RDONLY)
+      plan.add(
+        "child",
+        "mount_setattr",
+        [top, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY, 0, 0, null],
+        "read-only",
+      );
+  };
 }

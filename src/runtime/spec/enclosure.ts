@@ -23,7 +23,7 @@ import {
   type PlannedLaunch,
   type SeccompProgram,
 } from "./launch.ts";
-import { mountAll, newFilesystem } from "./mounts.ts";
+import { makeFilesystems, mountAll, newFilesystem } from "./mounts.ts";
 import { planNamespaces } from "./namespaces.ts";
 import { planTaps } from "./network.ts";
 import { parseOptions } from "./options.ts";
@@ -73,11 +73,11 @@ export function planEnclosure(
   prepareDataRoot(context, launch.rootfs);
   becomeRoot(context);
   mountRootfs(context, launch.rootfs);
-  mountAll(context);
+  mountAll(context, makeFilesystems(context));
   makeTargets(context, enclosure.mountPoints);
   makeWorkingDirectory(context);
   protectRootfs(context);
-  enterRoot(context, furnish(context, enclosure));
+  enterRoot(context, furnish(context, enclosure), "the sandbox becomes /");
   plan.group("process");
   superviseMachine(plan, { process: spec.process, seccomp, kept, limits: machine.limits });
   const owner = { uid: hostId(context.ids?.uid, 0), gid: hostId(context.ids?.gid, 0) };

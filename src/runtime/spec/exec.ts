@@ -4,7 +4,7 @@ import type { ExecLaunch } from "../types.ts";
 import { hostId } from "./context.ts";
 import type { Machine, PlannedLaunch, SeccompProgram } from "./launch.ts";
 import { joinFlags } from "./namespaces.ts";
-import { finishProcess, scoreOom } from "./process.ts";
+import { become, enterProcess, finishProcess, scoreOom } from "./process.ts";
 
 const ENOENT = 2;
 const EBADF = 9;
@@ -80,7 +80,9 @@ export function planExec(
       "the process's side",
     );
   }
-  finishProcess(plan, { process, seccomp, terminal, limits: machine.limits, init: false });
+  enterProcess(plan, process);
+  finishProcess(plan, { process, seccomp, terminal, limits: machine.limits });
+  become(plan, process, false);
   const { uidMappings, gidMappings } = spec.linux;
   return {
     plan,

@@ -21,9 +21,9 @@ import {
   protectPaths,
   type SeccompProgram,
 } from "./launch.ts";
-import { mountAll } from "./mounts.ts";
+import { makeFilesystems, mountAll } from "./mounts.ts";
 import { planNamespaces } from "./namespaces.ts";
-import { finishProcess, scoreOom } from "./process.ts";
+import { become, enterProcess, finishProcess, scoreOom } from "./process.ts";
 import { enterRoot } from "./rootfs.ts";
 
 /** Directories of every guest for mounts that are not where they belong yet. */
@@ -62,20 +62,21 @@ export function planGuest(
   for (const { message, why } of launch.links)
     plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, message], why);
   mountShared(context, launch.rootTag);
-  mountAll(context);
+  mountAll(context, makeFilesystems(context));
   const terminal = stdio.tty ? openTerminal(context, launch) : null;
   plan.group("process");
   makeWorkingDirectory(context);
   protectPaths(context);
-  enterRoot(context, context.root);
+  enterRoot(context, context.root, "the container's tree becomes /");
   nameHost(context);
+  enterProcess(plan, spec.process);
   finishProcess(plan, {
     process: spec.process,
     seccomp,
     terminal: terminal?.slave ?? null,
     limits: machine.limits,
-    init: launch.init,
   });
+  become(plan, spec.process, launch.init);
   const { uid, gid } = spec.process.user;
   return {
     plan,

@@ -77,12 +77,15 @@ test("each descriptor is made before it is used", () => {
   );
 });
 
-test("everything of the host's goes in one unmount, after the pivot and before exec", () => {
-  const { child } = plan().steps;
-  assert.equal(named(child, "umount2").length, 1);
-  assert.equal(position(child, "umount2"), position(child, "pivot_root") + 1);
+test("the host's tree goes before the process may wait, all that was staged in one unmount before exec", () => {
+  const made = plan();
+  const { child } = made.steps;
+  assert.equal(named(child, "umount2").length, 2);
+  assert.equal(made.part(0, 1).steps.child.at(-1)?.op, "umount2");
+  const last = child.findLastIndex(({ op }) => op === "umount2");
+  assert.equal(last, child.findLastIndex(({ op }) => op === "pivot_root") + 1);
   assert.equal(child.at(-1)?.op, "execve");
-  for (const step of child.slice(position(child, "umount2")))
+  for (const step of child.slice(last))
     assert.ok(!["mount", "move_mount", "mask_path", "readonly_path"].includes(step.op));
 });
 

@@ -16,10 +16,10 @@ import { Plan } from "../plan/plan.ts";
 import type { ContainerLaunch } from "../types.ts";
 import { joinCgroups, makeCgroups } from "./cgroups.ts";
 import { type Cgroups, type Context, hostId, type KernelFeatures } from "./context.ts";
-import { attachAt, mountAll, newFilesystem } from "./mounts.ts";
+import { attachAt, makeFilesystems, mountAll, newFilesystem } from "./mounts.ts";
 import { planNamespaces } from "./namespaces.ts";
 import { planNetwork, planTaps } from "./network.ts";
-import { finishProcess, type ProcessSetup, scoreOom } from "./process.ts";
+import { become, enterProcess, finishProcess, type ProcessSetup, scoreOom } from "./process.ts";
 import { enterRoot, mountRootfs, prepareDataRoot, protectRootfs, stagingPath } from "./rootfs.ts";
 
 /** What a plan depends on beside the spec. */
@@ -72,25 +72,37 @@ export function planContainer(
   joinCgroups(context, groups.joins);
   prepareDataRoot(context, launch.rootfs);
   becomeRoot(context);
-  const taps = launch.taps ? planTaps(plan, launch.network, launch.taps) : [];
-  if (!launch.taps) planNetwork(context, launch.network);
+  // The kernel makes a procfs or sysfs only where one is in sight.
+  const filesystems = makeFilesystems(context);
+  // A visit to another's mounts returns to what lies on top of /, which has to be left until the end then.
+  if (!spec.mounts.some(({ sourceNamespace }) => sourceNamespace))
+    enterRoot(context, context.tree, "the data root becomes /: what waits holds none of the host's mounts");
+  // Up to here a launch knows nothing of its image, its networks and the host's files.
+  plan.divide();
   mountRootfs(context, launch.rootfs);
-  mountAll(context);
+  mountAll(context, filesystems);
   const terminal = stdio.tty ? openTerminal(context, launch) : null;
   plan.group("process");
   makeWorkingDirectory(context);
+  // Up to here it does not know its links, or where it has none, what runs.
+  const linked = launch.network?.linked ?? false;
+  if (linked) plan.divide();
+  const taps = launch.taps ? planTaps(plan, launch.network, launch.taps) : [];
+  if (!launch.taps) planNetwork(context, launch.network);
   protectPaths(context);
   protectRootfs(context);
-  enterRoot(context, context.root);
+  enterRoot(context, context.root, "the container's tree becomes /");
   nameHost(context);
+  enterProcess(plan, process);
   finishProcess(plan, {
     process,
     seccomp,
     terminal: terminal?.slave ?? null,
     limits: machine.limits,
-    init: launch.init,
     kept: taps,
   });
+  if (!linked) plan.divide();
+  become(plan, process, launch.init);
   return {
     plan,
     options: {

@@ -4,11 +4,11 @@ import type { Mount, NamespaceType } from "../oci.ts";
 import type { Slot } from "../plan/ops.ts";
 import type { Phase } from "../plan/plan.ts";
 import { bindMount } from "./binds.ts";
-import { mountCgroups } from "./cgroups.ts";
+import { makeCgroupViews } from "./cgroups.ts";
 import type { Context } from "./context.ts";
 import { makeDev } from "./devices.ts";
 import { layersMount } from "./images.ts";
-import { parseOptions } from "./options.ts";
+import { type MountOptions, parseOptions } from "./options.ts";
 import { attachHere } from "./rootfs.ts";
 
 /** Makes a file system in the given phase, detached; its root is the returned slot. */
@@ -66,26 +66,30 @@ function makerOf({ spec, ids }: Context, type: string): Phase {
   return namespace && (namespace.path === undefined || joinsUser) ? "child" : "host";
 }
 
-function mountOne(context: Context, mount: Mount): void {
-  const options = parseOptions(mount.options);
-  const group = mount.type === "sysfs" ? "network" : "mounts";
-  context.plan.group(group);
-  if (mount.layers) {
-    layersMount(context, mount, mount.layers);
-    return;
+/** Attaches a file system that was made before. */
+type Attach = () => void;
+
+/** Makes the file systems of a container's own; what attaches each of them. */
+export function makeFilesystems(context: Context): Map<Mount, Attach> {
+  const made = new Map<Mount, Attach>();
+  for (const mount of context.spec.mounts) {
+    context.plan.group(groupOf(mount));
+    const options = parseOptions(mount.options);
+    if (!mount.layers && !isBind(mount, options)) made.set(mount, makeOne(context, mount, options));
   }
-  if (options.bind !== "none" || mount.type === "bind") {
-    bindMount(context, mount, options);
-    return;
-  }
+  return made;
+}
+
+const isBind = (mount: Mount, options: MountOptions): boolean =>
+  options.bind !== "none" || mount.type === "bind";
+const groupOf = ({ type }: Mount): string => (type === "sysfs" ? "network" : "mounts");
+
+function makeOne(context: Context, mount: Mount, options: MountOptions): Attach {
   if (mount.destination === "/dev" && mount.type === "tmpfs") {
-    attachAt(context, makeDev(context, mount, options), "/dev");
-    return;
+    const dev = makeDev(context, mount, options);
+    return () => attachAt(context, dev, "/dev");
   }
-  if (mount.type === "cgroup" || mount.type === "cgroup2") {
-    mountCgroups(context, mount, options);
-    return;
-  }
+  if (mount.type === "cgroup" || mount.type === "cgroup2") return makeCgroupViews(context, mount, options);
   const type = mount.type ?? "tmpfs";
   const slot = newFilesystem(context, makerOf(context, type), type, {
     source: mount.source,
@@ -93,7 +97,7 @@ function mountOne(context: Context, mount: Mount): void {
     attributes: options.set,
     why: reasons[type] ?? `a ${type} of its own`,
   });
-  attachAt(context, slot, posix.normalize(mount.destination));
+  return () => attachAt(context, slot, posix.normalize(mount.destination));
 }
 
 const reasons: Record<string, string> = {
@@ -105,6 +109,12 @@ const reasons: Record<string, string> = {
 };
 
 /** All mounts of the spec, in its order. */
-export function mountAll(context: Context): void {
-  for (const mount of context.spec.mounts) mountOne(context, mount);
+export function mountAll(context: Context, made: ReadonlyMap<Mount, Attach>): void {
+  for (const mount of context.spec.mounts) {
+    context.plan.group(groupOf(mount));
+    const attach = made.get(mount);
+    if (attach) attach();
+    else if (mount.layers) layersMount(context, mount, mount.layers);
+    else bindMount(context, mount, parseOptions(mount.options));
+  }
 }

@@ -25,21 +25,25 @@ export interface ProcessSetup {
   /** The slave side of the terminal. */
   terminal: Slot | null;
   limits: ResourceLimits;
-  init: boolean;
   /** Descriptors that stay open, as 3 and on. */
   kept?: readonly Slot[];
 }
 
+/** Where a process is when it begins. */
+export function enterProcess(plan: Plan, { cwd }: Process): void {
+  plan.group("process");
+  plan.add("child", "keyctl_join", [""], "a session keyring of its own", anyErrno);
+  plan.add("child", "chdir", [cwd || "/"], "the working directory, which must lie inside the root");
+}
+
 /**
- * The last steps of every process, container or exec: streams, limits, identity, capabilities, filter,
- * exec. In the order that lets each step still have the rights it needs.
+ * The last steps of every process before exec, container or exec: streams, limits, identity, capabilities,
+ * filter. In the order that lets each step still have the rights it needs.
  */
 export function finishProcess(plan: Plan, setup: ProcessSetup): void {
   const { process, terminal } = setup;
   const child = plan.add.bind(plan, "child");
   plan.group("process");
-  child("keyctl_join", [""], "a session keyring of its own", anyErrno);
-  child("chdir", [process.cwd || "/"], "the working directory, which must lie inside the root");
   child("stdio", [terminal], "standard streams, and a descriptor table of its own");
   child("umask", [process.user.umask ?? 0o022], "file mode creation mask");
   setLimits(plan, setup);
@@ -49,17 +53,21 @@ export function finishProcess(plan: Plan, setup: ProcessSetup): void {
   else filter(plan, setup, "while the right to filter is still there");
   dropPrivileges(plan, process);
   if (process.noNewPrivileges) filter(plan, setup, "as late as possible");
-  plan.group("process");
   if (setup.kept?.length)
     child("keep", [Buffer.from(setup.kept.map(({ index }) => index))], "its descriptors 3 and on");
+}
+
+/** The end of the plan. */
+export function become(plan: Plan, process: Process, init: boolean): void {
+  plan.group("process");
   const [args, env] = [zeroTerminated(process.args), zeroTerminated(process.env)];
-  child(setup.init ? "exec_init" : "execve", [args, env], "become the container's program");
+  plan.add("child", init ? "exec_init" : "execve", [args, env], "become the container's program");
 }
 
 /** The last steps of a sandbox for a virtual machine, whose process is the launcher's own supervisor. */
 export function superviseMachine(
   plan: Plan,
-  setup: Omit<ProcessSetup, "terminal" | "init"> & { kept: readonly Slot[] },
+  setup: Omit<ProcessSetup, "terminal"> & { kept: readonly Slot[] },
 ): void {
   const { process, kept } = setup;
   const child = plan.add.bind(plan, "child");
@@ -67,9 +75,9 @@ export function superviseMachine(
   child("chdir", ["/"], "");
   child("stdio", [null], "standard streams, and a descriptor table of its own");
   child("umask", [0o077], "file mode creation mask");
-  setLimits(plan, { ...setup, terminal: null, init: false });
+  setLimits(plan, { ...setup, terminal: null });
   plan.group("privileges");
-  filter(plan, { ...setup, terminal: null, init: false }, "while the right to filter is still there");
+  filter(plan, { ...setup, terminal: null }, "while the right to filter is still there");
   dropPrivileges(plan, process);
   plan.group("virtual machine");
   child("keep", [Buffer.from(kept.map(({ index }) => index))], "descriptors 3 and on of the supervisor");

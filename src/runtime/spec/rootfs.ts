@@ -158,11 +158,11 @@ export function protectRootfs({ plan, root, spec }: Context): void {
 }
 
 /** Makes an attached mount the root and drops everything of the host's in one unmount. */
-export function enterRoot({ plan }: Context, root: Slot): void {
+export function enterRoot({ plan }: Context, root: Slot, why: string): void {
   plan.group("root file system");
   plan.add("child", "fchdir", [root], "");
-  plan.add("child", "pivot_root", [".", "."], "the container's tree becomes /, the host's lies on top of it");
-  plan.add("child", "umount2", [".", MNT_DETACH], "the host's tree and all staged mounts go at once");
+  plan.add("child", "pivot_root", [".", "."], `${why}, the old tree lies on top of it`);
+  plan.add("child", "umount2", [".", MNT_DETACH], "the old tree and all that is mounted there goes at once");
 }
 
 export { attachHere };

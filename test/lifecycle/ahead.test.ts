@@ -1,0 +1,194 @@
+// Starts that were begun before they were asked for: they are used, and nobody can tell.
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { TestDaemon, until } from "../support/daemon.ts";
+
+let daemon: TestDaemon;
+before(async () => {
+  daemon = await TestDaemon.start("ahead");
+});
+after(async () => {
+  await daemon.end();
+  assert.deepEqual(daemon.leftovers(), []);
+});
+
+const shims = (): string[] => readdirSync(join(daemon.execRoot, "shims"));
+
+/** Runs a container and waits until a start like it has been begun; answers that one's id. */
+async function begun(...options: string[]): Promise<string> {
+  await daemon.ok(["run", "--rm", ...options, "busybox", "true"]);
+  let id = "";
+  await until("a start is begun", async () => {
+    const [first = "", ...others] = shims();
+    id = first;
+    // That of the container that just ended goes; and the daemon has to hear of the one that is begun.
+    await sleep(100);
+    return others.length === 0 && existsSync(join(daemon.execRoot, "shims", id, "shim.sock"));
+  });
+  return id;
+}
+
+/** The working directory of a process. */
+function worksIn(pid: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return "";
+  }
+}
+
+const none = ["--network", "none"];
+
+for (const network of ["none", "bridge"]) {
+  test(`the next container like the last goes on with it, network ${network}`, async () => {
+    const id = await begun("--network", network);
+    assert.equal(await daemon.ok(["ps", "-aq"]), "", "it is nobody's container yet");
+    const created = await daemon.ok(["create", "--network", network, "busybox", "true"]);
+    assert.equal(created, id);
+    assert.equal(await daemon.ok(["inspect", "-f", "{{.State.Status}} {{.State.Pid}}", id]), "created 0");
+    await daemon.ok(["start", "-a", id]);
+    assert.equal(await daemon.ok(["wait", id]), "0");
+    await daemon.ok(["rm", id]);
+  });
+
+  test(`another command gets its own words, output and exit code, network ${network}`, async () => {
+    const id = await begun("--network", network);
+    const script = "echo $0 $WORD; hostname; cat /etc/hostname; id -u; pwd; echo bad >&2; exit 7";
+    const args = ["--network", network, "-e", "WORD=two", "-w", "/tmp", "busybox", "sh", "-c", script, "one"];
+    const result = await daemon.docker(["run", "--name", "other", ...args]);
+    assert.equal(await daemon.ok(["inspect", "-f", "{{.Id}}", "other"]), id);
+    const short = id.slice(0, 12);
+    assert.deepEqual(result.stdout.trim().split("\n"), ["one two", short, short, "0", "/tmp"]);
+    assert.equal(result.stderr, "bad\n");
+    assert.equal(result.code, 7);
+    assert.match(await daemon.ok(["logs", "other"]), /^one two/);
+    await daemon.ok(["rm", "other"]);
+  });
+}
+
+test("the same words twice", async () => {
+  const run = () => daemon.docker(["run", "--rm", ...none, "busybox", "sh", "-c", "hostname; exit 3"]);
+  const [first, second] = [await run(), await run()];
+  assert.deepEqual([first.code, second.code], [3, 3]);
+  assert.notEqual(first.stdout, second.stdout);
+});
+
+test("a container that looks otherwise is not made of it", async () => {
+  const id = await begun(...none);
+  const other = await daemon.ok(["create", ...none, "--memory", "64m", "busybox", "true"]);
+  assert.notEqual(other, id);
+  await daemon.ok(["rm", other]);
+});
+
+test("a failing start fails as ever", async () => {
+  await begun(...none);
+  const failing = () => daemon.docker(["run", "--rm", ...none, "busybox", "nowhere"]);
+  const first = await failing();
+  await begun(...none);
+  const second = await failing();
+  assert.equal(first.code, 127);
+  assert.deepEqual(second, first);
+  const directory = () => daemon.docker(["run", "--rm", ...none, "-w", "/etc/passwd", "busybox", "true"]);
+  const [once, twice] = [await directory(), await directory()];
+  assert.notEqual(once.code, 0);
+  assert.deepEqual(twice, once);
+});
+
+test("what changes between creation and start counts", async () => {
+  await begun(...none);
+  const create = ["create", ...none, "busybox", "sh", "-c"];
+  const id = await daemon.ok([...create, "cat /file /sys/fs/cgroup/memory/memory.limit_in_bytes"]);
+  const file = join(daemon.directory, "file");
+  writeFileSync(file, "copied\n");
+  await daemon.ok(["cp", file, `${id}:/file`]);
+  await daemon.ok(["update", "--memory", "64m", "--memory-swap", "64m", id]);
+  assert.equal(await daemon.ok(["start", "-a", id]), `copied\n${64 << 20}`);
+  await daemon.ok(["rm", id]);
+
+  await begun(...none);
+  const linked = await daemon.ok(["create", ...none, "busybox", "ip", "-o", "link"]);
+  await daemon.ok(["network", "disconnect", "none", linked]);
+  await daemon.ok(["network", "connect", "bridge", linked]);
+  assert.match(await daemon.ok(["start", "-a", linked]), /eth0/);
+  await daemon.ok(["rm", linked]);
+});
+
+test("volumes and directories of the host are looked up at the start", async () => {
+  const directory = join(daemon.directory, "bound");
+  await begun("-v", `${directory}:/bound`);
+  const id = await daemon.ok(["create", "-v", `${directory}:/bound`, "busybox", "cat", "/bound/file"]);
+  writeFileSync(join(directory, "file"), "here\n");
+  assert.equal(await daemon.ok(["start", "-a", id]), "here");
+  await daemon.ok(["rm", id]);
+});
+
+test("a filter that forbids waiting does no harm", async () => {
+  const profile = join(daemon.directory, "profile.json");
+  const syscalls = [{ names: ["poll", "ppoll", "read"], action: "SCMP_ACT_KILL_PROCESS" }];
+  writeFileSync(profile, JSON.stringify({ defaultAction: "SCMP_ACT_ALLOW", syscalls }));
+  const options = [...none, "--security-opt", `seccomp=${profile}`];
+  await begun(...options);
+  assert.equal(await daemon.ok(["run", "--rm", ...options, "busybox", "true"]), "");
+});
+
+test("users, terminals, read-only roots and init", async () => {
+  for (const [options, command, output] of [
+    [["--user", "7:8"], "id -u; id -g", "7\n8"],
+    [["-t"], "test -t 0 && echo terminal", "terminal"],
+    [["--read-only"], "touch /file 2>/dev/null || echo read-only", "read-only"],
+    [["--init"], "tr '\\0' ' ' </proc/1/cmdline | grep -q init && echo init", "init"],
+    [["--security-opt", "no-new-privileges"], "grep NoNewPrivs /proc/self/status", "NoNewPrivs:\t1"],
+    [["--ulimit", "nofile=20"], "ulimit -n", "20"],
+    [["--cap-drop", "ALL"], "grep CapEff /proc/self/status", `CapEff:\t${"0".repeat(16)}`],
+  ] as const) {
+    const run = ["run", "--rm", ...none, ...options, "busybox", "sh", "-c", command];
+    await begun(...none, ...options);
+    assert.equal((await daemon.ok(run)).replaceAll("\r", ""), output);
+    assert.equal((await daemon.ok(run)).replaceAll("\r", ""), output);
+  }
+});
+
+test("input reaches it", async () => {
+  await begun(...none, "-i");
+  assert.equal(await daemon.ok(["run", "--rm", ...none, "-i", "busybox", "cat"], { input: "in\n" }), "in");
+});
+
+test("it goes when nobody wants it, or its container goes", async () => {
+  const id = await begun(...none);
+  assert.notEqual(daemon.leftovers().length, 0);
+  await until("it is gone", () => daemon.leftovers().length === 0);
+  assert.equal(shims().includes(id), false);
+  assert.equal(
+    await begun(...none),
+    await daemon.ok(["create", "--name", "late", ...none, "busybox", "true"]),
+  );
+  await until("it is gone", () => shims().length === 0);
+  await daemon.ok(["start", "-a", "late"]);
+  await daemon.ok(["rm", "late"]);
+  await begun(...none);
+  await daemon.ok(["rm", await daemon.ok(["create", ...none, "busybox", "true"])]);
+  assert.deepEqual(daemon.leftovers(), []);
+});
+
+test("a shim that is killed while it waits costs nothing", async () => {
+  const id = await begun(...none);
+  const directory = join(daemon.execRoot, "shims", id);
+  const pid = readdirSync("/proc").find((name) => /^\d+$/.test(name) && worksIn(name) === directory);
+  assert.ok(pid);
+  process.kill(Number(pid), "SIGKILL");
+  assert.equal(await daemon.ok(["run", "--rm", ...none, "busybox", "echo", "fine"]), "fine");
+});
+
+test("a daemon that is killed leaves none of it", async () => {
+  const id = await begun(...none);
+  const created = await daemon.ok(["create", ...none, "busybox", "echo", "later"]);
+  assert.equal(created, id);
+  await daemon.down("SIGKILL");
+  await daemon.up();
+  assert.equal(await daemon.ok(["inspect", "-f", "{{.State.Status}}", id]), "created");
+  assert.equal(await daemon.ok(["start", "-a", id]), "later");
+  await daemon.ok(["rm", id]);
+});
