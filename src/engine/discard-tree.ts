@@ -10,14 +10,24 @@ import type { EngineContext } from "./context.ts";
 export function discardTree(context: EngineContext, directory: string): void {
   if (removeBare(directory)) return;
   if (!existsSync(directory)) return;
-  const doomed = join(context.state.paths.temporary, `removed-${basename(directory)}`);
-  renameSync(directory, doomed);
+  const doomed = moveAway(directory, join(context.state.paths.temporary, `removed-${basename(directory)}`));
   rm(doomed, { recursive: true, force: true }).catch((error: unknown) => {
     context.log.warn("could not remove a container's files; the next start tries again", {
       directory: doomed,
       error: String(error),
     });
   });
+}
+
+/** Where it is then: on a full disk there is no room for another name. */
+function moveAway(directory: string, to: string): string {
+  try {
+    renameSync(directory, to);
+    return to;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+    return directory;
+  }
 }
 
 /** False as soon as something is there that a container which wrote nothing does not have. */

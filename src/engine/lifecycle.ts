@@ -25,6 +25,7 @@ import {
 } from "./network/attach.ts";
 import { rewriteLinkedFiles, rewriteNeighbourFiles } from "./network/files.ts";
 import { checkLinks } from "./network/links.ts";
+import { recordFact } from "./record-fact.ts";
 import { removeContainer } from "./remove.ts";
 import { scheduleRestart, shouldRestart } from "./restart.ts";
 
@@ -184,7 +185,7 @@ function exited(context: EngineContext, container: Container, shim: Shim, status
     state.status = restart ? "restarting" : "exited";
     // Decided before anybody hears of the exit: a restart then lets its hold go.
     const removes = !restart && container.record.hostConfig.AutoRemove && !container.held;
-    if (!removes) context.table.save(container);
+    if (!removes) recordFact(context, container);
     containerEvent(context, container, "die", {
       exitCode: String(status.exitCode),
       execDuration: String(Math.max(0, Math.floor((status.at.getTime() - startedMs) / 1000))),

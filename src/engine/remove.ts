@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
-import { dirname } from "node:path";
+import { rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { BerthError, conflict } from "../lib/errors.ts";
 import type { Container } from "./container.ts";
@@ -10,6 +11,7 @@ import { discardTree } from "./discard-tree.ts";
 import { closeDisk, diskLimit } from "./disk.ts";
 import { removeAnonymous } from "./mounts/volume-use.ts";
 import { networkFiles } from "./network/files.ts";
+import { isDiskFull } from "./record-fact.ts";
 import { killAndWait } from "./stop.ts";
 
 export interface RemoveOptions {
@@ -65,16 +67,25 @@ export async function removeContainer(
   await context.ahead.giveUp(container.id);
   container.record.state.status = "removing";
   // The row goes first: what a crash then leaves is a directory nobody owns, which the next start removes.
-  context.state.transaction(() => {
-    context.table.delete(container);
-    context.images.release(container.id);
-  });
+  const forget = (): void =>
+    context.state.transaction(() => {
+      context.table.delete(container);
+      context.images.release(container.id);
+    });
+  const directory = containerDirectory(context, container.id);
+  try {
+    forget();
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    // Its own files make room to write down that it goes.
+    await rm(join(directory, "rw", "upper"), { recursive: true, force: true });
+    forget();
+  }
   if (options.volumes) await removeAnonymous(context, container.record.mounts);
   containerEvent(context, container, "destroy");
   container.notifyRemoved();
   // Nobody needs to wait until its files are gone: first those are answered who waited for the removal.
   await setImmediate();
-  const directory = containerDirectory(context, container.id);
   if (diskLimit(container.record.hostConfig) !== null) await closeDisk(directory);
   discardTree(context, directory);
   rmSync(dirname(networkFiles(context, container.id).hosts), { recursive: true, force: true });

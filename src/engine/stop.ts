@@ -7,6 +7,7 @@ import { startContainer } from "./lifecycle.ts";
 import { shutDown } from "./machines/agent.ts";
 import { isMachine } from "./machines/record.ts";
 import { thaw } from "./pause.ts";
+import { recordFact } from "./record-fact.ts";
 import type { StopOptions } from "./types.ts";
 
 const DEFAULT_TIMEOUT_S = 10;
@@ -124,7 +125,7 @@ function endRestarting(context: EngineContext, container: Container): void {
 
 function markStopped(context: EngineContext, container: Container): void {
   container.record.state.stoppedByUser = true;
-  context.table.save(container);
+  recordFact(context, container);
 }
 
 const stopSignal = (container: Container): number =>

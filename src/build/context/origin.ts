@@ -57,7 +57,7 @@ export async function receiveBuild(
 }
 
 async function useLocal(
-  { files }: Workshop,
+  { files, log }: Workshop,
   digests: ContextDigests,
   directory: LocalDirectory,
   { directories: _, dockerfile, ...request }: OriginBuildRequest,
@@ -68,7 +68,14 @@ async function useLocal(
     request: { ...request, dockerfile, context: await openLocalContext(files, digests, directory) },
     discard: async () => {
       // While nobody waits for it.
-      setImmediate(() => digests.save(`${directory.device}:${directory.inode}`));
+      setImmediate(() => {
+        try {
+          digests.save(`${directory.device}:${directory.inode}`);
+        } catch (error) {
+          // The next build reads the files again.
+          log.warn("digests of a context could not be kept", { error: String(error) });
+        }
+      });
     },
   };
 }

@@ -1,5 +1,5 @@
-import { invalid } from "../../lib/errors.ts";
-import type { FileWorker } from "../../lib/file-worker.ts";
+import { invalid, system } from "../../lib/errors.ts";
+import { FileWorkError, type FileWorker } from "../../lib/file-worker.ts";
 import { hasWildcard } from "../../lib/glob.ts";
 import { ignores } from "../../lib/ignore.ts";
 import type { IndexedFile } from "../context/file-index.ts";
@@ -51,6 +51,13 @@ export async function transferStep(context: StepContext, instruction: TransferIn
       },
       (directory) => fill(context, transfer, parts, directory),
     );
+  } catch (error) {
+    if (error instanceof FileWorkError)
+      throw system(
+        `${transfer.name} failed: ${error.entry ? `${error.entry}: ` : ""}${error.message}`,
+        error,
+      );
+    throw error;
   } finally {
     for (const step of undo) await step();
   }
