@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { find, run } from "./command.ts";
 import { imageName } from "./image.ts";
@@ -106,13 +106,8 @@ export function buildingSteps(builders: readonly Builder[], parent: string, roun
 /** `COPY` of many files, and the same with one of them changed. */
 export function buildingFiles(builders: readonly Builder[], parent: string, rounds: number): Work[] {
   const context = join(parent, "files");
-  for (let index = 0; index < files; index++) {
-    const directory = join(context, "tree", String(index % 200));
-    if (index < 200) mkdirSync(directory, { recursive: true });
-    writeFileSync(join(directory, `${index}.js`), `${index}\n`.repeat(200));
-  }
-  writeFileSync(join(context, "Dockerfile"), `FROM ${imageName}\nCOPY tree /tree\n`);
-  const common = { unit: "ms", better: "less", rounds, warmups: 1 } as const;
+  const prepare = async (): Promise<void> => makeFiles(context);
+  const common = { unit: "ms", better: "less", rounds, warmups: 1, prepare } as const;
   let change = 0;
   return [
     {
@@ -134,4 +129,15 @@ export function buildingFiles(builders: readonly Builder[], parent: string, roun
       }),
     },
   ];
+}
+
+/** Many small files in many directories, once. */
+function makeFiles(context: string): void {
+  if (existsSync(context)) return;
+  for (let index = 0; index < files; index++) {
+    const directory = join(context, "tree", String(index % 200));
+    if (index < 200) mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, `${index}.js`), `${index}\n`.repeat(200));
+  }
+  writeFileSync(join(context, "Dockerfile"), `FROM ${imageName}\nCOPY tree /tree\n`);
 }

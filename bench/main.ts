@@ -102,7 +102,7 @@ async function compareBuilds(): Promise<void> {
   if (!wanted) return;
   const builders = installedBuilders(daemons);
   for (const work of buildingSteps(builders, directory, rounds(9))) await take(work);
-  for (const work of buildingFiles(builders, directory, rounds(5))) await take(work);
+  for (const work of buildingFiles(builders, directory, rounds(3))) await take(work);
 }
 
 /** Images take long to move: only where a registry can be had and the rows are asked for. */

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { ContextChangedError } from "../build/context/changed.ts";
 import type { BuildOutput } from "../build/outputs/output.ts";
 import type { ContextOrigin, LocalDirectory, OriginBuildRequest } from "../build/types.ts";
 import { buildFrame, buildFramesType, lineChannel, outputChannel } from "../lib/build-frames.ts";
@@ -43,6 +44,11 @@ async function build(context: Context): Promise<void> {
     }
     const { imageId, names } = await services.builds
       .buildFrom(origin, request)
+      .catch((error: unknown) => {
+        // The client may send all of it instead.
+        if (events && error instanceof ContextChangedError) progress.send({ build: { kind: "changed" } });
+        throw error;
+      })
       .finally(() => view.flush())
       .catch(view.explain);
     if (quiet) progress.send({ stream: `${imageId}\n` });

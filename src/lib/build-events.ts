@@ -21,6 +21,8 @@ export type BuildMessage =
   | { kind: "end"; step: number; cached: boolean }
   /** The step that the build fails by; it has no end. */
   | { kind: "fail"; step: number }
+  /** The build fails because a directory changed while it was used; as an archive it would not. */
+  | { kind: "changed" }
   /** Something went wrong that is no failure. */
   | { kind: "trouble"; message: string }
   /** Of a directory that was used where it is: how many of its files were read. */

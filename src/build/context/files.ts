@@ -1,5 +1,6 @@
 import type { SealDirectory } from "../../image/layers.ts";
 import { FileWorkError, type FileWorker } from "../../lib/file-worker.ts";
+import { ContextChangedError, isChange } from "./changed.ts";
 import { FileIndex, type IndexedFile } from "./file-index.ts";
 
 /**
@@ -99,7 +100,12 @@ export async function copyFiles(worker: FileWorker, options: CopyOptions): Promi
   // A program that stops reading says why itself.
   work.stdin.on("error", () => undefined);
   work.stdin.end(options.orders.map((order) => order.map((word) => `${word}\0`).join("")).join(""));
-  for await (const _ of work.lines);
+  try {
+    for await (const _ of work.lines);
+  } catch (error) {
+    if (limit && isChange(error)) throw new ContextChangedError(error.entry, error);
+    throw error;
+  }
 }
 
 /** Digests a directory that overlayfs wrote as the archive of a layer, and writes a recipe of that. */

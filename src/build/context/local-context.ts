@@ -1,15 +1,19 @@
 import { statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { BerthError, conflict } from "../../lib/errors.ts";
+import { conflict } from "../../lib/errors.ts";
 import { FileWorkError, type FileWorker } from "../../lib/file-worker.ts";
 import { ignores, readIgnore } from "../../lib/ignore.ts";
 import type { BuildContext, LocalDirectory } from "../types.ts";
+import { ContextChangedError, isChange } from "./changed.ts";
 import type { ContextDigests, Digest } from "./context-digests.ts";
 import { FileIndex, type IndexedFile } from "./file-index.ts";
 import { toFile } from "./files.ts";
 
-/** Nanosecond clocks tick every few milliseconds: two changes within that may look like one. */
-const tick = 20;
+/**
+ * Clocks of file systems tick every few milliseconds, those that keep whole seconds every one or two: two
+ * changes within that may look like one.
+ */
+const tickOf = (changed: string): number => (changed.endsWith(".000000000") ? 2100 : 20);
 
 interface Scanned extends IndexedFile {
   /** Changes whenever the file does. */
@@ -53,7 +57,7 @@ export async function openLocalContext(
       }
       if (missing.length === 0) return;
       await readDigests(worker, path, missing, (file, identity, digest) => {
-        if (identity !== identities.get(file.path)) throw changedError(file.path);
+        if (identity !== identities.get(file.path)) throw new ContextChangedError(file.path);
         Object.assign(file, digest);
         known.set(identity, digest);
         read++;
@@ -84,6 +88,7 @@ async function scanQuiet(
       if (time > changed) changed = time;
     }
     const age = begun - Number(changed) * 1000;
+    const tick = tickOf(changed);
     if (age > tick) return { files, changed };
     if (age < -1000) throw conflict(`${path} has files from the future`);
     await sleep(tick - age + 1);
@@ -129,13 +134,10 @@ async function readDigests(
       });
     }
   } catch (error) {
-    if (error instanceof FileWorkError) throw changedError(files[next]?.path ?? path, error);
+    if (isChange(error)) throw new ContextChangedError(files[next]?.path ?? path, error);
     throw error;
   }
 }
-
-const changedError = (path: string, cause?: unknown): BerthError =>
-  new BerthError("SYSTEM", `${path} was changed while the build read it: build again`, { cause });
 
 /** Patterns that need no looking at what is below: whole paths, and names that count anywhere. */
 function prunable(patterns: readonly string[]): string[] {

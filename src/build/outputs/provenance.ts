@@ -43,7 +43,7 @@ export function provenanceOf(
     buildDefinition: {
       buildType: "urn:berth:dockerfile:v1",
       externalParameters: {
-        configSource: { path: "Dockerfile", digest: { sha256 } },
+        configSource: { path: request.dockerfileName ?? "Dockerfile", digest: { sha256 } },
         request: {
           ...(target ? { target } : {}),
           platform: platform ? platform : formatPlatform(hostPlatform),

@@ -101,6 +101,8 @@ export function liveView(print: (text: string) => void = err): BuildView {
         case "unused":
           draw(`${paint("yellow", unusedText(message))}\n`);
           break;
+        case "changed":
+          break;
         case "failure":
           place = message.excerpt;
           break;

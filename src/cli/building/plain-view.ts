@@ -31,6 +31,8 @@ export function plainView(print: (text: string) => void = err): BuildView {
         case "unused":
           print(`${unusedText(message)}\n`);
           break;
+        case "changed":
+          break;
         case "failure":
           print(message.excerpt);
           break;

@@ -12,7 +12,7 @@ import type { HttpResponse } from "../client/http.ts";
 import { defineCommand, exactly } from "../command.ts";
 import { toMap } from "../create/env.ts";
 import { ApiError, CliError } from "../errors.ts";
-import { out } from "../io/output.ts";
+import { err, out } from "../io/output.ts";
 import { jsonTexts, type ProgressMessage } from "../io/progress.ts";
 
 /** Builds an image from a Dockerfile. */
@@ -144,12 +144,20 @@ export const command = defineCommand({
         ? null
         : await (await import("../building/ssh.ts")).offerAgents(client, flags.ssh);
     try {
-      const { body } = await send(client, context, { ...query, agents: ssh?.session }, headers);
-      const lines = outputs.some(({ destination }) => destination !== null)
-        ? (await import("../building/receive.ts")).receiveOutputs(body, outputs)
-        : body;
-      if (flags.check) return showChecks(lines, view);
-      const { image } = await follow(lines, view);
+      const build = async (way: SentContext, shown: BuildView | null): Promise<Followed> => {
+        const { body } = await send(client, way, { ...query, agents: ssh?.session }, headers);
+        const lines = outputs.some(({ destination }) => destination !== null)
+          ? (await import("../building/receive.ts")).receiveOutputs(body, outputs)
+          : body;
+        return follow(lines, shown);
+      };
+      let followed = await build(context, view);
+      if (followed.isChanged) {
+        err(`${path} was changed while it was built from: it is sent instead\n`);
+        followed = await build({ ...context, local: null }, chooseView(flags.progress, flags.quiet));
+      }
+      const { image, warnings } = followed;
+      if (flags.check) return showChecks(warnings);
       if (!image) throw new CliError("the build ended without a result");
       if (flags.iidfile) fs.writeFileSync(flags.iidfile, image.id);
       if (flags["metadata-file"])
@@ -197,8 +205,7 @@ async function wantedProvenance(text: string, attest: readonly string[]): Promis
 }
 
 /** Shows what was found; the exit status tells whether it was anything. */
-async function showChecks(body: AsyncIterable<Buffer>, view: BuildView | null): Promise<number> {
-  const { warnings } = await follow(body, view);
+function showChecks(warnings: number | undefined): number {
   if (warnings === undefined) throw new CliError("the check ended without a result");
   out(
     warnings === 0
@@ -208,15 +215,18 @@ async function showChecks(body: AsyncIterable<Buffer>, view: BuildView | null): 
   return warnings === 0 ? 0 : 1;
 }
 
-/**
- * Shows the answer to its end; resolves with the image, or with the number of warnings where only that was
- * asked for. Throws `CliError` with a failed step's exit code.
- */
-async function follow(
-  body: AsyncIterable<Buffer>,
-  view: BuildView | null,
-): Promise<{ image?: BuiltMessage; warnings?: number }> {
-  const result: { image?: BuiltMessage; warnings?: number } = {};
+/** What came of a build. */
+interface Followed {
+  image?: BuiltMessage;
+  /** Where only that was asked for. */
+  warnings?: number;
+  /** Whether it failed because its directory changed meanwhile. */
+  isChanged?: boolean;
+}
+
+/** Shows the answer to its end. Throws `CliError` with a failed step's exit code. */
+async function follow(body: AsyncIterable<Buffer>, view: BuildView | null): Promise<Followed> {
+  const result: Followed = {};
   let failed = true;
   try {
     for await (const text of jsonTexts(body)) {
@@ -224,11 +234,13 @@ async function follow(
         build?: BuildMessage;
         check?: { warnings: number };
       };
+      if (error !== undefined && result.isChanged) return result;
       if (error !== undefined) {
         const code = errorDetail?.code ?? 1;
         throw new CliError(error, code > 0 && code < 256 ? code : 1);
       }
       if (check) result.warnings = check.warnings;
+      if (build?.kind === "changed") result.isChanged = true;
       if (build?.kind === "image") result.image = build;
       if (build) view?.show(build);
     }
