@@ -10,6 +10,7 @@ interface Stage {
   /** Null when there is nothing to run. */
   command: string[] | null;
   needsRoot?: boolean;
+  env?: Record<string, string>;
 }
 
 interface Outcome {
@@ -90,6 +91,17 @@ const stages: Stage[] = [
     command: nodeTests(["test/*/**/*.test.ts"], Math.min(2, availableParallelism())),
     needsRoot: true,
   },
+  {
+    name: "isolated",
+    what: "what is shared, in virtual machines",
+    // Each start of a machine takes seconds, so not all of e2e.
+    command: nodeTests(
+      ["test/lifecycle/lifecycle.test.ts", "test/cli/terminal.test.ts", "test/observe/logs.test.ts"],
+      Math.min(2, availableParallelism()),
+    ),
+    needsRoot: true,
+    env: { BERTH_TEST_ISOLATION: "hyperv" },
+  },
 ];
 
 function readCounts(output: string): Counts | null {
@@ -111,7 +123,10 @@ async function run(stage: Stage): Promise<Outcome> {
   console.log(`\n── ${stage.name}: ${stage.what} ${"─".repeat(Math.max(0, 60 - stage.name.length))}`);
   const started = performance.now();
   const [program = "", ...args] = stage.command;
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(program, args, {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...stage.env },
+  });
   // Only the end matters: the closing lines.
   let tail = "";
   child.stdout.on("data", (chunk: Buffer) => {

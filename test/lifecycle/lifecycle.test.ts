@@ -3,6 +3,10 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { TestDaemon, until } from "../support/daemon.ts";
 
+/** A virtual machine takes seconds to start. */
+const manyStarts =
+  process.env.BERTH_TEST_ISOLATION === "hyperv" && "starts more virtual machines than fit a test";
+
 let daemon: TestDaemon;
 before(async () => {
   daemon = await TestDaemon.start("lifecycle");
@@ -102,7 +106,7 @@ test("a name is taken once", async () => {
   await daemon.ok(["rm", "taken", "free"]);
 });
 
-test("restart policies: on-failure counts, always goes on until stopped", async () => {
+test("restart policies: on-failure counts, always goes on until stopped", { skip: manyStarts }, async () => {
   await daemon.ok(["run", "-d", "--name", "fails", "--restart", "on-failure:2", "busybox", "false"]);
   await until("two restarts", async () => (await state("fails", "Status")) === "exited");
   assert.equal(await daemon.ok(["inspect", "-f", "{{.RestartCount}}", "fails"]), "2");
@@ -187,7 +191,7 @@ test("a restart keeps a --rm container", async () => {
   await until("it is gone", async () => (await daemon.docker(["inspect", id])).code === 1);
 });
 
-test("a stop holds, whatever moment of a restart it meets", async () => {
+test("a stop holds, whatever moment of a restart it meets", { skip: manyStarts }, async () => {
   for (let round = 0; round < 12; round++) {
     await daemon.ok(["run", "-d", "--name", "again", "--restart", "always", "busybox", "true"]);
     await new Promise((done) => setTimeout(done, 90 + 5 * round));

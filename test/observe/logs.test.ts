@@ -142,9 +142,9 @@ test("with a terminal the log is one raw stream", async () => {
 
 test("a restarted daemon goes on with the log, and none has none to read", async () => {
   const id = await busybox([], "i=0; while :; do echo $i; i=$((i+1)); sleep 0.02; done");
-  await sleep(200);
+  await until("it has begun", async () => (await daemon.ok(["logs", id])).split("\n").length > 5);
   await daemon.down();
-  await sleep(200);
+  await sleep(400);
   await daemon.up();
   await daemon.ok(["kill", id]);
   const lines = (await daemon.ok(["logs", id])).split("\n");

@@ -20,7 +20,7 @@ import type { Container } from "../container.ts";
 import { clock, linkIndices } from "./guest-setup.ts";
 import { machineSize } from "./isolation.ts";
 import { MachineShim } from "./shim.ts";
-import { enclosureSpec, guestSpec, supervisorCapabilities } from "./specs.ts";
+import { enclosureSpec, guestSpec, mountPoints, supervisorCapabilities } from "./specs.ts";
 import type { MachineState } from "./types.ts";
 
 /** Files of a machine in its shim's directory. */
@@ -287,9 +287,7 @@ export class ContainerMachines {
         log: files.log,
         sockets: [files.control, files.monitor],
         taps: container.record.state.network?.endpoints.map(({ link }) => link) ?? [],
-        mountPoints: launch.spec.mounts
-          .filter(({ type }) => type !== "bind")
-          .map(({ destination }) => destination),
+        mountPoints: mountPoints(launch.spec),
       },
     };
   }

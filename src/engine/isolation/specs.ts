@@ -96,6 +96,12 @@ export function enclosureSpec(
 
 export { supervisorCapabilities };
 
+/** Where the guest mounts something on the container's root itself, not on another mount of its own. */
+export function mountPoints({ mounts }: Spec): string[] {
+  const own = mounts.filter(({ type }) => type !== "bind").map(({ destination }) => destination);
+  return own.filter((path) => !own.some((other) => path.startsWith(`${other}/`)));
+}
+
 /** virtiofsd's threads each take a working directory of their own. */
 function allowing(seccomp: Seccomp, names: string[]): Seccomp {
   return { ...seccomp, syscalls: [...(seccomp.syscalls ?? []), { names, action: "SCMP_ACT_ALLOW" }] };
