@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { invalid } from "../../lib/errors.ts";
 import type { Resources } from "../oci.ts";
-import { bindProgram } from "./device-program.ts";
+import { bindProgram, deviceProgram } from "./device-program.ts";
 import { deviceWrites } from "./device-rules.ts";
+import { hierarchyOf } from "./layout.ts";
 import type { CgroupPlan, FileWrite } from "./plan.ts";
 import type { CgroupHost } from "./support.ts";
 
@@ -104,10 +105,15 @@ export function unifiedWrites(host: CgroupHost, directory: string, resources: Re
   });
 }
 
+/** The program that guards devices where no v1 controller does, as on a kernel with cgroup_no_v1=devices. */
+const deviceGuard = ({ layout }: CgroupHost, { devices }: Resources): Buffer | undefined =>
+  layout.unified && devices && !hierarchyOf(layout, "devices") ? deviceProgram(devices) : undefined;
+
 /** Whether a group in the v2 tree of a hybrid machine is needed too. Without such a tree low ports stay shut. */
 export const usesUnified = (host: CgroupHost, resources: Resources): boolean =>
   Object.keys(resources.unified ?? {}).length > 0 ||
-  (resources.lowPorts === true && host.layout.unified !== undefined);
+  (resources.lowPorts === true && host.layout.unified !== undefined) ||
+  deviceGuard(host, resources) !== undefined;
 
 export function planV1(
   host: CgroupHost,
@@ -130,6 +136,8 @@ export function planV1(
   if (usesUnified(host, resources)) {
     const directory = join(host.layout.unified?.mountpoint ?? "/", path);
     if (resources.lowPorts) plan.lowPorts = { dir: directory, program: bindProgram() };
+    const program = deviceGuard(host, resources);
+    if (program) plan.deviceFilter = { dir: directory, program };
     plan.writes.push(...unifiedWrites(host, directory, resources));
     plan.dirs.push(directory);
     plan.cloneInto = directory;

@@ -89,6 +89,18 @@ test("unified resources need their controller in the v2 tree", () => {
   assert.throws(() => planCgroup(host, path, { unified: { "hugetlb/../x": "0" } }), /no slashes/);
 });
 
+test("a hybrid machine without a v1 controller for devices guards them in its v2 tree", () => {
+  const host = v1Host();
+  host.layout.hierarchies = host.layout.hierarchies.filter(
+    ({ controllers }) => !controllers.includes("devices"),
+  );
+  host.layout.unified = { mountpoint: "/cg/unified", controllers: [], own: "/" };
+  const plan = planCgroup(host, path, { devices: [...defaultDeviceRules] });
+  assert.equal(plan.deviceFilter?.dir, "/cg/unified/berth/abc");
+  assert.equal(plan.cloneInto, "/cg/unified/berth/abc");
+  assert.equal(planCgroup(host, path, { devices: [...privilegedDeviceRules] }).cloneInto, undefined);
+});
+
 test("v2 limits in v2 terms", () => {
   const host = v2Host();
   assert.deepEqual(

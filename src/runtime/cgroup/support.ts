@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { type CgroupLayout, detectLayout, hierarchyOf } from "./layout.ts";
+import { type CgroupLayout, detectLayout, hierarchyOf, type UnifiedTree } from "./layout.ts";
 
 /** What the kernel's mounted controllers can do, in the terms of Docker's options. */
 export interface CgroupSupport {
@@ -73,6 +73,14 @@ function supportV1(layout: CgroupLayout): CgroupSupport {
   };
 }
 
+/** The root has no memory.swap.max, so the daemon's own group is asked, or whether the kernel has swap at all. */
+function countsSwap(tree: UnifiedTree | undefined): boolean {
+  const own = join(tree?.mountpoint ?? "", tree?.own ?? "");
+  return existsSync(join(own, "memory.max"))
+    ? existsSync(join(own, "memory.swap.max"))
+    : existsSync("/proc/swaps");
+}
+
 function supportV2(layout: CgroupLayout): CgroupSupport {
   const tree = layout.unified;
   const has = (controller: string) => tree?.controllers.includes(controller) ?? false;
@@ -83,8 +91,7 @@ function supportV2(layout: CgroupLayout): CgroupSupport {
   const list = (file: string) => (tree ? readList(join(tree.mountpoint, file)) : "");
   return {
     memory: has("memory"),
-    // The root group has no memory.swap.max, so the kernel's swap itself is asked.
-    swap: has("memory") && existsSync("/proc/swaps"),
+    swap: has("memory") && countsSwap(tree),
     memoryReservation: has("memory"),
     oomKillDisable: false,
     swappiness: false,
