@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, readFileSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
-import { build } from "esbuild";
+import { bundleCode } from "./bundle-code.ts";
 import { writeDockerTypes } from "./docker-types.ts";
 
 const root = resolve(import.meta.dirname, "..");
@@ -12,24 +12,7 @@ if (dependencies) throw new Error("everything is bundled: a dependency belongs t
 
 rmSync(resolve(root, "dist"), { recursive: true, force: true });
 
-await build({
-  absWorkingDir: root,
-  entryPoints: { index: "src/index.ts", cli: "src/cli/main.ts" },
-  outdir: "dist",
-  bundle: true,
-  // A command of the command line is a chunk of its own: only what it needs is read.
-  splitting: true,
-  chunkNames: "chunks/[name]-[hash]",
-  format: "esm",
-  platform: "node",
-  target: "node24",
-  legalComments: "linked",
-  // For dependencies that are CommonJS.
-  banner: {
-    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
-  },
-  logLevel: "warning",
-});
+await bundleCode(root, "dist");
 
 const tsc = resolve(root, "node_modules/.bin/tsc");
 execFileSync(tsc, ["--project", resolve(root, "tsconfig.package.json")], { stdio: "inherit" });

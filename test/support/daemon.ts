@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { busyboxImage, dockerArchive } from "./images.ts";
 
 const repository = resolve(dirname(new URL(import.meta.url).pathname), "../..");
-export const berth = join(repository, "bin/berth");
+export const berth = process.env.BERTH_TEST_PROGRAM || join(repository, "bin/berth");
 
 /** How many times longer than usual things may take, as inside an emulated machine. */
 export const patience = Number(process.env.BERTH_TEST_PATIENCE) || 1;
