@@ -30,18 +30,22 @@ export interface Looks {
   hostConfig: HostConfig;
 }
 
-/** A start that was begun. */
-interface Beginning {
+/** What is taken for a start that is begun. */
+interface Place {
   id: string;
   cgroupPath: string;
   idRange: number;
+}
+
+/** A start that was begun. */
+interface Beginning extends Place {
   looks: string;
   /** The launch that it is the beginning of, if the container is exactly like the one before. */
   launch: ContainerLaunch;
   wish: string;
   /** The process has gone on with what is the container's own. */
   advanced: boolean;
-  expiry: NodeJS.Timeout | undefined;
+  expiry: NodeJS.Timeout;
 }
 
 /**
@@ -167,28 +171,24 @@ export class Ahead {
     const record = anotherOf(model, id);
     const container = new Container(record);
     container.layers = layers;
-    const beginning: Beginning = {
-      id,
-      cgroupPath: record.cgroupPath,
-      idRange: context.idRanges.take(),
-      looks: looksOf(record),
-      launch: { id } as ContainerLaunch,
-      wish: wishOf(record),
-      advanced: false,
-      expiry: undefined,
-    };
-    let holds = false;
+    const place = { id, cgroupPath: record.cgroupPath, idRange: context.idRanges.take() };
+    let held: ContainerLaunch | null = null;
     try {
       await makeDirectories(context, record);
-      const networks = networksToCome(context, container);
-      beginning.launch = buildLaunch(context, container, networks, only(beginning.idRange));
-      holds = await context.runtime.prepare(beginning.launch);
+      const launch = buildLaunch(context, container, networksToCome(context, container), only(place.idRange));
+      if (await context.runtime.prepare(launch)) held = launch;
     } finally {
-      if (holds && !this.#closed && !this.#next) {
-        beginning.expiry = setTimeout(() => this.#expire(beginning), KEEP_MS);
-        beginning.expiry.unref();
+      if (held && !this.#closed && !this.#next) {
+        const beginning: Beginning = {
+          ...place,
+          looks: looksOf(record),
+          launch: held,
+          wish: wishOf(record),
+          advanced: false,
+          expiry: setTimeout(() => this.#expire(beginning), KEEP_MS).unref(),
+        };
         this.#next = beginning;
-      } else this.#undo(beginning);
+      } else this.#undo(place);
     }
   }
 
@@ -198,10 +198,8 @@ export class Ahead {
     this.#undo(beginning);
   }
 
-  #undo(beginning: Beginning): void {
-    const { id, idRange, cgroupPath, expiry } = beginning;
+  #undo({ id, idRange, cgroupPath }: Place): void {
     const context = this.#context;
-    clearTimeout(expiry);
     const undo = async (): Promise<void> => {
       await context.runtime.giveUp(id);
       await removeCgroup(context.cgroups, cgroupPath);

@@ -1,7 +1,14 @@
 import type { Duplex } from "node:stream";
 import { conflict, system } from "../../lib/errors.ts";
 import { attach, endedAttachment } from "../shim/attachment.ts";
-import { type ConnectionEvents, requests, ShimConnection, ShimRequestError } from "../shim/connection.ts";
+import {
+  type ConnectionEvents,
+  requests,
+  ShimConnection,
+  ShimRequestError,
+  signalPayload,
+  sizePayload,
+} from "../shim/connection.ts";
 import { parseExit } from "../shim/exit.ts";
 import type { ExitStatus, Shim, ShimAttachment } from "../types.ts";
 
@@ -90,18 +97,13 @@ export class GuestShim implements Shim {
     }
   }
 
-  async resize({ height, width }: { height: number; width: number }): Promise<void> {
-    const payload = Buffer.alloc(4);
-    payload.writeUInt16LE(height, 0);
-    payload.writeUInt16LE(width, 2);
-    await this.#request(requests.resize, payload);
+  async resize(size: { height: number; width: number }): Promise<void> {
+    await this.#request(requests.resize, sizePayload(size));
   }
 
   async signal(signal: number): Promise<void> {
-    const payload = Buffer.alloc(4);
-    payload.writeUInt32LE(signal, 0);
     try {
-      await this.#request(requests.signal, payload);
+      await this.#request(requests.signal, signalPayload(signal));
     } catch (error) {
       // A process that ended meanwhile needs no signal any more.
       if (!(error instanceof ShimRequestError && error.code === "ESRCH") && !this.#ended) throw error;

@@ -6,6 +6,21 @@ import { errnoName } from "../launch-error.ts";
 const header = 5;
 
 export const requests = { attach: 1, input: 2, closeInput: 3, resize: 4, signal: 5, status: 6 } as const;
+
+/** What a request for a terminal of this size carries. */
+export function sizePayload({ height, width }: { height: number; width: number }): Buffer {
+  const payload = Buffer.alloc(4);
+  payload.writeUInt16LE(height, 0);
+  payload.writeUInt16LE(width, 2);
+  return payload;
+}
+
+/** What a request to signal the process carries. */
+export function signalPayload(signal: number): Buffer {
+  const payload = Buffer.alloc(4);
+  payload.writeUInt32LE(signal, 0);
+  return payload;
+}
 const answers = { output: 1, exit: 2, oom: 3, ack: 4, running: 5 } as const;
 
 /** Most bytes in a frame of a shim's. */

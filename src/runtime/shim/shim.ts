@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { conflict, system } from "../../lib/errors.ts";
 import type { ExitStatus, Shim, ShimAttachment } from "../types.ts";
 import { attach, endedAttachment } from "./attachment.ts";
-import { requests, ShimConnection, ShimRequestError } from "./connection.ts";
+import { requests, ShimConnection, ShimRequestError, signalPayload, sizePayload } from "./connection.ts";
 import { removeDirectory } from "./directory.ts";
 import { parseExit, readExit } from "./exit.ts";
 
@@ -106,18 +106,13 @@ export class RunningShim implements Shim {
     }
   }
 
-  async resize({ height, width }: { height: number; width: number }): Promise<void> {
-    const payload = Buffer.alloc(4);
-    payload.writeUInt16LE(height, 0);
-    payload.writeUInt16LE(width, 2);
-    await this.#request(requests.resize, payload);
+  async resize(size: { height: number; width: number }): Promise<void> {
+    await this.#request(requests.resize, sizePayload(size));
   }
 
   async signal(signal: number): Promise<void> {
-    const payload = Buffer.alloc(4);
-    payload.writeUInt32LE(signal, 0);
     try {
-      await this.#request(requests.signal, payload);
+      await this.#request(requests.signal, signalPayload(signal));
     } catch (error) {
       // A process that ended meanwhile needs no signal any more; the shim tells its exit when all is read.
       const gone = error instanceof ShimRequestError && error.code === "ESRCH";
