@@ -81,3 +81,11 @@ test("ADD unpacks archives, COPY does not", async () => {
   assert.equal(added, "./in/file\n./plain\n5:6 600");
   assert.equal(await inImage("archives", "ls /copied"), "x.tar");
 });
+
+test("a context of many files that is sent", async () => {
+  const names = Array.from({ length: 20_000 }, (_, index) => `tree/${index % 200}/${index}.js`);
+  const Dockerfile = "FROM busybox\nCOPY tree /tree\n";
+  const files = Object.fromEntries(names.map((name): [string, string] => [name, `${name}\n`]));
+  await mustBuild(daemon, { ...files, Dockerfile }, ["-t", "many"]);
+  assert.equal(await inImage("many", "find /tree -type f | wc -l; cat /tree/7/7.js"), "20000\ntree/7/7.js");
+});

@@ -1,18 +1,13 @@
-import { randomBytes } from "node:crypto";
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import type { ImageBuilding } from "../../image/building.ts";
 import { withoutRareCompression } from "../../lib/decompress.ts";
 import { invalid } from "../../lib/errors.ts";
 import { FileWorkError, type FileWorker } from "../../lib/file-worker.ts";
 import { ignores, readIgnore } from "../../lib/ignore.ts";
-import { removeTree } from "../../lib/remove-tree.ts";
 import { readRootfsFile } from "../../lib/rootfs-file.ts";
 import type { BuildContext } from "../types.ts";
 import { FileIndex } from "./file-index.ts";
 import { indexFiles } from "./files.ts";
-import { roomIn, TarMeter } from "./room.ts";
 
 /** The largest Dockerfile that is read, in bytes. */
 const maxDockerfile = 16 << 20;
@@ -26,65 +21,24 @@ export interface ArchiveContext extends BuildContext {
   discard(): Promise<void>;
 }
 
-/**
- * Unpacks a context's tar archive, plain or compressed. Everything in it belongs to root. A small one goes to
- * `memory` where that is a file system in memory: on a disk many files take long to come and longer to go.
- */
+/** Unpacks a context's tar archive, plain or compressed. Everything in it belongs to root. */
 export async function receiveContext(
   worker: FileWorker,
   images: ImageBuilding,
   tar: Readable,
-  { dockerfile, memory }: { dockerfile: string; memory: string },
+  dockerfile: string,
 ): Promise<ArchiveContext> {
-  const small = await unpackSmall(worker, await withoutRareCompression(tar), tar, memory);
-  const directory = "directory" in small ? small.directory : await images.beginDirectory();
+  const directory = await images.beginDirectory();
   const discard = (): Promise<void> => images.discard(directory);
   try {
     const files = `${directory}/fs`;
-    if ("rest" in small) await unpack(worker, files, small.rest, tar);
+    await unpack(worker, files, await withoutRareCompression(tar), tar);
     const index = (await indexFiles(worker, { directory: files }, "/")) ?? new FileIndex([]);
     return { ...readableContext(files, index, dockerfile), discard };
   } catch (error) {
     await discard();
     throw error;
   }
-}
-
-/** Unpacks into memory what has room there; of anything else all is still to be read from `rest`. */
-async function unpackSmall(
-  worker: FileWorker,
-  tar: Readable,
-  from: Readable,
-  memory: string,
-): Promise<{ directory: string } | { rest: Readable }> {
-  await mkdir(memory, { recursive: true, mode: 0o711 });
-  const room = roomIn(memory);
-  if (room === 0) return { rest: tar };
-  const directory = join(memory, `context-${randomBytes(8).toString("hex")}`);
-  await mkdir(join(directory, "fs"), { recursive: true, mode: 0o755 });
-  const meter = new TarMeter();
-  const kept: Buffer[] = [];
-  const chunks: AsyncIterator<Buffer> = tar.iterator({ destroyOnReturn: false });
-  const begin = async function* (): AsyncGenerator<Buffer> {
-    for (let next = await chunks.next(); !next.done; next = await chunks.next()) {
-      kept.push(next.value);
-      meter.take(next.value);
-      if (meter.need > room) throw new Error("too much for the memory");
-      yield next.value;
-    }
-  };
-  try {
-    await unpack(worker, join(directory, "fs"), Readable.from(begin(), { objectMode: false }), from);
-    return { directory };
-  } catch (error) {
-    await removeTree(directory);
-    if (meter.need <= room) throw error;
-  }
-  const again = async function* (): AsyncGenerator<Buffer> {
-    yield* kept.splice(0);
-    for (let next = await chunks.next(); !next.done; next = await chunks.next()) yield next.value;
-  };
-  return { rest: Readable.from(again(), { objectMode: false }) };
 }
 
 /** A context of a directory, without the files that it wants to be ignored. */

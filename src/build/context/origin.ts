@@ -37,10 +37,7 @@ export async function receiveBuild(
   const name = request.dockerfileName || "Dockerfile";
   const context: Fetched =
     "tar" in origin
-      ? await receiveContext(workshop.files, workshop.images, origin.tar, {
-          dockerfile: name,
-          memory: memoryOf(workshop),
-        })
+      ? await receiveContext(workshop.files, workshop.images, origin.tar, name)
       : await fetchContext(workshop, origin.remote, request, name);
   try {
     const { main, contexts } = takeApart(context, request, name);
@@ -128,24 +125,19 @@ async function fetchContext(
   return fetchFile(workshop, address, signal, dockerfile);
 }
 
-/** Where files may be that are not to touch the disk. */
-const memoryOf = ({ execRoot }: Workshop): string => join(execRoot, "build");
-
 async function fetchFile(
-  workshop: Workshop,
+  { images, files }: Workshop,
   address: string,
   signal: AbortSignal | undefined,
   dockerfile: string,
 ): Promise<Fetched> {
-  const { images, files } = workshop;
-  const memory = memoryOf(workshop);
   const directory = await images.beginDirectory();
   const path = join(directory, "work", "context");
   const discard = (): Promise<void> => images.discard(directory);
   try {
     await download(address, path, { signal });
     if (await isArchiveStream(createReadStream(path))) {
-      const context = await receiveContext(files, images, createReadStream(path), { dockerfile, memory });
+      const context = await receiveContext(files, images, createReadStream(path), dockerfile);
       await discard();
       return context;
     }
