@@ -61,6 +61,8 @@ export class Ahead {
   /** Of containers that were created with their ids. */
   readonly #claimed = new Map<string, Beginning>();
   readonly #undoing = new Map<string, Promise<void>>();
+  /** Resolves when nothing is just being begun. */
+  #begun: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -126,7 +128,7 @@ export class Ahead {
     if (this.#next?.looks === looksOf(record)) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#begin(record, layers).catch((error: unknown) => {
+      this.#begun = this.#begin(record, layers).catch((error: unknown) => {
         this.#context.log.debug("could not begin a start ahead", { error: String(error) });
       });
     }, PAUSE_MS);
@@ -150,6 +152,7 @@ export class Ahead {
   async close(): Promise<void> {
     this.#closed = true;
     this.#work();
+    await this.#begun;
     for (const beginning of [...this.#claimed.values(), ...(this.#next ? [this.#next] : [])])
       this.#undo(beginning);
     this.#claimed.clear();

@@ -192,3 +192,14 @@ test("a daemon that is killed leaves none of it", async () => {
   assert.equal(await daemon.ok(["start", "-a", id]), "later");
   await daemon.ok(["rm", id]);
 });
+
+test("a daemon that stops while one is being begun leaves none of it", async () => {
+  // At moments around those at which it begins.
+  for (let pause = 0; pause <= 12; pause++) {
+    await daemon.ok(["run", "--rm", ...none, "busybox", "true"]);
+    await sleep(pause);
+    await daemon.down("SIGTERM");
+    assert.deepEqual(daemon.leftovers(), [], `stopped after ${pause} ms`);
+    await daemon.up();
+  }
+});
