@@ -3,7 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chooseAccelerator } from "../../src/hypervisor/accelerator.ts";
 import { type CpioEntry, cpioArchive } from "../../src/hypervisor/cpio.ts";
@@ -110,6 +110,9 @@ async function boot(
 }
 
 /** Version 2 has every controller; panics end the guest; nothing slows the emulation for safety's sake. */
+/** Where this project is, which the guest is to see at the same place. */
+const checkout = resolve(import.meta.dirname, "../..");
+
 const commandLine = ["console=ttyS0", "quiet", "panic=-1", "mitigations=off", "cgroup_no_v1=all"];
 
 function initrd(kernel: GuestKernel, command: string): Buffer {
@@ -138,6 +141,7 @@ function initrd(kernel: GuestKernel, command: string): Buffer {
     script("init", "init.sh"),
     script("inside.sh", "inside.sh"),
     { kind: "file", path: "command.sh", mode: 0o755, content: Buffer.from(`${command}\n`) },
+    { kind: "file", path: "checkout", mode: 0o644, content: Buffer.from(`${checkout}\n`) },
   ]);
 }
 

@@ -25,6 +25,14 @@ mount -t overlay -o lowerdir=/lower,upperdir=/scratch/upper,workdir=/scratch/wor
 # Container roots and id-mapped data want a real disk, not an overlay.
 mount --bind /scratch/tmp /root/tmp
 cp inside.sh command.sh /root/tmp/
+read -r checkout < checkout
+case $checkout in
+/tmp/*)
+	mkdir -p "/root$checkout" /scratch/upper-checkout /scratch/work-checkout
+	own=upperdir=/scratch/upper-checkout,workdir=/scratch/work-checkout
+	mount -t overlay -o "lowerdir=/lower$checkout,$own" root "/root$checkout"
+	;;
+esac
 for directory in dev proc sys; do mount --move "/$directory" "/root/$directory"; done
 trap - EXIT
 exec switch_root /root /bin/sh /tmp/inside.sh
