@@ -56,23 +56,26 @@ static int *reader_of(int stream) { return stream == 2 ? &err[0] : master >= 0 ?
 
 int streams_fd(int stream) { return *reader_of(stream); }
 
-void streams_read(int stream) {
+size_t streams_read(int stream) {
   int *fd = reader_of(stream);
   static char data[READ_SIZE];
+  size_t size = 0;
   // A terminal or pipe that never runs dry must not starve the rest.
   for (int turn = 0; turn < 8; turn++) {
     ssize_t n = read(*fd, data, sizeof data);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && errno == EAGAIN) return;
+    if (n < 0 && errno == EAGAIN) break;
     if (n <= 0) { // the end; EIO from a terminal without processes
       close_fd(fd);
       log_end(stream);
-      return;
+      break;
     }
+    size += (size_t)n;
     log_write(stream, data, (size_t)n);
     attach_output(stream, data, (size_t)n);
-    if ((size_t)n < sizeof data) return;
+    if ((size_t)n < sizeof data) break;
   }
+  return size;
 }
 
 int streams_input_fd(void) { return master >= 0 ? master : in[1]; }

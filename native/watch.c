@@ -16,7 +16,8 @@
 
 enum {
   ATTACH_WAIT_MS = 30000, // for the clients announced at start
-  DRAIN_MS = 250,         // for output that others than the process still hold open after its end
+  DRAIN_MS = 250,         // without output, when others than the process still hold it open after its end
+  PIPE_MOST = 1 << 20,    // bytes that the process may have left in its pipes (fs.pipe-max-size)
   FRAMES_MAX = CLIENTS_MAX + 16,
 };
 
@@ -85,7 +86,10 @@ void watch(const struct shim_options *shim_options, struct watched watched) {
   options = shim_options;
   process = watched;
   const int64_t begin = now_ms();
-  int64_t exit_at = 0;
+  // When there was last output or nobody to read it for, whether the last look found none, how much came since the exit.
+  int64_t quiet_since = begin;
+  bool quiet = false;
+  size_t late = 0;
   bool waiting = options->wait_for_attach > 0;
   while (true) {
     int64_t now = now_ms();
@@ -95,7 +99,9 @@ void watch(const struct shim_options *shim_options, struct watched watched) {
     attach_drop_stalled();
     bool open = streams_fd(1) >= 0 || streams_fd(2) >= 0;
     bool reads = !waiting && !attach_full();
-    if (exited && !reported && (!open || (reads && now - exit_at >= DRAIN_MS))) report_exit();
+    if (!reads) quiet_since = now;
+    bool drained = reads && ((quiet && now - quiet_since >= DRAIN_MS) || late > PIPE_MOST);
+    if (exited && !reported && (!open || drained)) report_exit();
     if (reported && !open && attach_idle() && !status_pending()) _exit(0);
 
     struct pollfd fds[FRAMES_MAX];
@@ -117,14 +123,17 @@ void watch(const struct shim_options *shim_options, struct watched watched) {
     if (poll(fds, n + clients, timeout) < 0) continue;
 
     if (fds[4].revents) note_oom();
-    if (fds[1].revents) streams_read(1);
-    if (fds[2].revents) streams_read(2);
+    quiet = !fds[1].revents && !fds[2].revents;
+    if (!quiet) quiet_since = now_ms();
+    size_t came = (fds[1].revents ? streams_read(1) : 0) + (fds[2].revents ? streams_read(2) : 0);
+    if (exited) late += came;
     if (fds[3].revents || (blocked && input < 0)) attach_input_ready();
     if (fds[5].revents & (POLLHUP | POLLERR)) waiting = false;
     if (fds[5].revents) status_retry();
     if (fds[0].revents) {
       note_exit();
-      exit_at = now_ms();
+      quiet = false;
+      quiet_since = now_ms();
     }
     attach_handle(fds + n, clients);
   }

@@ -89,3 +89,9 @@ test("a child that keeps the output open does not delay the exit status", { skip
   assert.equal(exitCode, 4);
   assert.ok(performance.now() - before < 2000);
 });
+
+test("nor does one that never stops writing", { skip }, async () => {
+  const { exitCode, stdout } = await exec(["sh", "-c", "while :; do echo on and on; done & exit 3"]);
+  assert.equal(exitCode, 3);
+  assert.match(stdout, /^on and on$/m);
+});

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ContainerLaunch } from "../../src/runtime/types.ts";
 import { canRun, collect, Fixture } from "./fixture.ts";
 
@@ -30,6 +31,21 @@ test("a client that was announced sees the first byte, several see all", { skip 
   const [all, errors] = await Promise.all(attachments.map(collect));
   assert.deepEqual(all, { stdout: "out\n", stderr: "err\n" });
   assert.deepEqual(errors, { stdout: "", stderr: "err\n" });
+  assert.equal((await shim.exited).exitCode, 0);
+});
+
+test("a client that was announced and comes long after the end sees all", { skip }, async () => {
+  const pieces = "i=0; while [ $i -lt 5 ]; do echo $i; i=$((i + 1)); done; echo bad >&2";
+  const shim = await fixture.runtime.start(
+    fixture.launch(["sh", "-c", pieces], (launch) => {
+      launch.stdio.waitForAttach = 1;
+    }),
+  );
+  await sleep(600);
+  assert.deepEqual(await collect(await shim.attach(everything)), {
+    stdout: "0\n1\n2\n3\n4\n",
+    stderr: "bad\n",
+  });
   assert.equal((await shim.exited).exitCode, 0);
 });
 
