@@ -206,7 +206,9 @@ test("a container reaches published ports by the host's address: another's and i
 
 test("what an administrator took away is made again on demand, and by a restart", async () => {
   const port = await freePort();
-  await daemon.ok(["network", "create", "--ipv6", "mended"]);
+  // Out of the pools: other daemons take from these what has no bridge for the moment.
+  const subnet = `10.234.${port % 256}.0/24`;
+  await daemon.ok(["network", "create", "--ipv6", "--subnet", subnet, "mended"]);
   const flags = ["--network", "mended", "-p", `${port}:80`];
   await daemon.ok(["run", "-d", "--name", "web", ...flags, "busybox", ...serve("mended")]);
   await daemon.ok(["run", "-d", "--name", "peer", "--network", "mended", "busybox", "sleep", "1000"]);
