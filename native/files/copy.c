@@ -58,12 +58,10 @@ static mode_t mode_of(const struct stat *st)
 {
 	if (!options->chmod)
 		return st->st_mode & 07777;
-	/* Symbolic modes were resolved to a pair of masks: what stays and what is added, X where it applies. */
-	mode_t keep = (st->st_mode & 07777) & ~options->mode_clear;
-	mode_t set = options->mode_set;
-	if (S_ISDIR(st->st_mode) || (st->st_mode & 0111))
-		set |= options->mode_set_x;
-	return keep | set;
+	mode_t mode = options->modes[S_ISDIR(st->st_mode)][st->st_mode & 07777];
+	if (mode == NO_MODE)
+		fail("changed since the build began");
+	return mode;
 }
 
 static void finish(int fd, const struct stat *st, int from)

@@ -94,11 +94,13 @@ void scan(int root);
 void digest_files(int root);
 
 /* copy.c */
+#define NO_MODE ((mode_t)-1)
 struct copy_options {
 	bool chown; /* to this owner */
 	uint32_t uid, gid;
 	bool chmod;
-	mode_t mode_clear, mode_set, mode_set_x;
+	/* What each mode becomes, of directories apart; NO_MODE for those that nobody expects. */
+	mode_t modes[2][010000];
 	bool has_time; /* nothing is to be younger */
 	int64_t time;
 	bool has_limit; /* what was changed after that is not what was looked at */

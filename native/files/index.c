@@ -54,6 +54,9 @@ void put_kind(int directory, const char *name, const struct stat *st)
 	static char target[MAX_PATH_BYTES];
 	printf(",\"kind\":\"%s\",\"mode\":%u,\"uid\":%u,\"gid\":%u,\"size\":%" PRId64, kind(st->st_mode), st->st_mode & 07777u,
 	       id_from_host(st->st_uid), id_from_host(st->st_gid), S_ISDIR(st->st_mode) ? 0 : (int64_t)st->st_size);
+	/* Other names of the file have the same. */
+	if (S_ISREG(st->st_mode) && st->st_nlink > 1)
+		printf(",\"inode\":\"%" PRIx64 ":%" PRIx64 "\"", (uint64_t)st->st_dev, (uint64_t)st->st_ino);
 	if (S_ISLNK(st->st_mode)) {
 		ssize_t size = readlinkat(directory, name, target, sizeof target - 1);
 		if (size < 0)

@@ -84,31 +84,44 @@ static bool root_word(struct root *to, const char *word)
 	return true;
 }
 
-static struct copy_options copy_words(void)
+/* As "d755:700,f644:600". */
+static void mode_words(const char *text, struct copy_options *options)
 {
+	memset(options->modes, 0xff, sizeof options->modes);
+	for (char kind; *text; text += *text == ',') {
+		unsigned from, to;
+		int length = 0;
+		if (sscanf(text, "%c%o:%o%n", &kind, &from, &to, &length) != 3 || from > 07777 || to > 07777)
+			fail("not modes: %s", text);
+		options->modes[kind == 'd'][from] = to;
+		text += length;
+	}
+}
+
+static const struct copy_options *copy_words(void)
+{
+	static struct copy_options options;
 	const char *flags = take();
-	struct copy_options options = { .chown = strchr(flags, 'c') };
+	options.chown = strchr(flags, 'c');
 	options.chmod = strchr(flags, 'm');
 	options.has_time = strchr(flags, 't');
 	options.uid = number(take());
 	options.gid = number(take());
-	options.mode_clear = number(take());
-	options.mode_set = number(take());
-	options.mode_set_x = number(take());
+	mode_words(take(), &options);
 	options.time = number(take());
 	options.has_limit = strchr(flags, 'l');
 	const char *limit = take();
 	if (options.has_limit && sscanf(limit, "%" SCNd64 ".%ld", &options.limit, &options.limit_nanoseconds) != 2)
 		fail("not a time: %s", limit);
-	return options;
+	return &options;
 }
 
 static void copy_between(void)
 {
 	int from = open_source(&source);
-	struct copy_options options = copy_words();
+	const struct copy_options *options = copy_words();
 	int to = enter_root(&root);
-	copy(from, to, &options);
+	copy(from, to, options);
 }
 
 static void work_inside(const char *word)

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { linkSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { TestDaemon } from "../support/daemon.ts";
 import { tarOf } from "../support/images.ts";
-import { mustBuild } from "./support.ts";
+import { ContextDirectory, dockerBuild, mustBuild } from "./support.ts";
 
 let daemon: TestDaemon;
 before(async () => {
@@ -23,6 +25,7 @@ COPY --chown=nobody:users --chmod=640 a.txt /owned
 COPY --chown=12:34 tree /owned-tree
 COPY --chown=12:34 tree /parent/owned
 COPY --chmod=u=rwX,go=rX a.txt tree /modes/
+COPY --chmod=g=u,o=g-r,+X tree /symbolic/
 COPY *.txt /globs/
 COPY a.txt /link/
 COPY a.txt /link/renamed
@@ -56,6 +59,9 @@ two
   assert.equal(await see("stat -c %u:%g /parent /parent/owned"), "0:0\n12:34");
   const modes = await see("stat -c %a /modes /modes/a.txt /modes/sub /modes/sub/in");
   assert.equal(modes, "755\n644\n755\n644");
+  const symbolic = await see("stat -c %a /symbolic /symbolic/sub /symbolic/sub/in");
+  // As ever, a directory that is made for the contents of another keeps its own.
+  assert.equal(symbolic, "755\n773\n662");
   assert.equal(await see("ls /globs"), "a.txt\nb.txt");
   assert.equal(await see("cat /real/a.txt /real/renamed"), "a\na");
   assert.equal(await see("cat /deep/er/and/deeper"), "a");
@@ -68,6 +74,27 @@ two
   assert.equal(await see("cat /parents/tree/sub/in /alone/a.txt"), "in\na");
   const documents = await see("cat /documents/one.sh /documents/two");
   assert.equal(documents, "echo /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n$PATH");
+});
+
+test("which names are the same file decides a copy", async () => {
+  using context = new ContextDirectory({
+    Dockerfile: "FROM busybox\nCOPY d /d\nRUN --mount=source=d,target=/m stat -c %h /d/a /m/a > /names\n",
+    "d/a": "same",
+  });
+  const other = join(context.path, "d/b");
+  for (const build of [
+    () => dockerBuild(daemon, context.path, ["-t", "names"]),
+    () => daemon.berth(["build", "-t", "names", context.path]),
+  ]) {
+    linkSync(join(context.path, "d/a"), other);
+    assert.equal((await build()).code, 0);
+    assert.equal(await inImage("names", "cat /names; stat -c %h /d/b"), "2\n2\n2");
+    rmSync(other);
+    context.write({ "d/b": "same" });
+    assert.equal((await build()).code, 0);
+    assert.equal(await inImage("names", "cat /names; stat -c %h /d/b"), "1\n1\n1");
+    rmSync(other);
+  }
 });
 
 test("ADD unpacks archives, COPY does not", async () => {

@@ -16,6 +16,8 @@ export interface IndexedFile {
   /** Digest of the file's capabilities. */
   capability?: string;
   device?: string;
+  /** Of a file that has several names: the same for all of them. */
+  inode?: string;
 }
 
 const maxLinks = 255;

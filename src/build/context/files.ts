@@ -46,6 +46,7 @@ export function toFile(line: Record<string, unknown>): IndexedFile {
     target: text("target"),
     capability: text("capability"),
     device: text("device"),
+    inode: text("inode"),
   };
 }
 
@@ -62,11 +63,25 @@ type CopyTarget =
     }
   | { target: string };
 
+/** For every mode that the files have what it becomes; directories apart. */
+export interface Modes {
+  directories: ReadonlyMap<number, number>;
+  files: ReadonlyMap<number, number>;
+}
+
+const modeWords = ({ directories, files }: Modes): string =>
+  [["d", directories] as const, ["f", files] as const]
+    .flatMap(([kind, modes]) =>
+      [...modes].map(([from, to]) => `${kind}${from.toString(8)}:${to.toString(8)}`),
+    )
+    .join(",");
+
 export type CopyOptions = CopyTarget & {
   source: FileSource;
   orders: readonly CopyOrder[];
   owner?: { uid: number; gid: number };
-  mode?: { clear: number; set: number; setX: number };
+  /** What permissions become. */
+  modes?: Modes;
   /** Seconds since 1970: nothing is to be younger. */
   newest?: number;
 };
@@ -81,20 +96,20 @@ export const layerWords = (lower: readonly string[], directory: string): string[
 
 /** Copies files from one root into another. */
 export async function copyFiles(worker: FileWorker, options: CopyOptions): Promise<void> {
-  const { owner, mode, newest } = options;
+  const { owner, modes, newest } = options;
   const { source } = options;
   const limit = "directory" in source ? source.unchangedSince : undefined;
-  const flags = `${owner ? "c" : ""}${mode ? "m" : ""}${newest === undefined ? "" : "t"}${limit ? "l" : ""}`;
-  const numbers = [owner?.uid, owner?.gid, mode?.clear, mode?.set, mode?.setX, newest].map((n) =>
-    String(n ?? 0),
-  );
+  const flags = `${owner ? "c" : ""}${modes ? "m" : ""}${newest === undefined ? "" : "t"}${limit ? "l" : ""}`;
   const work = await worker.start([
     ...("target" in options ? ["directory", options.target] : layerWords(options.lower, options.directory)),
     "from",
     ...sourceWords(source),
     "copy",
     flags,
-    ...numbers,
+    String(owner?.uid ?? 0),
+    String(owner?.gid ?? 0),
+    modes ? modeWords(modes) : "",
+    String(newest ?? 0),
     limit ?? "",
   ]);
   // A program that stops reading says why itself.

@@ -1,4 +1,5 @@
 import { copyFiles } from "../context/files.ts";
+import { identityOf } from "../context/identity.ts";
 import type { SourceFiles } from "../context/source.ts";
 import type { StepContext, StepResult } from "../stage-build.ts";
 import { layerStep } from "./outcome.ts";
@@ -7,15 +8,7 @@ import { layerStep } from "./outcome.ts";
 export async function contextStep(context: StepContext, source: SourceFiles): StepResult {
   const { session, info } = context;
   const [match] = await source.match("/");
-  const files = match?.tree.map(({ path, kind, mode, uid, gid, size, digest, target, device }) => [
-    path,
-    kind,
-    mode,
-    uid,
-    gid,
-    size,
-    digest ?? target ?? device,
-  ]);
+  const files = match && identityOf(match.tree, "/", true);
   return layerStep(
     context,
     { kind: "context", createdBy: info.text, inputs: { files } },

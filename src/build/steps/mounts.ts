@@ -14,6 +14,7 @@ import { join } from "node:path";
 import type { Mount } from "@docker/node-sdk";
 import { invalid } from "../../lib/errors.ts";
 import { copyFiles } from "../context/files.ts";
+import { identityOf } from "../context/identity.ts";
 import type { SourceFiles, SourceMatch } from "../context/source.ts";
 import type { Instruction } from "../dockerfile/instruction.ts";
 import { DockerfileError } from "../dockerfile/location.ts";
@@ -81,17 +82,7 @@ async function findSource(
 export const mountInputs = (planned: readonly PlannedMount[]): unknown =>
   planned.map(({ wish, target, source }) => [
     { ...wish, target },
-    wish.type === "bind"
-      ? source?.match.tree.map(({ path, kind, mode, size, digest, target: link, uid, gid }) => [
-          path.slice(source.match.file.path.length),
-          kind,
-          mode,
-          size,
-          digest ?? link,
-          uid,
-          gid,
-        ])
-      : undefined,
+    wish.type === "bind" ? source && identityOf(source.match.tree, source.match.file.path, true) : undefined,
   ]);
 
 /** Makes the mounts' sources, and shows a script where there is one. */

@@ -2,12 +2,13 @@ import { invalid, system } from "../../lib/errors.ts";
 import { FileWorkError, type FileWorker } from "../../lib/file-worker.ts";
 import { hasWildcard } from "../../lib/glob.ts";
 import { ignores } from "../../lib/ignore.ts";
-import type { IndexedFile } from "../context/file-index.ts";
-import { type CopyOrder, copyFiles } from "../context/files.ts";
+import { type CopyOrder, copyFiles, type Modes } from "../context/files.ts";
+import { identityOf } from "../context/identity.ts";
 import type { SourceFiles, SourceMatch } from "../context/source.ts";
 import { keyOf } from "../key.ts";
 import type { StepContext, StepResult } from "../stage-build.ts";
 import { addArchive, isArchive } from "./archive.ts";
+import { changeMode, type ModeChange } from "./chmod.ts";
 import { documentSource } from "./documents.ts";
 import { layerStep } from "./outcome.ts";
 import { openRemote } from "./remote.ts";
@@ -98,7 +99,7 @@ function localPart({ instruction, owner }: Transfer, source: SourceFiles, matche
     identity: matches.map(({ path, file, tree, pivot }) => [
       parents || file.kind !== "directory" ? path : "",
       ...(parents && pivot !== "/" ? [pivot] : []),
-      tree.map((entry) => describe(entry, file.path, owner === undefined)),
+      identityOf(tree, file.path, owner === undefined),
     ]),
     open: async () => ({ source, matches }),
   };
@@ -143,19 +144,6 @@ function inputsOf(transfer: Transfer, files: string): unknown {
   return { name, destination, owner, mode, exclude, parents, link, unpack, files };
 }
 
-function describe(file: IndexedFile, root: string, owners: boolean): unknown[] {
-  const { kind, mode, uid, gid, size, digest, target, capability, device } = file;
-  return [
-    file.path.slice(root === "/" ? 0 : root.length),
-    kind,
-    mode,
-    size,
-    digest ?? target ?? device,
-    capability,
-    ...(owners ? [uid, gid] : []),
-  ];
-}
-
 async function fill(
   { session, state }: StepContext,
   transfer: Transfer,
@@ -170,7 +158,8 @@ async function fill(
     const plain = matches.filter((match) => !archives.includes(match));
     const orders = ordersFor(transfer, source, plain);
     if (archives.length > 0) orders.push(["m", "", destination]);
-    await copyFiles(session.files, { lower, directory, source: source.files, orders, owner, mode });
+    const modes = mode && changedModes(mode, plain);
+    await copyFiles(session.files, { lower, directory, source: source.files, orders, owner, modes });
     for (const { file } of archives)
       await addArchive({
         worker: session.files,
@@ -182,6 +171,18 @@ async function fill(
         owner: instruction.chown ? owner : undefined,
       });
   }
+}
+
+function changedModes(change: ModeChange, matches: readonly Found[]): Modes {
+  const directories = new Map<number, number>();
+  const files = new Map<number, number>();
+  for (const { tree } of matches) {
+    for (const { kind, mode } of tree) {
+      const known = kind === "directory" ? directories : files;
+      if (!known.has(mode)) known.set(mode, changeMode(change, mode, kind === "directory"));
+    }
+  }
+  return { directories, files };
 }
 
 async function archivesOf(worker: FileWorker, source: SourceFiles, matches: Found[]): Promise<Found[]> {
