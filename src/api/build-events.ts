@@ -38,6 +38,8 @@ function toMessage(event: BuildEvent): BuildMessage | null {
         stream: event.stream,
         text: event.data.toString("utf8"),
       };
+    case "trigger":
+      return { kind: "output", step: event.step.number, stream: "stdout", text: `ONBUILD ${event.text}\n` };
     case "pull":
       return { kind: "pull", step: event.step.number, progress: event.progress };
     case "end":

@@ -82,6 +82,10 @@ function stepView(send: (line: object) => void): { total: number; show(event: St
         case "output":
           stream(event.data.toString("utf8"));
           break;
+        case "trigger":
+          if (event.number === 1)
+            stream(`# Executing ${event.total} build trigger${event.total === 1 ? "" : "s"}\n`);
+          break;
         case "pull":
           send(event.progress);
           break;

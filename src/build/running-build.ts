@@ -17,7 +17,7 @@ import { NamedContexts } from "./named-contexts.ts";
 import { Materials } from "./outputs/provenance.ts";
 import { contextName, type Plan, type PlannedStage, sourceStage, sourcesOf } from "./plan.ts";
 import { RemoteSources } from "./remote/sources.ts";
-import type { BuildSession } from "./stage-build.ts";
+import type { BuildSession, StepResult } from "./stage-build.ts";
 import { defaultPath, proxyArguments, StageState } from "./stage-state.ts";
 import { contextStep } from "./steps/context.ts";
 import { doStep } from "./steps/index.ts";
@@ -197,14 +197,8 @@ export class RunningBuild {
     const infos = this.#infos.get(index) ?? [];
     const [first] = infos;
     if (!first) throw new Error(`stage ${index} has no steps`);
-    const state = await this.#begin(planned, first).catch((error: unknown) => {
-      failedAt(error, stage.location);
-      throw error;
-    });
-    const triggers = (state.config.OnBuild ?? []).map((text) => parseTrigger(text, stage.location));
-    delete state.config.OnBuild;
+    const state = await this.#from(planned, first);
     this.#check(state, stage.instructions);
-    for (const trigger of triggers) await this.#step(state, index, trigger, first);
     for (const [place, instruction] of stage.instructions.entries()) {
       await this.#step(state, index, instruction, infos[place + 1] ?? first);
     }
@@ -215,6 +209,27 @@ export class RunningBuild {
     return state;
   }
 
+  /** The base and what it wants to be done first. */
+  async #from(planned: PlannedStage, info: StepInfo): Promise<StageState> {
+    const { location } = planned.stage;
+    const { base } = planned;
+    // The step's time is its own.
+    if (base !== "scratch" && "stage" in base) await this.#stage(base.stage);
+    return this.#shown(info, location, async () => {
+      const { state, result } = await this.#begin(planned, info);
+      const texts = state.config.OnBuild ?? [];
+      delete state.config.OnBuild;
+      const triggers = texts.map((text) => parseTrigger(text, { ...location, trigger: `ONBUILD ${text}` }));
+      for (const [place, trigger] of triggers.entries()) {
+        const text = texts[place] ?? "";
+        this.#emit({ kind: "trigger", step: info, text, number: place + 1, total: texts.length });
+        await this.#sourcesReady(trigger, planned.index);
+        await this.#do(state, planned.index, trigger, info);
+      }
+      return { value: state, cached: false, ...(result ? { result } : {}) };
+    });
+  }
+
   #check(state: StageState, instructions: readonly Instruction[]): void {
     const { checks } = this.#parts;
     const known = [...state.env.map((entry) => entry.split("=", 1)[0] ?? ""), ...state.args.keys()];
@@ -222,20 +237,15 @@ export class RunningBuild {
     checks.settle();
   }
 
-  async #begin(planned: PlannedStage, info: StepInfo): Promise<StageState> {
+  async #begin(planned: PlannedStage, info: StepInfo): Promise<{ state: StageState; result?: string }> {
     const { base } = planned;
     const { signal } = this.#session;
     if (base !== "scratch" && "stage" in base) {
       const below = await this.#stage(base.stage);
-      signal.throwIfAborted();
-      this.#emit({ kind: "begin", step: info });
       const state = new StageState(below.document(), below.layers, below.inherited);
       for (const [name, value] of below.args) state.args.set(name, value);
-      this.#emit({ kind: "end", step: info, cached: false });
-      return state;
+      return { state };
     }
-    signal.throwIfAborted();
-    this.#emit({ kind: "begin", step: info });
     const named = base !== "scratch" && "context" in base ? this.#contexts.image(base.context) : undefined;
     const isFiles = base !== "scratch" && "context" in base && named === undefined;
     const found = await findBase(
@@ -254,20 +264,42 @@ export class RunningBuild {
       const source = contextSource(await this.#contexts.files(base.context));
       await contextStep({ session: this.#session, state, stage: planned.index, info }, source);
     }
-    this.#emit({ kind: "end", step: info, cached: false, ...(found.id ? { result: found.id } : {}) });
-    return state;
+    return { state, ...(found.id ? { result: found.id } : {}) };
   }
 
   async #step(state: StageState, stage: number, instruction: Instruction, info: StepInfo): Promise<void> {
     await this.#sourcesReady(instruction, stage);
-    this.#session.signal.throwIfAborted();
-    this.#emit({ kind: "begin", step: info });
+    await this.#shown(info, instruction.location, async () => ({
+      value: undefined,
+      ...(await this.#do(state, stage, instruction, info)),
+    }));
+  }
+
+  async #do(state: StageState, stage: number, instruction: Instruction, info: StepInfo): StepResult {
     try {
-      const { cached } = await doStep({ session: this.#session, state, stage, info }, instruction);
-      this.#emit({ kind: "end", step: info, cached });
+      return await doStep({ session: this.#session, state, stage, info }, instruction);
     } catch (error) {
-      if (!this.#session.signal.aborted) this.#emit({ kind: "fail", step: info });
       failedAt(error, instruction.location);
+      throw error;
+    }
+  }
+
+  /** Tells of a step's beginning and end. */
+  async #shown<T>(
+    step: StepInfo,
+    location: Location,
+    work: () => Promise<{ value: T; cached: boolean; result?: string }>,
+  ): Promise<T> {
+    const { signal } = this.#session;
+    signal.throwIfAborted();
+    this.#emit({ kind: "begin", step });
+    try {
+      const { value, ...end } = await work();
+      this.#emit({ kind: "end", step, ...end });
+      return value;
+    } catch (error) {
+      if (!signal.aborted) this.#emit({ kind: "fail", step });
+      failedAt(error, location);
       throw error;
     }
   }

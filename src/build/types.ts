@@ -75,6 +75,8 @@ export type BuildEvent =
   | { kind: "container"; step: StepInfo; id: string }
   | { kind: "output"; step: StepInfo; stream: "stdout" | "stderr"; data: Buffer }
   | { kind: "pull"; step: StepInfo; progress: object }
+  /** An instruction that the image of a FROM brought along is done, as part of the same step. */
+  | { kind: "trigger"; step: StepInfo; text: string; number: number; total: number }
   /** `result`: the image of a FROM. */
   | { kind: "end"; step: StepInfo; cached: boolean; result?: string }
   /** The step that the build fails by; it has no end. */

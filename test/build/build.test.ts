@@ -156,6 +156,16 @@ test("ONBUILD happens in the build upon the image", async () => {
   await mustBuild(daemon, { Dockerfile: trigger }, ["-t", "trigger"]);
   await mustBuild(daemon, { Dockerfile: "FROM trigger\nRUN cat /b > /c", a: "1" }, ["-t", "triggered"]);
   assert.equal(await inImage("triggered", "cat /c"), "1");
+  using context = new ContextDirectory({ Dockerfile: "# its own\nFROM trigger\nRUN true" });
+  const { stdout, stderr } = await dockerBuild(daemon, context.path);
+  assert.match(stdout, /^Step 1\/2 : FROM trigger\n# Executing 2 build triggers\n(?!Step)/m);
+  assert.match(stderr, /COPY failed: .* stat a: file does not exist/);
+  const own = await daemon.berth(["build", context.path]);
+  assert.match(own.stderr, /^#1 \| ONBUILD COPY a \/a\n#1 failed\n/m);
+  assert.match(
+    own.stderr,
+    /Dockerfile:2:1\n +2 \| FROM trigger\n.*\nwhich the image follows by: ONBUILD COPY a \/a\nCOPY failed/,
+  );
 });
 
 test("what removes files in one step hides them in the image, here and elsewhere", async () => {

@@ -6,6 +6,8 @@ export interface Location {
   column: number;
   /** The last line of what begins here, when that is another one. */
   endLine?: number;
+  /** The instruction itself, when the image below brought it along: the place is that of the FROM then. */
+  trigger?: string;
 }
 
 /** What is wrong with a Dockerfile, and where. The message is dockerd's. */
@@ -44,5 +46,6 @@ export function excerpt(name: string, text: string, location: Location): string 
   if (location.column > 1 || shown.length === 1) {
     shown.splice(1, 0, `     | ${" ".repeat(location.column - 1)}^\n`);
   }
-  return `${name}:${location.line}:${location.column}\n${shown.join("")}`;
+  const trigger = location.trigger === undefined ? "" : `which the image follows by: ${location.trigger}\n`;
+  return `${name}:${location.line}:${location.column}\n${shown.join("")}${trigger}`;
 }
