@@ -74,6 +74,8 @@ missing_packages() {
 	has openssl || echo openssl
 	# An ssh agent, for builds to ask.
 	{ has ssh-agent && has ssh-add; } || echo openssh-client
+	# Repositories that are read over ssh.
+	there /usr/sbin/sshd || echo openssh-server
 	has python3 || echo python3-minimal
 	# An application of several services.
 	has docker-compose || echo docker-compose

@@ -72,7 +72,7 @@ export class RunningBuild {
     const signal = request.signal
       ? AbortSignal.any([request.signal, this.#abort.signal])
       : this.#abort.signal;
-    const remote = new RemoteSources(workshop, { ssh: request.ssh, signal });
+    const remote = new RemoteSources(workshop, { ssh: request.ssh, secrets: request.secrets, signal });
     this.#contexts = new NamedContexts(request.contexts, remote);
     this.#session = {
       request,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -72,6 +73,50 @@ test("a client that goes away while it sends leaves nothing", async () => {
   await until("it has begun", () => halfMade().length > 0);
   sent.destroy();
   await nothingLeft();
+});
+
+test("a client that goes away while servers keep its build waiting", async () => {
+  // One that takes connections and says nothing, one that begins a file and never ends it.
+  const open = new Set<Socket>();
+  const silent = createServer((socket) => {
+    open.add(socket.on("error", () => undefined).on("close", () => open.delete(socket)));
+    socket.resume();
+  });
+  const slow = createServer((socket) => {
+    open.add(socket.on("error", () => undefined).on("close", () => open.delete(socket)));
+    socket.once("data", () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nbegin"));
+  });
+  const listen = async (server: Server): Promise<string> => {
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  };
+  const [quiet, endless] = [await listen(silent), await listen(slow)];
+  try {
+    const add = (source: string): Buffer =>
+      tarOf([{ name: "Dockerfile", data: `FROM busybox\nADD ${source} /x/\n` }]);
+    const none = Buffer.alloc(0);
+    const cases: [name: string, body: Buffer, query: string][] = [
+      ["a file", add(`http://${quiet}/file`), ""],
+      ["the end of a file", add(`http://${endless}/file`), ""],
+      ["a repository", add(`git://${quiet}/repo`), ""],
+      ["a repository over http", add(`http://${quiet}/repo.git`), ""],
+      ["a repository over ssh", add(`ssh://git@${quiet}/repo`), ""],
+      ["a context", none, `remote=http://${endless}/context.tar`],
+      ["a repository as context", none, `remote=${encodeURIComponent(`git://${quiet}/repo`)}`],
+    ];
+    for (const [name, body, query] of cases) {
+      const { sent, answer } = post(body, query);
+      answer.catch(() => undefined);
+      sent.end(body);
+      await until(`${name} is asked for`, () => open.size > 0);
+      sent.destroy();
+      await until(`${name} is not waited for any more`, () => open.size === 0);
+      await nothingLeft();
+    }
+  } finally {
+    silent.close();
+    slow.close();
+  }
 });
 
 test("a killed daemon leaves nothing half-made and a sound cache", async () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { Workshop } from "../../engine/engine.ts";
 import { invalid } from "../../lib/errors.ts";
+import { webAuthorization } from "../remote/credentials.ts";
 import { download } from "../remote/download.ts";
 import { parseGitUrl } from "../remote/git-url.ts";
 import { RemoteSources } from "../remote/sources.ts";
@@ -111,31 +112,31 @@ async function fetchContext(
   request: OriginBuildRequest,
   dockerfile: string,
 ): Promise<Fetched> {
-  const { signal, ssh, buildArgs = {} } = request;
+  const { signal, ssh, secrets, buildArgs = {} } = request;
   const git = parseGitUrl(address.replace(/^github\.com\//, "https://github.com/"));
   if (git) {
     const keepGitDirectory = git.keepGitDirectory ?? buildArgs.BUILDKIT_CONTEXT_KEEP_GIT_DIR === "1";
-    const files = await (
-      await new RemoteSources(workshop, { ssh, signal }).git({ ...git, keepGitDirectory })
-    ).open();
+    const remote = new RemoteSources(workshop, { ssh, secrets, signal });
+    const files = await (await remote.git({ ...git, keepGitDirectory })).open();
     return { ...readableContext(files.directory, files.index, dockerfile), discard: files.discard };
   }
   if (!/^https?:\/\//.test(address) || !URL.canParse(address))
     throw invalid(`the remote context ${JSON.stringify(address)} is neither a repository nor an URL`);
-  return fetchFile(workshop, address, signal, dockerfile);
+  return fetchFile(workshop, address, request, dockerfile);
 }
 
 async function fetchFile(
   { images, files }: Workshop,
   address: string,
-  signal: AbortSignal | undefined,
+  { signal, secrets }: Pick<OriginBuildRequest, "signal" | "secrets">,
   dockerfile: string,
 ): Promise<Fetched> {
   const directory = await images.beginDirectory();
   const path = join(directory, "work", "context");
   const discard = (): Promise<void> => images.discard(directory);
   try {
-    await download(address, path, { signal });
+    const authorization = await webAuthorization(secrets, address);
+    await download(address, path, { signal, authorization });
     if (await isArchiveStream(createReadStream(path))) {
       const context = await receiveContext(files, images, createReadStream(path), dockerfile);
       await discard();

@@ -27,15 +27,16 @@ export interface Download extends Validators {
 export async function download(
   url: string,
   path: string,
-  options: { signal?: AbortSignal; known?: Validators } = {},
+  options: { signal?: AbortSignal; known?: Validators; authorization?: string } = {},
 ): Promise<Download | "unchanged"> {
-  const { signal, known = {} } = options;
+  const { signal, known = {}, authorization } = options;
   const answer = await sendFollowing({
     method: "GET",
     url: new URL(url),
     // The bytes as they are, however the server would like to send them.
     headers: {
       "Accept-Encoding": "identity",
+      ...(authorization === undefined ? {} : { Authorization: authorization }),
       ...(known.etag ? { "If-None-Match": known.etag } : {}),
       ...(known.lastModified ? { "If-Modified-Since": known.lastModified } : {}),
     },

@@ -1,4 +1,6 @@
 import { spawn } from "node:child_process";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { invalid, system } from "../../lib/errors.ts";
 
 export interface GitOptions {
@@ -8,6 +10,10 @@ export interface GitOptions {
   home: string;
   /** The socket of an ssh agent. */
   agent?: string;
+  /** What the server of a repository, and no other, is told of who asks. */
+  authorization?: { remote: string; value: string };
+  /** It ends when it has said nothing for so long. Milliseconds. */
+  silence?: number;
   signal?: AbortSignal;
 }
 
@@ -19,6 +25,9 @@ const settings: Record<string, string> = {
   "core.hooksPath": "/dev/null",
   "credential.helper": "",
   "gc.auto": "0",
+  // Bytes in a second, and seconds.
+  "http.lowSpeedLimit": "1",
+  "http.lowSpeedTime": "60",
   "init.defaultBranch": "main",
   "init.templateDir": "",
   "protocol.allow": "never",
@@ -50,32 +59,56 @@ export async function git(args: readonly string[], options: GitOptions): Promise
     if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
   };
   options.signal?.addEventListener("abort", onAbort, { once: true });
+  let isSilent = false;
+  const patience = setTimeout(() => {
+    isSilent = true;
+    onAbort();
+  }, options.silence);
+  if (options.silence === undefined) clearTimeout(patience);
   let output = "";
   let complaint = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     output += text;
+    if (options.silence !== undefined) patience.refresh();
     // References of a repository that wants to fill the memory.
     if (output.length > 64 << 20) onAbort();
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     complaint = (complaint + text).slice(-longest);
+    if (options.silence !== undefined) patience.refresh();
   });
   try {
     const code = await promise;
     options.signal?.throwIfAborted();
+    if (isSilent) throw invalid(`git ${args[0]} failed: the server fell silent`);
     if (code === 0) return output;
-    throw invalid(`git ${args[0]} failed: ${complaint.trim() || `exit code ${code}`}`);
+    throw invalid(`git ${args[0]} failed: ${withoutProgress(complaint) || `exit code ${code}`}`);
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT")
       throw system("git is not installed: install it to build from repositories", error);
     throw error;
   } finally {
+    clearTimeout(patience);
     options.signal?.removeEventListener("abort", onAbort);
   }
 }
 
-function environment({ home, agent }: GitOptions): NodeJS.ProcessEnv {
+const progress =
+  /^((remote: )?(Enumerating|Counting|Compressing|Receiving|Resolving|Unpacking|Total) .*|From .*| \* .*)?$/;
+
+const withoutProgress = (said: string): string =>
+  said
+    .split(/[\r\n]+/)
+    .filter((line) => !progress.test(line.trimEnd()))
+    .join("\n");
+
+function environment({ home, agent, authorization }: GitOptions): NodeJS.ProcessEnv {
   const entries = Object.entries(settings);
+  // Not among the arguments, which everybody on this machine may see.
+  if (authorization) {
+    const { remote, value } = authorization;
+    entries.push([`http.${new URL(remote).origin}/.extraHeader`, `Authorization: ${value}`]);
+  }
   return {
     PATH: process.env.PATH,
     ...proxies(),
@@ -93,12 +126,26 @@ function environment({ home, agent }: GitOptions): NodeJS.ProcessEnv {
       ]),
     ),
     GIT_LFS_SKIP_SMUDGE: "1",
-    GIT_SSH_COMMAND:
-      "ssh -F /dev/null -o BatchMode=yes -o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=accept-new",
+    GIT_SSH_COMMAND: sshCommand(home),
     GIT_TERMINAL_PROMPT: "0",
     ...(agent === undefined ? {} : { SSH_AUTH_SOCK: agent }),
   };
 }
+
+/** The hosts that this machine knows must be who they are; others are taken as they come, once per build. */
+const sshCommand = (home: string): string => {
+  const known = [join(home, "known_hosts"), join(homedir(), ".ssh", "known_hosts")];
+  const options = [
+    "BatchMode=yes",
+    "ConnectTimeout=30",
+    "ServerAliveInterval=15",
+    "StrictHostKeyChecking=accept-new",
+    `UserKnownHostsFile=${known.join(" ")}`,
+  ];
+  return ["ssh -F /dev/null", ...options.map((option) => `-o '${option.replaceAll("'", `'\\''`)}'`)].join(
+    " ",
+  );
+};
 
 const proxies = (): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(https?|all|no)_proxy$/i.test(name)));

@@ -68,7 +68,7 @@ function checkedRef(ref: string, text: string): string {
 
 /** A commit's digest, or the beginning of it. Throws INVALID_PARAMETER. */
 export function checkedCommit(commit: string, text: string): string {
-  if (!/^[0-9a-f]{7,64}$/i.test(commit)) throw invalid(`${text}: invalid commit ${JSON.stringify(commit)}`);
+  if (!/^[0-9a-f]{1,64}$/i.test(commit)) throw invalid(`${text}: invalid commit ${JSON.stringify(commit)}`);
   return commit.toLowerCase();
 }
 

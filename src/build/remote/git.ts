@@ -13,14 +13,18 @@ export interface GitCommit {
   ref: string | undefined;
 }
 
-type Work = Pick<GitOptions, "agent" | "signal"> & { home: string };
+type Work = Pick<GitOptions, "agent" | "authorization" | "signal"> & { home: string };
 
 /** Asks a repository which commit a source means. Throws INVALID_PARAMETER. */
 export async function resolveCommit(source: GitSource, work: Work): Promise<GitCommit> {
   await mkdir(work.home, { recursive: true });
   const { ref = "HEAD" } = source;
   if (/^[0-9a-f]{40}$|^[0-9a-f]{64}$/.test(ref)) return { commit: ref, ref: undefined };
-  const listed = await git(["ls-remote", "--", source.remote], { ...work, directory: work.home });
+  const listed = await git(["ls-remote", "--", source.remote], {
+    ...work,
+    directory: work.home,
+    silence: longestSilence,
+  });
   const refs = new Map(
     listed.split("\n").map((line): [string, string] => {
       const [commit = "", name = ""] = line.split("\t");
@@ -52,7 +56,8 @@ export async function checkOut(
   directory: string,
   work: Work,
 ): Promise<string> {
-  const run = (...args: string[]): Promise<string> => git(args, { ...work, directory });
+  const run = (...args: string[]): Promise<string> =>
+    git(args, { ...work, directory, silence: args[0] === "fetch" ? longestSilence : undefined });
   await run("init", "--quiet", ".");
   await run("remote", "add", "origin", source.remote);
   const start = await fetchCommit(run, source, commit, ref);
@@ -81,6 +86,9 @@ async function submodules(run: Run): Promise<string[]> {
 
 type Run = (...args: string[]) => Promise<string>;
 
+/** A server from which nothing comes for so long is given up. Milliseconds. */
+const longestSilence = 60_000;
+
 /** Fetches as little as the server lets; returns what to check out. */
 async function fetchCommit(
   run: Run,
@@ -91,15 +99,15 @@ async function fetchCommit(
   const wanted = ref ?? commit;
   if (
     wanted !== undefined &&
-    (await works(run("fetch", "--quiet", "--depth=1", "--no-tags", "origin", wanted)))
+    (await works(run("fetch", "--progress", "--depth=1", "--no-tags", "origin", wanted)))
   )
     return "FETCH_HEAD";
   // Old servers know no shallow fetches, or give no commit by its digest.
   if (ref !== undefined) {
-    await run("fetch", "--quiet", "--no-tags", "origin", ref);
+    await run("fetch", "--progress", "--no-tags", "origin", ref);
     return "FETCH_HEAD";
   }
-  await run("fetch", "--quiet", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*");
+  await run("fetch", "--progress", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*");
   return `${commit ?? source.ref}^{commit}`;
 }
 

@@ -7,7 +7,8 @@ import type { State } from "../../state/index.ts";
 import { FileIndex } from "../context/file-index.ts";
 import { indexFiles } from "../context/files.ts";
 import { type AgentSocket, listenForAgent } from "../steps/ssh.ts";
-import type { BuildContext, SshAgents } from "../types.ts";
+import type { BuildContext, Secrets, SshAgents } from "../types.ts";
+import { gitAuthorization, webAuthorization } from "./credentials.ts";
 import { checkDigest, type Download, download, type Validators } from "./download.ts";
 import { checkCommit, checkOut, resolveCommit } from "./git.ts";
 import type { GitSource } from "./git-url.ts";
@@ -39,11 +40,13 @@ interface Parts {
 export class RemoteSources {
   readonly #parts: Parts;
   readonly #ssh: SshAgents | undefined;
+  readonly #secrets: Secrets | undefined;
   readonly #signal: AbortSignal | undefined;
 
-  constructor(parts: Parts, options: { ssh?: SshAgents; signal?: AbortSignal } = {}) {
+  constructor(parts: Parts, options: { ssh?: SshAgents; secrets?: Secrets; signal?: AbortSignal } = {}) {
     this.#parts = parts;
     this.#ssh = options.ssh;
+    this.#secrets = options.secrets;
     this.#signal = options.signal;
   }
 
@@ -60,7 +63,16 @@ export class RemoteSources {
       // Only ssh has a use for one.
       if (!/^(https?|git):/.test(source.remote))
         agent = await listenForAgent(this.#ssh, "default", join(directory, "work"));
-      const work = { home: join(directory, "work", "home"), agent: agent?.path, signal: this.#signal };
+      const authorization = /^https?:/.test(source.remote)
+        ? await gitAuthorization(this.#secrets, source.remote)
+        : undefined;
+      const work = {
+        home: join(directory, "work", "home"),
+        agent: agent?.path,
+        authorization:
+          authorization === undefined ? undefined : { remote: source.remote, value: authorization },
+        signal: this.#signal,
+      };
       let found = await resolveCommit(source, work);
       checkCommit(source, found.commit);
       if (found.commit === undefined) {
@@ -110,7 +122,8 @@ export class RemoteSources {
     const fetch = async (known?: Validators): Promise<Download | "unchanged"> => {
       // What did not arrive whole has no name.
       const part = join(directory, "work", "part");
-      const got = await download(url, part, { signal: this.#signal, known });
+      const authorization = await webAuthorization(this.#secrets, url);
+      const got = await download(url, part, { signal: this.#signal, known, authorization });
       if (got === "unchanged") return got;
       if (checksum !== undefined) checkDigest(url, checksum, got.digest);
       await rename(part, path);

@@ -1,5 +1,6 @@
 import { contextSource } from "../context/source.ts";
 import { fileNameOf } from "../remote/download.ts";
+import { checkedCommit } from "../remote/git-url.ts";
 import type { RemoteSource } from "../remote/sources.ts";
 import type { StepContext } from "../stage-build.ts";
 import type { Found, Part } from "./transfer.ts";
@@ -20,7 +21,8 @@ export async function openRemote(
   }
   const { git } = word;
   const keepGitDirectory = instruction.keepGitDir ?? git.keepGitDirectory;
-  const tree = await remote.git({ ...git, keepGitDirectory, commit: checksum ?? git.commit });
+  const commit = checksum === undefined ? git.commit : checkedCommit(checksum, word.written);
+  const tree = await remote.git({ ...git, keepGitDirectory, commit });
   materials.add({ uri: `git+${withoutPassword(git.remote)}`, digest: tree.digest });
   return toPart(tree, "/", false);
 }
