@@ -1,4 +1,6 @@
 import type { ContainerConfig, ImageConfig } from "@docker/node-sdk";
+import { importName } from "../image/import.ts";
+import { familiar } from "../image/reference.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
@@ -17,6 +19,7 @@ export async function commitContainer(
   try {
     const { record } = container;
     const { repo, tag, comment, author, changes } = options;
+    const name = importName({ repo, tag });
     const Id = await context.images.commit({
       containerId: container.id,
       imageId: record.imageId,
@@ -32,7 +35,7 @@ export async function commitContainer(
     containerEvent(context, container, "commit", {
       comment: comment ?? "",
       imageID: Id,
-      imageRef: repo ?? "",
+      imageRef: name ? familiar(name) : "",
     });
     return { Id };
   } finally {

@@ -29,6 +29,7 @@ test("the user's entrypoint drops the image's command", () => {
 test("an empty entrypoint clears the image's", () => {
   assert.deepEqual(line({ Entrypoint: [""], Cmd: ["sh"] }), ["sh"]);
   assert.throws(() => line({ Entrypoint: [""] }), /no command specified/);
+  assert.deepEqual(line({ Entrypoint: [] }), ["serve"]);
 });
 
 test("variables join by name, a bare name unsets, labels join", () => {

@@ -16,7 +16,9 @@ export function mergeConfig(
   const ownEntrypoint = entrypoint !== undefined && entrypoint !== null;
   // An empty string as the only word is how the docker CLI says "no entrypoint".
   const cleared = ownEntrypoint && entrypoint.length === 1 && entrypoint[0] === "";
-  const cmd = hasWords(request.Cmd) ? request.Cmd : ownEntrypoint ? null : (image.Cmd ?? null);
+  // One without words keeps the image's words away, but not its command.
+  const takesOver = ownEntrypoint && entrypoint.length > 0;
+  const cmd = hasWords(request.Cmd) ? request.Cmd : takesOver ? null : (image.Cmd ?? null);
   return {
     Hostname: request.Hostname || (request.HostConfig?.NetworkMode === "host" ? hostname() : id.slice(0, 12)),
     Domainname: request.Domainname ?? "",

@@ -13,6 +13,7 @@ import type {
   FilesystemChange,
 } from "@docker/node-sdk";
 import { BerthError, conflict, invalid } from "../lib/errors.ts";
+import { signalNumber } from "../lib/signals.ts";
 import { attachContainer } from "./attach.ts";
 import { commitContainer } from "./commit.ts";
 import type { Container, Outcome } from "./container.ts";
@@ -23,7 +24,7 @@ import { exportContainer, getArchive, putArchive, statPath } from "./files/archi
 import { changes } from "./files/changes.ts";
 import { inspectContainer } from "./inspect.ts";
 import { startContainer } from "./lifecycle.ts";
-import { selectContainers, summarize } from "./list.ts";
+import { ImageTitles, selectContainers, summarize } from "./list.ts";
 import { readLogs } from "./logs/logs.ts";
 import { checkName } from "./names.ts";
 import { rewriteNeighbourFiles } from "./network/files.ts";
@@ -69,9 +70,11 @@ export class ContainerVerbs implements Containers {
 
   async list(options: ListOptions = {}): Promise<ContainerSummary[]> {
     const selected = await selectContainers(this.#context, options);
+    const images = new ImageTitles(this.#context);
     return Promise.all(
       selected.map(async (container) => ({
         ...summarize(this.#context, container),
+        Image: await images.of(container),
         ...(options.size ? await containerSizes(this.#context, container) : {}),
       })),
     );
@@ -96,9 +99,10 @@ export class ContainerVerbs implements Containers {
   }
 
   async kill(ref: string, signal?: string): Promise<void> {
-    await reworded(`cannot kill container: ${ref}`, () =>
-      killContainer(this.#context, this.#get(ref), signal),
-    );
+    await reworded(`cannot kill container: ${ref}`, () => {
+      const number = signalNumber(signal || "KILL");
+      return killContainer(this.#context, this.#get(ref), number);
+    });
   }
 
   async pause(ref: string): Promise<void> {

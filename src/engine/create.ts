@@ -1,11 +1,13 @@
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { ContainerCreateRequest, ContainerCreateResponse } from "@docker/node-sdk";
+import { parsePlatform, platformDistance } from "../image/platform.ts";
 import type { Platform, ResolvedImage } from "../image/types.ts";
 import { invalid, notFound } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
 import { signalNumber } from "../lib/signals.ts";
 import { timestamp } from "../lib/time.ts";
+import { limitWarnings } from "../runtime/limits.ts";
 import type { Looks } from "./ahead.ts";
 import { commandLine, mergeConfig } from "./config.ts";
 import { checkConflicts, vainOptions } from "./conflicts.ts";
@@ -16,7 +18,7 @@ import { discardTree } from "./discard-tree.ts";
 import { closeDisk, diskLimit, openDisk } from "./disk.ts";
 import { validateHealthcheck } from "./health/config.ts";
 import { normalizeHostConfig } from "./host-config.ts";
-import { withIsolation } from "./isolation/isolation.ts";
+import { isIsolated, withIsolation } from "./isolation/isolation.ts";
 import { logPath } from "./logs/options.ts";
 import { makeMounts } from "./mounts/volume-use.ts";
 import { checkName, generateName } from "./names.ts";
@@ -25,6 +27,7 @@ import { checkPolicy } from "./policy.ts";
 import { type ContainerRecord, initialState } from "./record.ts";
 import { checkRequest } from "./request-checks.ts";
 import { sharedWith } from "./spec/namespaces.ts";
+import { rlimits } from "./spec/process.ts";
 
 /** Makes a container from a request; nothing stays when it fails. */
 export async function createContainer(
@@ -51,6 +54,7 @@ export async function createFrom(
   const { record, warnings } = newRecord(context, request, image, (looks) => context.ahead.idFor(looks));
   if (options.step) record.step = true;
   record.name = wanted ?? generateName((candidate) => table.hasName(candidate));
+  for (const warning of warnings) context.log.warn(warning, { container: record.name });
 
   const { id } = record;
   const container = context.state.transaction(() => {
@@ -71,12 +75,7 @@ export async function createFrom(
 
 /** An image of another platform is as good as none; throws NOT_FOUND with dockerd's words. */
 function checkPlatform(ref: string, found: Platform, wanted: string): void {
-  const [os, architecture, variant] = wanted.split("/");
-  const same =
-    os === found.os &&
-    (architecture === undefined || architecture === found.architecture) &&
-    (variant === undefined || found.variant === undefined || variant === found.variant);
-  if (same) return;
+  if (platformDistance(parsePlatform(wanted), found) !== null) return;
   const own = [found.os, found.architecture, found.variant].filter(Boolean).join("/");
   throw notFound(
     `image with reference ${ref} was found but its platform (${own}) does not match the specified platform (${wanted})`,
@@ -93,7 +92,12 @@ export function newRecord(
   checkRequest(request);
   checkConflicts(request);
   const hostConfig = normalizeHostConfig(withIsolation(context, request.HostConfig));
-  const warnings = [...vainOptions(hostConfig), ...checkPolicy(hostConfig, context.cgroups.support)];
+  const warnings = [
+    ...vainOptions(hostConfig),
+    ...checkPolicy(hostConfig, context.cgroups.support),
+    // A virtual machine's launcher raises what it wants.
+    ...(isIsolated(hostConfig) ? [] : limitWarnings(rlimits(hostConfig))),
+  ];
   const imageConfig = image.document.config ?? {};
   const id = chooseId({ config: { ...request, User: request.User || imageConfig.User }, hostConfig });
   const config = mergeConfig(request, imageConfig, id);

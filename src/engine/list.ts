@@ -57,6 +57,9 @@ function checkFilters(filters: Filters): void {
   for (const health of filters.health ?? []) {
     if (!HEALTHS.includes(health)) throw invalid(`invalid filter 'health=${health}'`);
   }
+  for (const value of filters["is-task"] ?? []) {
+    if (!/^(true|false|0|1)$/.test(value)) throw invalid(`invalid filter 'is-task=${value}'`);
+  }
   for (const name of ["publish", "expose"]) {
     for (const ports of filters[name] ?? []) {
       if (PORTS.test(ports)) continue;
@@ -138,21 +141,63 @@ function compileOrder(context: EngineContext, name: string, values: string[]): T
   };
 }
 
-/** Containers of an image or of one that descends from it: whose layers begin with the image's. */
+/** Containers of an image or of one that descends from it: made from it, or with layers on top of its own. */
 async function compileAncestor(context: EngineContext, values: string[]): Promise<Test> {
-  const wanted: string[][] = [];
+  const wanted: { id: string; layers: string[] }[] = [];
   for (const value of values) {
-    try {
-      wanted.push((await context.images.resolve(value)).layers.toReversed());
-    } catch (error) {
-      // No container descends from an image that is not there.
-      if (!(error instanceof BerthError && error.code === "NOT_FOUND")) throw error;
-    }
+    const image = await unlessMissing(context.images.resolve(value));
+    if (image) wanted.push({ id: image.id, layers: image.layers.toReversed() });
   }
-  return ({ id }) => {
+  const lines = new Map<string, string[]>();
+  for (const imageId of new Set(context.table.containers().map(({ record }) => record.imageId)))
+    lines.set(imageId, await lineOf(context, imageId));
+  return ({ id, record }) => {
+    const line = lines.get(record.imageId) ?? [record.imageId];
     const own = context.images.layersOf(id).toReversed();
-    return wanted.some((layers) => layers.every((layer, index) => own[index] === layer));
+    return wanted.some(
+      (image) =>
+        line.includes(image.id) ||
+        (own.length > image.layers.length && image.layers.every((layer, index) => own[index] === layer)),
+    );
   };
+}
+
+/** An image and those it was made from, as far as they are known. */
+async function lineOf(context: EngineContext, imageId: string): Promise<string[]> {
+  const line = [imageId];
+  for (let next = await unlessMissing(context.images.inspect(imageId)); next?.Parent; ) {
+    line.push(next.Parent);
+    next = await unlessMissing(context.images.inspect(next.Parent));
+  }
+  return line;
+}
+
+async function unlessMissing<T>(found: Promise<T>): Promise<T | null> {
+  try {
+    return await found;
+  } catch (error) {
+    if (error instanceof BerthError && error.code === "NOT_FOUND") return null;
+    throw error;
+  }
+}
+
+/** What `docker ps` calls the images of containers: by the name they were made from while that still means them. */
+export class ImageTitles {
+  readonly #context: EngineContext;
+  readonly #ids = new Map<string, Promise<string | undefined>>();
+
+  constructor(context: EngineContext) {
+    this.#context = context;
+  }
+
+  async of({ record }: Container): Promise<string> {
+    const name = record.config.Image ?? "";
+    if (name === "" || name === record.imageId) return name;
+    const known = this.#ids.get(name);
+    const id = known ?? unlessMissing(this.#context.images.inspect(name)).then((image) => image?.Id);
+    if (!known) this.#ids.set(name, id);
+    return (await id) === record.imageId ? name : record.imageId;
+  }
 }
 
 function matchesPattern(text: string, pattern: string): boolean {

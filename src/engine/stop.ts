@@ -49,9 +49,8 @@ export async function restartContainer(
 export async function killContainer(
   context: EngineContext,
   container: Container,
-  signal = "KILL",
+  number: number,
 ): Promise<void> {
-  const number = signalNumber(signal || "KILL");
   const { shim } = container;
   if (!container.running || !shim) {
     throw conflict(`container ${container.id} is not running`);

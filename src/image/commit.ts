@@ -5,7 +5,7 @@ import type { ImageContext } from "./context.ts";
 import { hasEntries, sha256 } from "./document.ts";
 import { importLayer, importName } from "./import.ts";
 import type { Layer } from "./layers.ts";
-import { canonical } from "./reference.ts";
+import { canonical, familiar } from "./reference.ts";
 import type { CommitRequest, HistoryEntry, ImageDocument } from "./types.ts";
 
 /** The digest of an archive without members, which Docker does not make a layer of. */
@@ -32,7 +32,10 @@ export async function commitImage(context: ImageContext, request: CommitRequest)
       created: Math.floor(created.getTime() / 1000),
       parent: request.imageId,
     });
-    if (name) context.records.setTag(canonical(name), id);
+    if (name) {
+      context.records.setTag(canonical(name), id);
+      context.emit({ action: "tag", id, attributes: { name: familiar(name) } });
+    }
     return id;
   } finally {
     context.layers.release(added);

@@ -35,7 +35,7 @@ function normalize(platform: Platform): Platform {
 export function parsePlatform(text: string): Platform {
   const parts = text.split("/");
   if (parts.length > 3 || parts.some((part) => !/^[A-Za-z0-9_.-]+$/.test(part))) {
-    throw invalid(`"${text}": invalid platform specifier`);
+    throw invalid(`${JSON.stringify(text)}: cannot parse platform specifier: invalid argument`);
   }
   const [first = "", architecture, variant] = parts;
   if (architecture !== undefined) return normalize({ os: first, architecture, variant });

@@ -86,7 +86,7 @@ export class ImageStore implements Images {
       records: new ImageRecords(state),
       extras: new ExtrasStore(state),
       users: options.users ?? (() => []),
-      emit: options.onEvent ?? (() => undefined),
+      emit: (event) => options.onEvent?.(this.#labelled(event)),
     };
     this.#durability = new Durability(state);
     this.#registries = new Registries(this.#context, options.registries);
@@ -97,6 +97,18 @@ export class ImageStore implements Images {
       (work) => this.#inBackground(work),
     );
     this.#builtin = new Map(Object.entries(options.builtin ?? {}));
+  }
+
+  /** As dockerd tells of images: with their labels, while they are there. */
+  #labelled(event: ImageEvent): ImageEvent {
+    if (event.id === "") return event;
+    try {
+      const { document } = findImage(this.#context.records, event.id);
+      return { ...event, attributes: { ...document.config?.Labels, ...event.attributes } };
+    } catch (error) {
+      if (error instanceof BerthError && error.code === "NOT_FOUND") return event;
+      throw error;
+    }
   }
 
   /** Begins to remove what a crash left behind. To be called once, before anything else is under way. */

@@ -81,6 +81,8 @@ export function chooseLimit(wish: Rlimit, limits: ResourceLimits): ChosenLimit {
 }
 
 /** What a user should be told of limits that cannot be given as wished. */
-export function limitWarnings(wishes: readonly Rlimit[], limits: ResourceLimits = detectLimits()): string[] {
+export function limitWarnings(wishes: readonly Rlimit[], given?: ResourceLimits): string[] {
+  if (wishes.length === 0) return [];
+  const limits = given ?? detectLimits();
   return wishes.flatMap((wish) => chooseLimit(wish, limits).warning ?? []);
 }

@@ -5,6 +5,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { groupLimits } from "../../src/runtime/cgroup/limits.ts";
 import { detectCgroups } from "../../src/runtime/cgroup/support.ts";
+import { detectLimits } from "../../src/runtime/limits.ts";
+import { rlimits } from "../../src/runtime/linux.ts";
+import { call, message } from "../files/support.ts";
 import { TestDaemon } from "../support/daemon.ts";
 
 const host = detectCgroups();
@@ -119,6 +122,25 @@ test("limits that cannot be are refused as dockerd refuses them, others warned o
   const { code, stderr } = await daemon.docker(["run", "--rm", "--blkio-weight", "300", "busybox", "true"]);
   assert.equal(code, 0);
   assert.match(stderr, /does not support Block I\/O weight or the cgroup is not mounted\. Weight discarded/);
+});
+
+test("a resource limit above this process's own is lowered, and the user and the log are told", async () => {
+  const { hard, mayRaise } = detectLimits();
+  const own = hard.get(rlimits.RLIMIT_NOFILE ?? -1) ?? 0n;
+  const wish = own < 1_000_000n ? own + 1n : own;
+  const options = ["run", "--rm", "--name", "lowered", "--ulimit", `nofile=${wish}`];
+  const { code, stdout, stderr } = await daemon.docker([...options, "busybox", "sh", "-c", "ulimit -Hn"]);
+  assert.equal(code, 0, stderr);
+  const lowered = wish > own && !mayRaise;
+  assert.equal(stdout.trim(), String(lowered ? own : wish));
+  const warning = /WARNING: RLIMIT_NOFILE lowered to \d+: raising hard limits needs CAP_SYS_RESOURCE/;
+  assert.equal(warning.test(stderr), lowered, stderr);
+  assert.equal(/level=warn .*RLIMIT_NOFILE lowered.*container=lowered/.test(daemon.log), lowered, daemon.log);
+  const foo = await call(daemon.socket, "POST", "/containers/create", {
+    Image: "busybox",
+    HostConfig: { Ulimits: [{ Name: "foo", Soft: 1, Hard: 1 }] },
+  });
+  assert.deepEqual([foo.status, message(foo)], [400, "invalid ulimit type: foo"]);
 });
 
 test("berth cgroup: groups without containers", async () => {

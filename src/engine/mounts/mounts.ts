@@ -41,8 +41,9 @@ export function wantedMounts(
   for (const bind of hostConfig.Binds ?? []) claim(parseBind(bind, hostConfig.VolumeDriver ?? ""));
   for (const mount of hostConfig.Mounts ?? []) claim(apiMount(mount));
   for (const path of Object.keys(config.Volumes ?? {})) {
-    const destination = clean(path);
-    const problem = targetProblem(path);
+    // An image may name it without the slash.
+    const destination = clean(`/${path}`);
+    const problem = targetProblem(destination);
     if (problem) throw invalid(problem);
     if (wanted.has(destination) || taken.has(destination)) continue;
     wanted.set(

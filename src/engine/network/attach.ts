@@ -66,7 +66,9 @@ const hasLink = ({ network }: Membership): boolean => network.driver !== "host" 
  * that make the container's links. What was taken is in the container's state, for `releaseNetworks`.
  */
 export async function acquireNetworks(context: EngineContext, container: Container): Promise<NetworkSetup> {
-  const joined = memberships(context, container).filter(hasLink);
+  const all = memberships(context, container);
+  for (const { network, wish } of all) checkWish(network, wish);
+  const joined = all.filter(hasLink);
   if (joined.length === 0) return loopbackOnly;
   const onto: number[] = [];
   for (const { network } of joined) onto.push(await context.networkHost.ensure(network));
@@ -74,7 +76,6 @@ export async function acquireNetworks(context: EngineContext, container: Contain
   const network: NetworkState = noNetwork();
   state.network = network;
   for (const [position, membership] of joined.entries()) {
-    checkWish(membership.network, membership.wish);
     network.endpoints.push(takeEndpoint(context, membership, position));
   }
   network.gateway = chooseGateway(joined, network.endpoints);
@@ -299,8 +300,13 @@ export function announceNetworks(
   container: Container,
   action: "connect" | "disconnect",
 ): void {
-  for (const { networkId } of container.record.state.network?.endpoints ?? [])
-    networkEvent(context, networkId, action, { container: container.id });
+  const { state, hostConfig } = container.record;
+  const linked = state.network?.endpoints.map(({ networkId }) => networkId) ?? [];
+  const mode = hostConfig.NetworkMode ?? "";
+  // These have no links, but dockerd tells of them too.
+  const others = mode === "none" || mode === "host" ? [mode] : [];
+  for (const network of [...linked, ...others])
+    networkEvent(context, network, action, { container: container.id });
 }
 
 /** Gives back what a container has in its networks. Runs twice without harm. */

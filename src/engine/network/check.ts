@@ -4,25 +4,20 @@ import { normalizeMac } from "../../network/mac.ts";
 import { contains, parseAddress, parseCidr } from "../../network/subnet.ts";
 import type { NetworkRecord } from "../../network/types.ts";
 
+const predefined = new Set(["bridge", "host", "none"]);
+
 /** Checks what a container wants of a place in a network. Throws INVALID_PARAMETER with dockerd's words. */
 export function checkWish(network: NetworkRecord, wish: EndpointSettings): void {
   const { IPv4Address: ipv4, IPv6Address: ipv6 } = wish.IPAMConfig ?? {};
-  if (network.name === "bridge" && (ipv4 || ipv6)) {
-    throw invalid(
-      "invalid config for network bridge: invalid endpoint settings:\nuser specified IP address is supported on user defined networks only",
-    );
-  }
-  if (network.name === "bridge" && (wish.Aliases?.length ?? 0) > 0) {
-    throw invalid(
-      "invalid config for network bridge: invalid endpoint settings:\nnetwork-scoped alias is supported only for containers in user defined networks",
-    );
-  }
+  const own = !predefined.has(network.name);
+  const refuse = (why: string): never => {
+    throw invalid(`invalid config for network ${network.name}: invalid endpoint settings:\n${why}`);
+  };
+  if (!own && (ipv4 || ipv6)) refuse("user specified IP address is supported on user defined networks only");
+  if (!own && (wish.Aliases?.length ?? 0) > 0)
+    refuse("network-scoped alias is supported only for containers in user defined networks");
   const faults = [...addressFaults(network, 4, ipv4), ...addressFaults(network, 6, ipv6)];
-  if (faults.length > 0) {
-    throw invalid(
-      `invalid config for network ${network.name}: invalid endpoint settings:\n${faults.join("\n")}`,
-    );
-  }
+  if (faults.length > 0) refuse(faults.join("\n"));
   if (wish.MacAddress) normalizeMac(wish.MacAddress);
 }
 

@@ -1,5 +1,6 @@
 import type { ContainerSummary, EndpointSettings, NetworkSettings, PortBinding } from "@docker/node-sdk";
 import { orNull } from "../../lib/or-null.ts";
+import { ZERO_TIME } from "../../lib/time.ts";
 import { gatewayOf, prefixOf } from "../../network/links.ts";
 import type { Endpoint, NetworkRecord, PublishedPorts } from "../../network/types.ts";
 import type { Container } from "../container.ts";
@@ -69,7 +70,8 @@ function settingsOf(options: {
     MacAddress: endpoint?.mac || wish.MacAddress || "",
     DriverOpts: orNull(wish.DriverOpts ?? null),
     GwPriority: wish.GwPriority ?? 0,
-    NetworkID: network && (endpoint || container.running) ? network.id : "",
+    // Known from the first start on, as dockerd has it.
+    NetworkID: network && (endpoint || container.record.state.startedAt !== ZERO_TIME) ? network.id : "",
     EndpointID: endpoint?.id ?? "",
     Gateway: endpoint?.ipv4 && network ? gatewayOf(network, 4) : "",
     IPAddress: address(endpoint?.ipv4),

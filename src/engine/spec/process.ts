@@ -1,6 +1,8 @@
 import type { ContainerConfig, HostConfig } from "@docker/node-sdk";
+import { invalid } from "../../lib/errors.ts";
 import { boundingSet, capabilityNames, chooseCapabilities } from "../../runtime/capabilities.ts";
 import { defaultCapabilities, defaultPath } from "../../runtime/defaults.ts";
+import { rlimits as resources } from "../../runtime/linux.ts";
 import type { Capabilities, Process, Rlimit } from "../../runtime/oci.ts";
 import type { ContainerRecord } from "../record.ts";
 import { parseSecurityOptions } from "../security-options.ts";
@@ -57,10 +59,11 @@ export function capabilitySets(
   return { bounding: capabilities, effective: own, permitted: own, inheritable: [], ambient: [] };
 }
 
-function rlimits(hostConfig: HostConfig): Rlimit[] {
-  return (hostConfig.Ulimits ?? []).map((limit) => ({
-    type: `RLIMIT_${(limit.Name ?? "").toUpperCase()}`,
-    soft: limit.Soft ?? 0,
-    hard: limit.Hard ?? 0,
-  }));
+/** `--ulimit`, as the runtime specification has it. */
+export function rlimits(hostConfig: HostConfig): Rlimit[] {
+  return (hostConfig.Ulimits ?? []).map(({ Name = "", Soft = 0, Hard = 0 }) => {
+    const type = `RLIMIT_${Name.toUpperCase()}`;
+    if (!(type in resources)) throw invalid(`invalid ulimit type: ${Name}`);
+    return { type, soft: Soft, hard: Hard };
+  });
 }

@@ -35,9 +35,7 @@ export function resolveUser(
 ): ResolvedUser {
   const passwd = parsePasswd(readRootfsFile(roots, "/etc/passwd"));
   const groups = parseGroup(readRootfsFile(roots, "/etc/group"));
-  const colon = user.indexOf(":");
-  const userPart = colon < 0 ? user : user.slice(0, colon);
-  const groupPart = colon < 0 ? "" : user.slice(colon + 1);
+  const [userPart = "", groupPart = ""] = user.split(":");
 
   const entry = findUser(passwd, userPart === "" ? "0" : userPart);
   const resolved: ResolvedUser = {
@@ -67,7 +65,8 @@ export function resolveUser(
 function findUser(passwd: PasswdEntry[], user: string): PasswdEntry {
   const named = passwd.find((entry) => entry.name === user);
   if (named) return named;
-  if (!/^\d+$/.test(user)) throw invalid(`unable to find user ${user}: no matching entries in passwd file`);
+  if (!/^[+-]?\d+$/.test(user))
+    throw invalid(`unable to find user ${user}: no matching entries in passwd file`);
   const uid = checkId(user);
   return passwd.find((entry) => entry.uid === uid) ?? { name: "", uid, gid: 0, home: "/" };
 }
@@ -75,13 +74,13 @@ function findUser(passwd: PasswdEntry[], user: string): PasswdEntry {
 function findGroup(groups: GroupEntry[], group: string, message: string): number {
   const named = groups.find((entry) => entry.name === group);
   if (named) return named.gid;
-  if (!/^\d+$/.test(group)) throw invalid(message);
+  if (!/^[+-]?\d+$/.test(group)) throw invalid(message);
   return checkId(group);
 }
 
 function checkId(text: string): number {
   const id = Number(text);
-  if (id > MAX_ID) throw invalid(`uids and gids must be in range 0-${MAX_ID}`);
+  if (id < 0 || id > MAX_ID) throw invalid(`uids and gids must be in range 0-${MAX_ID}`);
   return id;
 }
 

@@ -63,7 +63,7 @@ export function parseBlkio(text: string): NonNullable<BlkioEntries> {
       entries.push({
         major: Number(major),
         minor: Number(minor),
-        op: op.toLowerCase(),
+        op,
         value: Number(value),
       });
   }
