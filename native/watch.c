@@ -86,7 +86,7 @@ void watch(const struct shim_options *shim_options, struct watched watched) {
   options = shim_options;
   process = watched;
   const int64_t begin = now_ms();
-  // When there was last output or nobody to read it for, whether the last look found none, how much came since the exit.
+  // When there was last output or no look at it, whether the last look found none, how much came since the exit.
   int64_t quiet_since = begin;
   bool quiet = false;
   size_t late = 0;
@@ -99,7 +99,6 @@ void watch(const struct shim_options *shim_options, struct watched watched) {
     attach_drop_stalled();
     bool open = streams_fd(1) >= 0 || streams_fd(2) >= 0;
     bool reads = !waiting && !attach_full();
-    if (!reads) quiet_since = now;
     bool drained = reads && ((quiet && now - quiet_since >= DRAIN_MS) || late > PIPE_MOST);
     if (exited && !reported && (!open || drained)) report_exit();
     if (reported && !open && attach_idle() && !status_pending()) _exit(0);
@@ -123,7 +122,7 @@ void watch(const struct shim_options *shim_options, struct watched watched) {
     if (poll(fds, n + clients, timeout) < 0) continue;
 
     if (fds[4].revents) note_oom();
-    quiet = !fds[1].revents && !fds[2].revents;
+    quiet = reads && !fds[1].revents && !fds[2].revents;
     if (!quiet) quiet_since = now_ms();
     size_t came = (fds[1].revents ? streams_read(1) : 0) + (fds[2].revents ? streams_read(2) : 0);
     if (exited) late += came;
