@@ -6,16 +6,16 @@ import { parseArgs } from "node:util";
 import { buildingFiles, buildingSteps, installedBuilders } from "./build-works.ts";
 import { find } from "./command.ts";
 import { importImage, makeRootfs } from "./image.ts";
-import { moving, pulling } from "./image-works.ts";
-import { makeLargeImage } from "./large-image.ts";
+import { type ImageWorks, moving, pulling, pushing } from "./image-works.ts";
+import { type LargeImage, makeLargeImage } from "./large-image.ts";
 import { describeLoad, describeMachine, describeTools } from "./machine.ts";
 import { paths, publishedLives, wide } from "./network-works.ts";
 import { Daemon } from "./peers/daemon.ts";
 import { installedEngines } from "./peers/engines.ts";
 import { installedRuntimes } from "./peers/runtimes.ts";
-import { startRegistry } from "./registry.ts";
+import { pushHost, registryFiles, registryHost, startRegistry } from "./registry.ts";
 import { table } from "./table.ts";
-import { type Measured, measure, ratio, type Work } from "./work.ts";
+import { type Measured, measure, rate, ratio, type Work } from "./work.ts";
 import * as works from "./works.ts";
 
 const { values: options } = parseArgs({
@@ -107,34 +107,41 @@ async function compareBuilds(): Promise<void> {
 
 /** Images take long to move: only where a registry can be had and the rows are asked for. */
 async function compareImages(): Promise<void> {
-  if (
-    !["pull", "load", "save", "image"].some(
-      (word) => word.includes(options.only) || options.only.includes(word),
-    )
-  ) {
-    return;
-  }
-  const own = find("skopeo") === null ? null : await startRegistry(directory, process.pid);
-  if (own === null) {
-    console.error("docker-registry and skopeo are not installed: nothing is pulled");
+  const wanted = (word: string) => word.includes(options.only) || options.only.includes(word);
+  if (!["pull", "load", "save", "push", "image"].some(wanted)) return;
+  const docker = find("docker");
+  const own = find("skopeo") === null || docker === null ? null : await startRegistry(directory, process.pid);
+  if (own === null || docker === null) {
+    console.error("docker-registry, skopeo and docker are not all installed: no images are moved");
     return;
   }
   const registries = [own];
   try {
     const image = makeLargeImage(directory);
-    for (const daemon of daemons) {
-      const registry = await startRegistry(directory, daemon.processes[0] ?? 0);
-      if (registry) registries.push(registry);
+    for (const daemon of daemons)
+      for (const host of [registryHost, pushHost]) {
+        const registry = await startRegistry(directory, daemon.processes[0] ?? 0, host);
+        if (registry) registries.push(registry);
+      }
+    const emptyRegistry = () => rmSync(registryFiles(directory, pushHost), { recursive: true, force: true });
+    const bench = { docker, image, directory, rounds: rounds(5), emptyRegistry };
+    const all = options.only === "image";
+    if (all || wanted("pull")) await takeMoved(image, pulling(bench, daemons));
+    if (all || wanted("load") || wanted("save")) await takeMoved(image, moving(bench, daemons));
+    if (all || wanted("push")) {
+      await takeMoved(image, pushing(bench, daemons, "pulled"));
+      await takeMoved(image, pushing(bench, daemons, "loaded"));
     }
-    const [pull, ...parts] = pulling(daemons, image, directory, rounds(5));
-    if (pull) await takeAlways(pull);
-    for (const part of parts) await takeAlways(part);
-    const [load, ...more] = moving(daemons, image, directory, rounds(5));
-    if (load) await takeAlways(load);
-    for (const part of more) await takeAlways(part);
   } finally {
     for (const registry of registries) registry.stop();
   }
+}
+
+/** The rows of one way of moving the image, the first also by bytes a second of its plain layers. */
+async function takeMoved(image: LargeImage, { main, asides }: ImageWorks): Promise<void> {
+  for (const measured of await takeAlways(main))
+    rows.push(rate("of that: bytes a second of the plain layers", measured, image.plainSize / 1e6));
+  for (const aside of asides) await takeAlways(aside);
 }
 
 function report(): string[] {

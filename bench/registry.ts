@@ -4,24 +4,34 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { find } from "./command.ts";
 
-/** Fixed, because an engine must be told before its start that this one needs no encryption. */
-const port = 15_000;
-export const registryHost = `127.0.0.1:${port}`;
+/** Fixed, because an engine must be told before its start that these need no encryption. */
+export const registryHost = "127.0.0.1:15000";
+/** The one that is pushed to and emptied. */
+export const pushHost = "127.0.0.1:15001";
+
+/** Where the registries at an address keep their files. */
+export const registryFiles = (directory: string, host: string): string =>
+  join(directory, `registry-${new URL(`http://${host}`).port}`);
 
 /**
  * The distribution project's registry on the loopback of a process's network namespace; all of them serve
  * the same files below `directory`. Null where it is not installed.
  */
-export async function startRegistry(directory: string, pid: number): Promise<{ stop(): void } | null> {
+export async function startRegistry(
+  directory: string,
+  pid: number,
+  host = registryHost,
+): Promise<{ stop(): void } | null> {
   const program = find("docker-registry");
   if (program === null) return null;
-  const file = join(directory, "registry.yml");
+  const { port } = new URL(`http://${host}`);
+  const file = join(directory, `registry-${port}.yml`);
   writeFileSync(
     file,
     `version: 0.1
 log: {level: error}
-storage: {filesystem: {rootdirectory: ${join(directory, "registry")}}}
-http: {addr: "${registryHost}"}
+storage: {filesystem: {rootdirectory: ${registryFiles(directory, host)}}}
+http: {addr: "${host}"}
 `,
   );
   const namespace = ["--target", String(pid), "--net"];

@@ -7,7 +7,7 @@ const settling = 100;
 /** One kind of work that several contenders do in turn. */
 export interface Work {
   title: string;
-  unit: "ms" | "MB" | "lives/s" | "×";
+  unit: "ms" | "MB" | "MB/s" | "lives/s" | "×";
   better: "less" | "more";
   /** What Berth is to reach, in the unit. */
   budget?: number;
@@ -73,4 +73,12 @@ export function ratio(title: string, above: Measured, below: Measured, budget: n
     samples.set(name, [quantile(values, 0.5) / quantile(divisor, 0.5)]);
   }
   return { title, unit: "×", better: "less", samples, budget };
+}
+
+/** What milliseconds for so many megabytes come to in a second, as a row of its own. */
+export function rate(title: string, measured: Measured, megabytes: number): Measured {
+  const samples = new Map(
+    [...measured.samples].map(([name, values]) => [name, values.map((value) => (megabytes * 1000) / value)]),
+  );
+  return { title, unit: "MB/s", better: "more", samples };
 }

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { find, firstLine } from "../command.ts";
-import { registryHost } from "../registry.ts";
+import { pushHost, registryHost } from "../registry.ts";
 import type { Engine } from "./daemon.ts";
 
 const repository = resolve(import.meta.dirname, "../..");
@@ -82,7 +82,8 @@ function podman(): Engine | null {
         ].join("\n"),
       );
       const registries = join(directory, "registries.conf");
-      writeFileSync(registries, `[[registry]]\nlocation = "${registryHost}"\ninsecure = true\n`);
+      const insecure = (host: string): string => `[[registry]]\nlocation = "${host}"\ninsecure = true\n`;
+      writeFileSync(registries, insecure(registryHost) + insecure(pushHost));
       return { CONTAINERS_CONF: file, CONTAINERS_REGISTRIES_CONF: registries };
     },
   };
