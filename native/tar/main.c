@@ -1,9 +1,10 @@
-/* berth-tar unpack DIRECTORY MAX_BYTES MAX_ENTRIES RESERVE [RECIPE] < archive
+/* berth-tar unpack DIRECTORY MAX_BYTES MAX_ENTRIES RESERVE [RECIPE REPLACED] < archive
  *
  * Unpacks a layer (tar, gzip or zstd of it) into an empty directory, whiteouts in overlayfs's form, and
  * prints one JSON object: what it was, or {"error","code","entry"} with exit code 1.
  *
- * berth-tar assemble DIRECTORY < recipe > archive: see recipe.c
+ * berth-tar assemble DIRECTORY SHA256 [REPLACED] < recipe > archive: see assemble.c
+ * berth-tar verify DIRECTORY SHA256 [REPLACED] < recipe: the same for nothing but its errors
  * berth-tar inherit LAYER LOWER... < paths: see inherit.c
  * berth-tar remove PATH...: see remove.c
  * berth-tar spread DIRECTORY: what is made in it does not start in one place of the disk
@@ -50,7 +51,8 @@ static void unpack(int root, const struct limits *limits)
 			fail("the archive has more than %llu entries", (unsigned long long)limits->entries);
 		/* As a walk over the files would find it; what a hard link leads to is counted once. */
 		size += entry.type == '2' ? strlen(entry.link) : entry.real_size;
-		unchecked += entry.size + 4096;
+		/* Twice, because what is replaced later is kept. */
+		unchecked += 2 * entry.size + 4096;
 		if (unchecked >= next_check) {
 			next_check = check_space(root, limits, entry.size);
 			unchecked = 0;
@@ -61,11 +63,12 @@ static void unpack(int root, const struct limits *limits)
 	}
 	place_finish();
 	input_drain();
+	bool replaced = replaced_end();
 	bool recipe = recipe_end();
 	putchar('{');
 	input_print();
-	printf(",\"size\":%llu,\"entries\":%llu,\"recipe\":%s,", (unsigned long long)size, (unsigned long long)entries,
-	       recipe ? "true" : "false");
+	printf(",\"size\":%llu,\"entries\":%llu,\"recipe\":%s,\"replaced\":%s,", (unsigned long long)size,
+	       (unsigned long long)entries, recipe ? "true" : "false", replaced ? "true" : "false");
 	implied_print();
 	puts("}");
 }
@@ -91,6 +94,14 @@ static uint64_t argument(const char *text)
 	if (!parse_decimal(text, strlen(text), &value))
 		fail("not a number: %s", text);
 	return value;
+}
+
+static int make_file(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		fail_errno(path);
+	return fd;
 }
 
 int main(int argc, char **argv)
@@ -122,23 +133,24 @@ int main(int argc, char **argv)
 		puts("{}");
 		return 0;
 	}
-	if (argc == 3 && strcmp(argv[1], "assemble") == 0) {
+	if ((argc == 4 || argc == 5) && (strcmp(argv[1], "assemble") == 0 || strcmp(argv[1], "verify") == 0)) {
 		/* The archive takes standard output, failures go to the other. */
 		int out = dup(STDOUT_FILENO);
 		if (out < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
 			fail_errno("dup");
-		assemble(enter_jail(argv[2]), out);
+		int replaced = argc == 5 ? open(argv[4], O_RDONLY | O_CLOEXEC) : -1;
+		if (argc == 5 && replaced < 0)
+			fail_errno("open of what was replaced");
+		assemble(enter_jail(argv[2]), replaced, *argv[1] == 'v' ? -1 : out, argv[3]);
 		return 0;
 	}
-	if (argc < 6 || argc > 7 || strcmp(argv[1], "unpack") != 0) {
-		fprintf(stderr, "usage: berth-tar unpack DIRECTORY MAX_BYTES MAX_ENTRIES RESERVE [RECIPE]\n");
+	if ((argc != 6 && argc != 8) || strcmp(argv[1], "unpack") != 0) {
+		fprintf(stderr, "usage: berth-tar unpack DIRECTORY MAX_BYTES MAX_ENTRIES RESERVE [RECIPE REPLACED]\n");
 		return 2;
 	}
-	if (argc == 7) {
-		int recipe = open(argv[6], O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		if (recipe < 0)
-			fail_errno("recipe");
-		recipe_begin(recipe);
+	if (argc == 8) {
+		recipe_begin(make_file(argv[6]));
+		replaced_begin(make_file(argv[7]));
 	}
 	struct limits limits = { argument(argv[3]), argument(argv[4]), argument(argv[5]) };
 	umask(0);

@@ -67,19 +67,9 @@ static void own(int fd, const struct entry *entry)
 	set_xattrs(fd, entry);
 }
 
-/* What has no data and leads nowhere, such as a whiteout, no recipe can speak of. */
-static bool may_be_in_recipe(int parent, const char *name)
-{
-	struct stat st;
-	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return true;
-	return S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode) || (S_ISREG(st.st_mode) && st.st_size > 0);
-}
-
 static void replace(int parent, const char *name)
 {
-	if (may_be_in_recipe(parent, name))
-		recipe_spoil();
+	replaced_keep(parent, name);
 	remove_existing(parent, name);
 }
 
@@ -93,7 +83,9 @@ static void place_file(int parent, const char *name, struct entry *entry)
 	}
 	if (fd < 0)
 		fail_errno("open");
+	uint64_t first_part = recipe_parts();
 	recipe_file(entry);
+	replaced_note(fd, entry, first_part);
 	entry_data(fd, entry);
 	recipe_file_end();
 	input_padding(entry->size);

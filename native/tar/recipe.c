@@ -4,16 +4,10 @@
  *   'L' u32 size, bytes                        these bytes
  *   'F' u64 offset, u64 size, u16 length, path     this part of this file
  *
- * Numbers are in the machine's own order: a recipe stays with its layer. */
+ * Numbers are in the machine's own order: a recipe stays with its layer. assemble.c follows it. */
 #include "tar.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/openat2.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 #include <zstd.h>
 
 #define LITERAL (64 * 1024)
@@ -23,6 +17,7 @@ static ZSTD_CStream *stream;
 static unsigned char literal[LITERAL];
 static size_t literal_size;
 static bool spoiled;
+static uint64_t parts;
 
 static void compress(const void *data, size_t size, ZSTD_EndDirective mode)
 {
@@ -75,6 +70,7 @@ static void part_of_file(const char *path, uint64_t offset, uint64_t size)
 	uint16_t length = (uint16_t)strlen(path);
 	if (size == 0)
 		return;
+	parts++;
 	compress("F", 1, ZSTD_e_continue);
 	compress(&offset, sizeof offset, ZSTD_e_continue);
 	compress(&size, sizeof size, ZSTD_e_continue);
@@ -111,6 +107,11 @@ void recipe_file_end(void)
 		input_seen = seen;
 }
 
+uint64_t recipe_parts(void)
+{
+	return parts;
+}
+
 void recipe_spoil(void)
 {
 	spoiled = true;
@@ -123,61 +124,4 @@ bool recipe_end(void)
 	flush_literal();
 	compress("", 0, ZSTD_e_end);
 	return !spoiled;
-}
-
-static void copy_part(int root, const char *path, uint64_t offset, uint64_t size, int out)
-{
-	static unsigned char buffer[256 * 1024];
-	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
-	int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
-	if (fd < 0)
-		fail_errno("open of a layer's file");
-	while (size > 0) {
-		ssize_t n = pread(fd, buffer, size < sizeof buffer ? (size_t)size : sizeof buffer, (off_t)offset);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			fail_errno("read of a layer's file");
-		if (n == 0)
-			fail("a layer's file is shorter than it was");
-		write_all(out, buffer, (size_t)n);
-		offset += (uint64_t)n;
-		size -= (uint64_t)n;
-	}
-	close(fd);
-}
-
-static void must_read(void *buffer, size_t size)
-{
-	if (size > 0 && !input_exact(buffer, size))
-		fail("the recipe is damaged");
-}
-
-void assemble(int root, int out)
-{
-	static char path[MAX_PATH_BYTES];
-	char kind;
-	input_start(STDIN_FILENO, UINT64_MAX);
-	while (input_exact(&kind, 1)) {
-		if (kind == 'L') {
-			uint32_t size;
-			must_read(&size, sizeof size);
-			if (size > LITERAL)
-				fail("the recipe is damaged");
-			must_read(literal, size);
-			write_all(out, literal, size);
-			continue;
-		}
-		uint64_t offset, size;
-		uint16_t length;
-		must_read(&offset, sizeof offset);
-		must_read(&size, sizeof size);
-		must_read(&length, sizeof length);
-		if (kind != 'F' || length >= sizeof path)
-			fail("the recipe is damaged");
-		must_read(path, length);
-		path[length] = 0;
-		current_entry = path;
-		copy_part(root, path, offset, size, out);
-	}
 }

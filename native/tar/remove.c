@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+void (*before_unlink)(int directory, const char *name);
+
 static int open_child(int parent, const char *name)
 {
 	return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -43,6 +45,8 @@ static bool strip(int directory, int top)
 		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 			continue;
 		any = true;
+		if (item->d_type != DT_DIR && before_unlink)
+			before_unlink(directory, name);
 		if (item->d_type != DT_DIR && unlinkat(directory, name, 0) == 0)
 			continue;
 		if (item->d_type != DT_DIR && errno != EISDIR && errno != EPERM)

@@ -118,6 +118,8 @@ void write_all(int fd, const unsigned char *data, size_t size);
 void entry_data(int fd, const struct entry *entry);
 
 /* remove.c */
+/* When set, is shown all but directories before they go. */
+extern void (*before_unlink)(int directory, const char *name);
 void remove_tree(int parent, const char *name);
 
 /* place.c: one entry in the directory */
@@ -129,8 +131,11 @@ void place_finish(void);
 
 /* tree.c */
 void tree_root(int fd);
+int tree_root_fd(void);
 /* The directory `path` below the root, made when missing. Valid until the next call. */
 int open_directory(const char *path);
+/* Whether the path of the last call led through a symbolic link. */
+bool led_through_link(void);
 void remove_existing(int directory, const char *name);
 /* The archive has described this directory after all; false when it was not implied. */
 bool implied_forget(int fd);
@@ -146,12 +151,37 @@ void recipe_file_end(void);
 /* For archives that are made here: literal bytes, and the part of a file that follows. */
 void recipe_literal(const void *data, size_t size);
 void recipe_part(const char *path, uint64_t offset, uint64_t size);
-/* A file that the recipe speaks of may have been replaced by a later one. */
+/* How many parts of files it speaks of so far. */
+uint64_t recipe_parts(void);
+/* What it speaks of is gone. */
 void recipe_spoil(void);
 /* Whether there is a recipe and it can be followed. */
 bool recipe_end(void);
-/* Writes the archive to `out` again, by the recipe on standard input. */
-void assemble(int root, int out);
+
+/* replaced.c */
+struct replaced_part {
+	uint64_t first, count, base;
+};
+/* From now on the contents of files that are replaced are kept in `fd`. */
+void replaced_begin(int fd);
+/* A file was made whose parts in the recipe begin with the one of this number. */
+void replaced_note(int fd, const struct entry *entry, uint64_t first);
+/* To be told before something goes. */
+void replaced_keep(int directory, const char *name);
+/* Whether anything was kept. */
+bool replaced_end(void);
+
+/* output.c: bytes to a descriptor, none when it is negative, and their digest */
+void output_start(int fd);
+/* Where to put what comes next, and how much; tell then how much it was. */
+unsigned char *output_room(size_t *size);
+void output_filled(size_t size);
+/* Fails when the SHA-256 of all is another, in hexadecimal digits. */
+void output_finish(const char *expected);
+
+/* assemble.c */
+/* Writes the archive to `out` again, by the recipe on standard input and what was replaced, if anything was. */
+void assemble(int root, int replaced, int out, const char *expected);
 
 /* inherit.c */
 void inherit(const char *layer, char **lowers, int count);

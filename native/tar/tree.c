@@ -20,12 +20,23 @@
 static int root = -1;
 static int open_fd = -1;
 static char open_path[MAX_PATH_BYTES];
+static bool at_root, through_link; /* the last path asked for; the one that is open */
 static char **implied;
 static size_t implied_count, implied_bytes;
 
 void tree_root(int fd)
 {
 	root = fd;
+}
+
+int tree_root_fd(void)
+{
+	return root;
+}
+
+bool led_through_link(void)
+{
+	return through_link && !at_root;
 }
 
 static void forget_directory(void)
@@ -39,8 +50,13 @@ static int open_in_root(const char *path)
 {
 	struct open_how how = {
 		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS,
 	};
+	int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
+	if (fd >= 0 || errno != ELOOP)
+		return fd;
+	through_link = true;
+	how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 	return (int)syscall(SYS_openat2, root, path, &how, sizeof how);
 }
 
@@ -114,11 +130,13 @@ static int open_or_make(char *path)
 
 int open_directory(const char *path)
 {
-	if (*path == 0)
+	at_root = *path == 0;
+	if (at_root)
 		return root;
 	if (open_fd >= 0 && strcmp(open_path, path) == 0)
 		return open_fd;
 	forget_directory();
+	through_link = false;
 	strcpy(open_path, path);
 	open_fd = open_or_make(open_path);
 	if (open_fd < 0)

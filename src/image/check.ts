@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
 import type { Readable } from "node:stream";
 import type { ImageContext } from "./context.ts";
 import { sha256 } from "./document.ts";
@@ -86,16 +85,14 @@ async function checkLayer(
   sound: Set<string>,
   repair: boolean,
 ): Promise<CheckProblem | null> {
-  const actual = existsSync(context.layers.directory(layer.id))
-    ? await digestOrReason(() => context.layers.archive(layer))
-    : "its directory is missing";
-  if (actual === layer.diffId) return null;
+  const reason = await context.layers.verify(layer);
+  if (reason === null) return null;
   const [source] = sound;
   const repaired = repair && source !== undefined && (await unpackAgain(context, layer, source));
   return {
     kind: "layer",
     id: layer.diffId,
-    message: `its files are not what they were: ${actual}`,
+    message: `its files are not what they were: ${reason}`,
     repaired,
   };
 }

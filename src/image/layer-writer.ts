@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { removeLargeTree } from "../lib/remove-tree.ts";
 import { passedThrough } from "../lib/young-garbage.ts";
 import type { BlobWriter, ContentStore } from "./content.ts";
+import { recipeName, replacedName } from "./layer-archive.ts";
 import type { Unpacked, Unpacking } from "./unpacker.ts";
 
 /** A layer that is unpacked but belongs to no image yet. Must be adopted or discarded. */
@@ -14,23 +15,20 @@ export interface Candidate {
   packed: BlobWriter | null;
 }
 
-/** The file beside `fs` by which the uncompressed archive is made again. */
-export const recipeName = "recipe";
-
 /**
  * Takes a layer's archive. Compressed ones are kept beside the files that come out of them, to be sent
  * on bit for bit; of all a recipe is, by which the uncompressed archive can be made again.
  */
 export class LayerWriter {
   readonly #directory: string;
-  readonly #start: (recipe: string) => Unpacking;
+  readonly #start: () => Unpacking;
   readonly #content: ContentStore;
   #unpacking: Unpacking | null = null;
   #packed: BlobWriter | null = null;
   #head: Buffer = Buffer.alloc(0);
 
   /** `directory` has an empty `fs`; `start` begins to unpack into that. */
-  constructor(directory: string, content: ContentStore, start: (recipe: string) => Unpacking) {
+  constructor(directory: string, content: ContentStore, start: () => Unpacking) {
     this.#directory = directory;
     this.#content = content;
     this.#start = start;
@@ -47,7 +45,7 @@ export class LayerWriter {
   async #begin(): Promise<Unpacking> {
     const isPlain = sniffPacking(this.#head) === "plain";
     if (!isPlain) this.#packed = await this.#content.writer();
-    this.#unpacking = this.#start(join(this.#directory, recipeName));
+    this.#unpacking = this.#start();
     return this.#unpacking;
   }
 
@@ -65,7 +63,9 @@ export class LayerWriter {
       // What was too short to tell what it is.
       if (this.#head.length < 4) await this.#pass(unpacking, this.#head);
       const unpacked = await unpacking.finish();
-      if (!unpacked.recipe) await rm(join(this.#directory, recipeName), { force: true });
+      const { recipe, replaced } = unpacked;
+      if (!recipe) await rm(join(this.#directory, recipeName));
+      if (!recipe || !replaced) await rm(join(this.#directory, replacedName));
       return { unpacked, directory: this.#directory, packed: this.#packed };
     } catch (error) {
       await this.abort();

@@ -2,15 +2,16 @@ import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { chmod, mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { pipeline, type Readable } from "node:stream";
+import { pipeline, type Readable, Transform } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { system } from "../lib/errors.ts";
 import { removeLargeTree } from "../lib/remove-tree.ts";
 import { tarWork } from "../lib/tar-work.ts";
 import type { State } from "../state/index.ts";
 import type { ContentStore } from "./content.ts";
-import { type Candidate, LayerWriter, recipeName } from "./layer-writer.ts";
-import { assemble, defaultLimits, type Unpacked, type UnpackLimits, unpackInto } from "./unpacker.ts";
+import { assemble, canAssemble, recipeName, replacedName, verify } from "./layer-archive.ts";
+import { type Candidate, LayerWriter } from "./layer-writer.ts";
+import { defaultLimits, type Unpacked, type UnpackLimits, unpackInto } from "./unpacker.ts";
 
 /** A layer that is unpacked and kept. Its directory is `layers/<id>/fs`. */
 export interface Layer {
@@ -119,7 +120,8 @@ export class LayerStore {
     const files = join(directory, "fs");
     await mkdir(files, { recursive: true, mode: 0o755 });
     await chmod(directory, 0o711);
-    return new LayerWriter(directory, this.#content, (recipe) => unpackInto(files, this.#limits, recipe));
+    const beside = { recipe: join(directory, recipeName), replaced: join(directory, replacedName) };
+    return new LayerWriter(directory, this.#content, () => unpackInto(files, this.#limits, beside));
   }
 
   /** A directory for a layer that is not made of an archive: `fs` is to become it, `work` is overlayfs's. */
@@ -142,7 +144,16 @@ export class LayerStore {
     );
     await rm(join(directory, "work"), { recursive: true, force: true });
     const packed = { packedDigest: diffId, packedSize: plainSize, packing: "plain" as const };
-    const unpacked = { ...packed, diffId, plainSize, size, entries, recipe: true, implied: [] };
+    const unpacked = {
+      ...packed,
+      diffId,
+      plainSize,
+      size,
+      entries,
+      recipe: true,
+      replaced: false,
+      implied: [],
+    };
     const candidate = { unpacked, directory, packed: null };
     if (entries > 0) return this.adopt(candidate, []);
     await this.discard(candidate);
@@ -283,18 +294,32 @@ export class LayerStore {
     }));
   }
 
-  /** A layer's uncompressed archive, whose digest is its diff id, as it came. */
+  /**
+   * A layer's uncompressed archive, whose digest is its diff id, as it came. The stream fails at its end when
+   * it is not that any more.
+   */
   archive(layer: Layer): Readable {
-    const recipe = join(dirname(this.directory(layer.id)), recipeName);
-    if (existsSync(recipe)) return assemble(this.directory(layer.id), recipe);
+    const directory = dirname(this.directory(layer.id));
+    if (canAssemble(directory)) return assemble(directory, layer.diffId);
     const [packed] = this.packedForms(layer);
-    if (packed) {
-      const unpack =
-        packed.packing === "zstd" ? createZstdDecompress() : createGunzip({ chunkSize: 256 * 1024 });
-      // Errors reach the reader through the last stream.
-      return pipeline(this.#content.read(packed.digest), unpack, () => undefined);
+    if (!packed) throw system(`layer ${layer.diffId} cannot be made into an archive again`);
+    const unpack =
+      packed.packing === "zstd" ? createZstdDecompress() : createGunzip({ chunkSize: 256 * 1024 });
+    // Errors reach the reader through the last stream.
+    return pipeline(this.#content.read(packed.digest), unpack, digestedAs(layer.diffId), () => undefined);
+  }
+
+  /** Why the archive of a layer cannot be made from its files as it was; null when it can. */
+  async verify(layer: Layer): Promise<string | null> {
+    const directory = dirname(this.directory(layer.id));
+    if (!existsSync(this.directory(layer.id))) return "its directory is missing";
+    if (canAssemble(directory)) return verify(directory, layer.diffId);
+    try {
+      for await (const _ of this.archive(layer));
+      return null;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
     }
-    throw system(`layer ${layer.diffId} cannot be made into an archive again`);
   }
 
   /**
@@ -390,6 +415,21 @@ const toLayer = (row: Record<string, unknown>): Layer => ({
   diffId: String(row.diff_id),
   size: Number(row.size),
 });
+
+/** Passes bytes on and fails at their end when they are not of this digest. */
+function digestedAs(digest: string): Transform {
+  const hash = createHash("sha256");
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      done(null, chunk);
+    },
+    flush(done) {
+      const actual = `sha256:${hash.digest("hex")}`;
+      done(actual === digest ? null : system(`layer ${digest} has become ${actual}`));
+    },
+  });
+}
 
 /** Takes a directory's name away at once; its files go later. */
 async function moveAway(directory: string, temporary: string): Promise<string> {

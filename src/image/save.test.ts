@@ -95,18 +95,34 @@ test("files that were changed behind its back are noticed", async () => {
   await assert.rejects(buffer(await store.save(["odd:1"])), /are not what they were/);
 });
 
-test("a layer whose archive names a file twice says that it cannot be made again", async () => {
-  const { state, store } = open();
-  const twice: TestImage = {
-    tags: ["twice:1"],
-    layers: [
-      tarOf([
-        { name: "a", data: "1" },
-        { name: "a", data: "2" },
-      ]),
-    ],
-  };
-  await store.load(stream(dockerArchive([twice])));
-  await assert.rejects(buffer(await store.save(["twice:1"])), /cannot be made into an archive again/);
-  assert.deepEqual(readdirSync(state.paths.temporary), []);
-});
+const file = (name: string, data = name) => ({ name, data });
+const directory = (name: string) => ({ name, type: "directory" as const });
+const link = (name: string, linkname: string) => ({ name, type: "symlink" as const, linkname });
+const hard = (name: string, linkname: string) => ({ name, type: "link" as const, linkname });
+const deeper = "d/".repeat(1500);
+
+for (const [what, entries] of [
+  ["files by files, again and again", [file("a", "1"), file("a", "22"), file("b"), file("a", "333")]],
+  ["a file by a directory", [file("a"), directory("a"), file("a/b")]],
+  ["a file by a link", [file("b"), file("a"), link("a", "b")]],
+  ["a file by a hard link", [file("a"), file("b"), hard("b", "a")]],
+  ["a file by nothing", [file("a"), { name: "a", type: "fifo" as const }]],
+  ["a file that has another name", [file("a"), hard("b", "a"), file("a", "new"), file("b", "newer")]],
+  ["directories by files", [directory("d"), file("d/e/f"), file("d/g"), file("d", "now a file"), file("h")]],
+  ["a directory by a link", [file("d/e/f", "below"), file("x/e/f", "other"), link("d", "x")]],
+  ["deep directories", [file(`${deeper}f`, "deep"), file("d", "flat")]],
+  ["a link that leads to files", [directory("r"), link("l", "r"), file("l/a"), file("l/b"), directory("l")]],
+  ["what is behind a link", [directory("r"), link("l", "r"), file("l/a"), file("r/a", "new"), file("r")]],
+  ["links that lead through links", [file("r/a"), link("l", "r"), file("l/b"), link("l", "x"), file("x/b")]],
+] as const) {
+  test(`what replaces ${what} is made again`, async () => {
+    const { state, store } = open();
+    const image: TestImage = { tags: ["replaced:1"], layers: [tarOf([...entries])] };
+    await store.load(stream(dockerArchive([image])));
+    const other = open().store;
+    await other.load(await store.save(["replaced:1"]));
+    assert.equal((await other.inspect("replaced:1")).Id, imageId(image));
+    assert.deepEqual((await store.check()).problems, []);
+    assert.deepEqual(readdirSync(state.paths.temporary), []);
+  });
+}

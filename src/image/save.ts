@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import { invalid, system } from "../lib/errors.ts";
 import { padding } from "../lib/tar/entry.ts";
@@ -186,16 +185,12 @@ async function* layerMember(
   size: number,
 ): AsyncGenerator<Buffer> {
   yield tarHeader({ name: blobName(diffId), size });
-  const hash = createHash("sha256");
   let sent = 0;
   for await (const chunk of context.layers.archive(layer)) {
-    hash.update(chunk);
     sent += chunk.length;
     yield chunk;
   }
   // What has been sent cannot be taken back; an archive cut short is refused by whoever reads it.
-  if (sent !== size || `sha256:${hash.digest("hex")}` !== diffId) {
-    throw system(`the files of layer ${diffId} are not what they were`);
-  }
+  if (sent !== size) throw system(`layer ${diffId} has ${sent} bytes instead of ${size}`);
   yield Buffer.alloc(padding(size));
 }

@@ -1,9 +1,8 @@
 import { spawn } from "node:child_process";
-import { createReadStream } from "node:fs";
-import { PassThrough, type Readable, type Writable } from "node:stream";
+import type { Writable } from "node:stream";
 import { invalid, system } from "../lib/errors.ts";
 import { nativeFile } from "../lib/own-file.ts";
-import { passedThrough } from "../lib/young-garbage.ts";
+import { fromBytes } from "./layer-archive.ts";
 
 /** What a layer's archive was, as told by the program that unpacked it. */
 export interface Unpacked {
@@ -19,6 +18,8 @@ export interface Unpacked {
   entries: number;
   /** Whether a recipe was written by which the archive can be made again. */
   recipe: boolean;
+  /** Whether files that a later entry replaced are kept for that. */
+  replaced: boolean;
   /** Directories that the archive implies by paths below them but does not describe. */
   implied: string[];
 }
@@ -45,12 +46,17 @@ export interface Unpacking {
 }
 
 /**
- * Starts to unpack an archive (tar, or gzip or zstd of it) into an empty directory. `recipe` is a file to
- * be written for `assemble`.
+ * Starts to unpack an archive (tar, or gzip or zstd of it) into an empty directory. `recipe` and `replaced` are
+ * files to be written for `assemble`.
  */
-export function unpackInto(directory: string, limits: UnpackLimits, recipe?: string): Unpacking {
-  const args = ["unpack", directory, limits.bytes, limits.entries, limits.reserve].map(String);
-  if (recipe !== undefined) args.push(recipe);
+export function unpackInto(
+  directory: string,
+  limits: UnpackLimits,
+  { recipe, replaced }: { recipe: string; replaced: string },
+): Unpacking {
+  const args = ["unpack", directory, limits.bytes, limits.entries, limits.reserve, recipe, replaced].map(
+    String,
+  );
   const child = spawn(nativeFile("berth-tar"), args, { stdio: ["pipe", "pipe", "pipe"], env: {} });
   const output: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => output.push(data));
@@ -122,12 +128,6 @@ function readResult(output: string, code: number | null, signal: NodeJS.Signals 
   return toUnpacked(result);
 }
 
-/** File names come one byte a character, and may be as long as an archive likes. */
-function fromBytes(text: string): string {
-  const name = Buffer.from(text, "latin1").toString("utf8");
-  return name.length > 200 ? `${name.slice(0, 200)}…` : name;
-}
-
 function toUnpacked(result: object): Unpacked {
   const field = <T>(name: string, check: (value: unknown) => value is T): T => {
     const value = Object.entries(result).find(([key]) => key === name)?.[1];
@@ -135,6 +135,7 @@ function toUnpacked(result: object): Unpacked {
     return value;
   };
   const isNumber = (value: unknown): value is number => typeof value === "number";
+  const isFlag = (value: unknown): value is boolean => typeof value === "boolean";
   const isText = (value: unknown): value is string => typeof value === "string";
   const isPacking = (value: unknown): value is Unpacked["packing"] =>
     value === "plain" || value === "gzip" || value === "zstd";
@@ -147,35 +148,8 @@ function toUnpacked(result: object): Unpacked {
     plainSize: field("plainSize", isNumber),
     size: field("size", isNumber),
     entries: field("entries", isNumber),
-    recipe: field("recipe", (value) => typeof value === "boolean"),
+    recipe: field("recipe", isFlag),
+    replaced: field("replaced", isFlag),
     implied: field("implied", isList),
   };
-}
-
-/** The uncompressed archive that a directory was unpacked from, made again by its recipe. */
-export function assemble(directory: string, recipe: string): Readable {
-  const child = spawn(nativeFile("berth-tar"), ["assemble", directory], {
-    stdio: ["pipe", "pipe", "pipe"],
-    env: {},
-  });
-  const output = new PassThrough({ highWaterMark: 1 << 18 });
-  const words: Buffer[] = [];
-  child.stderr.on("data", (data: Buffer) => words.push(data));
-  // Errors reach the reader through the output, which ends only after the program has.
-  child.stdin.on("error", () => undefined);
-  child.on("error", (error) => output.destroy(error));
-  output.on("close", () => child.kill("SIGKILL"));
-  child.stdout.on("data", (data: Buffer) => passedThrough(data.length));
-  child.stdout.pipe(output, { end: false });
-  child.on("close", (code) => {
-    if (code === 0) output.end();
-    else
-      output.destroy(
-        system(`a layer cannot be made into an archive again: ${Buffer.concat(words).toString()}`),
-      );
-  });
-  const source = createReadStream(recipe);
-  source.on("error", (error) => output.destroy(error));
-  source.pipe(child.stdin);
-  return output;
 }
