@@ -19,7 +19,8 @@ async function build(context: Context): Promise<void> {
   const progress = framed ? new FramedProgress(context) : new ProgressStream(context);
   const quiet = query.flag("q");
   const events = query.flag("events");
-  const send = quiet ? () => undefined : (line: object) => progress.send(line);
+  const held = new HeldLines();
+  const send = quiet ? (line: object) => held.add(line) : (line: object) => progress.send(line);
   const view = events ? eventView(send) : classicView(send);
   const remote = query.text("remote");
   const request: OriginBuildRequest = {
@@ -50,7 +51,11 @@ async function build(context: Context): Promise<void> {
         throw error;
       })
       .finally(() => view.flush())
-      .catch(view.explain);
+      .catch((error: unknown) => {
+        // Who wants to hear nothing of a build wants to hear why it failed.
+        for (const line of held.lines) progress.send(line);
+        return view.explain(error);
+      });
     if (quiet) progress.send({ stream: `${imageId}\n` });
     else if (!events) {
       progress.send({ stream: `Successfully built ${shortId(imageId)}\n` });
@@ -58,6 +63,18 @@ async function build(context: Context): Promise<void> {
     }
   });
 }
+
+/** The last lines of what nobody wants to hear as long as all is well. */
+class HeldLines {
+  readonly lines: object[] = [];
+
+  add(line: object): void {
+    this.lines.push(line);
+    if (this.lines.length > 2 * maxHeld) this.lines.splice(0, maxHeld);
+  }
+}
+
+const maxHeld = 10_000;
 
 /** The body of POST /build?local=1, which Docker does not have: a directory of this machine. */
 function localDirectory(body: unknown): { directory: LocalDirectory; dockerfile: string } {

@@ -24,7 +24,7 @@ const changes: Record<string, Change> = {
     };
   },
   HEALTHCHECK: (config, rest) => {
-    config.Healthcheck = changeHealthcheck(rest, command);
+    config.Healthcheck = changeHealthcheck(rest, jsonWords);
   },
   LABEL: (config, rest) => {
     config.Labels = { ...config.Labels, ...Object.fromEntries(pairs("LABEL", rest)) };

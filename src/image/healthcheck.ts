@@ -10,8 +10,17 @@ const flags: Record<string, keyof HealthConfig> = {
 
 const units: Record<string, number> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 6e10, h: 3.6e12 };
 
-/** HEALTHCHECK's arguments: NONE, or flags and CMD with a command. */
-export function changeHealthcheck(text: string, command: (rest: string) => string[]): HealthConfig {
+/** The shortest time between checks, in nanoseconds. */
+const shortest = 1e6;
+
+/**
+ * HEALTHCHECK's arguments: NONE, or flags and CMD with a command, whose words `json` finds when it has that form.
+ * Throws INVALID_PARAMETER.
+ */
+export function changeHealthcheck(
+  text: string,
+  json: (rest: string) => string[] | undefined,
+): HealthConfig {
   const config: HealthConfig = {};
   let rest = text;
   for (;;) {
@@ -28,20 +37,23 @@ export function changeHealthcheck(text: string, command: (rest: string) => strin
   if (kind.toUpperCase() !== "CMD")
     throw invalid(`Unknown type ${JSON.stringify(kind)} in HEALTHCHECK (try CMD)`);
   if (arguments_ === "") throw invalid("Missing command after HEALTHCHECK CMD");
-  const isJson = arguments_.startsWith("[");
-  config.Test = isJson ? ["CMD", ...command(arguments_)] : ["CMD-SHELL", arguments_];
+  const words = json(arguments_);
+  config.Test = words ? ["CMD", ...words] : ["CMD-SHELL", arguments_];
   return config;
 }
 
 function setFlag(config: HealthConfig, name: string, value: string): void {
   if (name === "retries") {
-    if (!/^\d+$/.test(value)) throw invalid(`--retries must be a number, not ${JSON.stringify(value)}`);
+    if (!/^-?\d+$/.test(value)) throw invalid(`--retries must be a number, not ${JSON.stringify(value)}`);
+    if (Number(value) < 0) throw invalid(`--retries cannot be negative (${value})`);
     config.Retries = Number(value);
     return;
   }
   const key = flags[name];
   if (key === undefined || key === "Test") throw invalid(`unknown flag: --${name}`);
-  config[key] = nanoseconds(name, value);
+  const time = nanoseconds(name, value);
+  if (time > 0 && time < shortest) throw invalid(`Interval ${JSON.stringify(name)} cannot be less than 1ms`);
+  config[key] = time;
 }
 
 function nanoseconds(name: string, value: string): number {

@@ -101,7 +101,7 @@ EXPOSE 80 53/udp 8000-8003/tcp
 VOLUME /data "/quoted"
 VOLUME ["/json a", "/b"]
 STOPSIGNAL 9
-HEALTHCHECK --interval=5s --timeout=3s --start-period=1s --retries=3 CMD wget -q localhost || exit 1
+HEALTHCHECK --interval=5s --timeout=3s --start-period=1s --retries=3 CMD [ -f /ready ] || exit 1
 SHELL ["/bin/sh", "-ec"]
 ENTRYPOINT ["sh", "-c"]
 CMD echo hi $WHO
@@ -283,11 +283,16 @@ WORKDIR rel
       "ENV x='a",
       "ARG",
       "MAINTAINER",
+      'WORKDIR ""',
+      "WORKDIR /bin/busybox",
+      "HEALTHCHECK --interval=1us CMD x",
     ])
       await sameFailure({ Dockerfile: from + text, a: "", b: "" });
     for (const text of ["", "# only", "RUN x", "FROM", "FROM $x", "from scratch\nADD x"])
       await sameFailure({ Dockerfile: text });
     await sameFailure({ Dockerfile: from }, ["-t", "UPPER"]);
+    await sameFailure({ Dockerfile: `${from}RUN echo said; exit 7` }, ["-q"], true);
+    await sameFailure({ Dockerfile: `${from}NONSENSE` }, ["-q"]);
     await sameFailure({ Dockerfile: from }, ["--target", "none"], true);
     for (const text of ['RUN ["/none"]', "CMD --odd=1 x", "ENV x=${a", "HEALTHCHECK --interval=x CMD y"])
       await sameFailure({ Dockerfile: from + text }, [], true);

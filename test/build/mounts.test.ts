@@ -68,9 +68,9 @@ test("cache directories last, and are shared or not as is asked", async () => {
 
 test("tmpfs", async () => {
   const Dockerfile =
-    "FROM busybox\nRUN --mount=type=tmpfs,target=/t,size=1m df -m /t | tail -1 > /size; touch /t/x";
+    "FROM busybox\nRUN --mount=type=tmpfs,target=/t,size=4m df -m /t | tail -1 > /size; cp /bin/busybox /t/true && /t/true && stat -c %a /t > /mode";
   await mustBuild(daemon, { Dockerfile }, ["-t", "tmpfs"]);
-  assert.match(await inImage("tmpfs", "cat /size; ls /t 2>/dev/null; true"), /^tmpfs +1 +0 +1 +0% \/t$/);
+  assert.match(await inImage("tmpfs", "cat /size /mode; ls /t 2>/dev/null; true"), /^tmpfs +4 +0 +4 +0% \/t\n1777$/);
 });
 
 /** A build with secrets, which docker's classic builder has no way to send. */

@@ -107,7 +107,7 @@ function parseHealthcheck(statement: Statement): Body {
   const text = statement.original.slice(statement.keyword.length).trim();
   if (text === "") throw parseError(statement.location, "HEALTHCHECK requires at least one argument");
   try {
-    const config = changeHealthcheck(text, (rest) => jsonWords(rest) ?? [rest]);
+    const config = changeHealthcheck(text, jsonWords);
     return { kind: "healthcheck", config };
   } catch (error) {
     if (!(error instanceof BerthError)) throw error;

@@ -127,8 +127,9 @@ async function prepare(
     void mounts.push({ Type: "bind", Source: path, Target: target, ReadOnly: readOnly });
   switch (wish.type) {
     case "tmpfs": {
-      const options = wish.size === undefined ? {} : { TmpfsOptions: { SizeBytes: wish.size } };
-      mounts.push({ Type: "tmpfs", Target: target, ...options });
+      // Programs are built there, and run.
+      const options = { Options: [["exec"]], ...(wish.size === undefined ? {} : { SizeBytes: wish.size }) };
+      mounts.push({ Type: "tmpfs", Target: target, TmpfsOptions: options });
       break;
     }
     case "bind": {

@@ -1,5 +1,8 @@
+import { invalid } from "../../lib/errors.ts";
+import { FileWorkError } from "../../lib/file-worker.ts";
 import { copyFiles } from "../context/files.ts";
 import type { Instruction } from "../dockerfile/instruction.ts";
+import { DockerfileError } from "../dockerfile/location.ts";
 import { expandAt } from "../plan.ts";
 import type { StepContext, StepResult } from "../stage-build.ts";
 import { layerStep } from "./outcome.ts";
@@ -10,7 +13,9 @@ export async function workdirStep(
   { location, value }: Instruction & { kind: "workdir" },
 ): StepResult {
   const { session, state } = context;
-  const path = state.absolute(expandAt(location, value, state.lookup, session.plan.dockerfile.escapeToken));
+  const written = expandAt(location, value, state.lookup, session.plan.dockerfile.escapeToken);
+  if (written === "") throw new DockerfileError("cannot normalize nothing", location);
+  const path = state.absolute(written);
   state.config.WorkingDir = path;
   return layerStep(
     context,
@@ -18,7 +23,12 @@ export async function workdirStep(
     async (directory) => {
       const lower = session.images.directories(state.layers);
       const source = { layers: session.images.directories([]) };
-      await copyFiles(session.files, { lower, directory, source, orders: [["m", "", path]] });
+      try {
+        await copyFiles(session.files, { lower, directory, source, orders: [["m", "", path]] });
+      } catch (error) {
+        if (!(error instanceof FileWorkError) || error.code !== "ENOTDIR") throw error;
+        throw invalid(`Cannot mkdir: ${path} is not a directory`, error);
+      }
     },
   );
 }
