@@ -17,10 +17,7 @@ const shortest = 1e6;
  * HEALTHCHECK's arguments: NONE, or flags and CMD with a command, whose words `json` finds when it has that form.
  * Throws INVALID_PARAMETER.
  */
-export function changeHealthcheck(
-  text: string,
-  json: (rest: string) => string[] | undefined,
-): HealthConfig {
+export function changeHealthcheck(text: string, json: (rest: string) => string[] | undefined): HealthConfig {
   const config: HealthConfig = {};
   let rest = text;
   for (;;) {

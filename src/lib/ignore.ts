@@ -1,8 +1,10 @@
-import { quote } from "./glob.ts";
+import { invalid } from "./errors.ts";
+import { globPattern, hasWildcard, quote } from "./glob.ts";
 
 /**
  * The patterns of a .dockerignore: one a line, `#` begins a comment, `!` takes an exclusion back, `**` is
- * any number of directories. The last one that matches a path, or a directory above it, decides.
+ * any number of directories. The last one that matches a path, or a directory above it, decides. Throws
+ * INVALID_PARAMETER for what is no pattern.
  */
 export function readIgnore(text: string): string[] {
   return text
@@ -10,23 +12,23 @@ export function readIgnore(text: string): string[] {
     .split(/\r?\n/)
     .map((line) => line.trim())
     .filter((line) => line !== "" && !line.startsWith("#"))
-    .map(clean)
-    .filter((pattern) => pattern !== "" && pattern !== "!");
+    .map(cleanPattern);
 }
 
-/** As Go's filepath.Clean, and relative. */
-function clean(line: string): string {
+/** As Go's filepath.Clean, and relative: what leads out of the root is left and matches nothing. */
+export function cleanPattern(line: string): string {
   const negated = line.startsWith("!");
+  const text = (negated ? line.slice(1) : line).trim();
+  if (text === "") throw invalid(`illegal exclusion pattern: ${JSON.stringify(line)}`);
   const parts: string[] = [];
-  for (const part of line
-    .slice(negated ? 1 : 0)
-    .trim()
-    .split("/")) {
+  for (const part of text.split("/")) {
     if (part === "" || part === ".") continue;
-    if (part === "..") parts.pop();
-    else parts.push(part);
+    if (part !== "..") parts.push(part);
+    else if (parts.length > 0 && parts.at(-1) !== "..") parts.pop();
+    else if (!text.startsWith("/")) parts.push(part);
   }
-  return (negated ? "!" : "") + (parts.join("/") || (negated ? "" : "."));
+  for (const part of parts) globPattern(part);
+  return (negated ? "!" : "") + (parts.join("/") || ".");
 }
 
 /** Tells of a path, absolute in its root, whether the patterns exclude it. */
@@ -45,6 +47,12 @@ export function ignores(patterns: readonly string[]): (path: string) => boolean 
 
 /** Matches a path itself and all below it. */
 function ignorePattern(pattern: string): RegExp {
+  // The root itself is never looked at.
+  if (pattern === ".") return /(?!)/;
+  // An end of a name, wherever it is.
+  const ending = pattern.startsWith("**") ? pattern.slice(2) : "";
+  if (ending !== "" && !ending.startsWith("/") && !hasWildcard(ending))
+    return new RegExp(`^.*${quote(ending)}(?:/.*)?$`, "s");
   let source = "";
   for (let at = 0; at < pattern.length; at++) {
     const c = pattern[at] ?? "";
@@ -65,5 +73,5 @@ function ignorePattern(pattern: string): RegExp {
       }
     } else source += quote(c);
   }
-  return pattern === "." ? /^/ : new RegExp(`^${source}(?:/.*)?$`, "s");
+  return new RegExp(`^${source}(?:/.*)?$`, "s");
 }

@@ -292,7 +292,7 @@ WORKDIR rel
       await sameFailure({ Dockerfile: text });
     await sameFailure({ Dockerfile: from }, ["-t", "UPPER"]);
     await sameFailure({ Dockerfile: `${from}RUN echo said; exit 7` }, ["-q"], true);
-    await sameFailure({ Dockerfile: `${from}NONSENSE` }, ["-q"]);
+    await sameFailure({ Dockerfile: `${from}NONSENSE` }, ["-q"], true);
     await sameFailure({ Dockerfile: from }, ["--target", "none"], true);
     for (const text of ['RUN ["/none"]', "CMD --odd=1 x", "ENV x=${a", "HEALTHCHECK --interval=x CMD y"])
       await sameFailure({ Dockerfile: from + text }, [], true);

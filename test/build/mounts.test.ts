@@ -70,7 +70,10 @@ test("tmpfs", async () => {
   const Dockerfile =
     "FROM busybox\nRUN --mount=type=tmpfs,target=/t,size=4m df -m /t | tail -1 > /size; cp /bin/busybox /t/true && /t/true && stat -c %a /t > /mode";
   await mustBuild(daemon, { Dockerfile }, ["-t", "tmpfs"]);
-  assert.match(await inImage("tmpfs", "cat /size /mode; ls /t 2>/dev/null; true"), /^tmpfs +4 +0 +4 +0% \/t\n1777$/);
+  assert.match(
+    await inImage("tmpfs", "cat /size /mode; ls /t 2>/dev/null; true"),
+    /^tmpfs +4 +0 +4 +0% \/t\n1777$/,
+  );
 });
 
 /** A build with secrets, which docker's classic builder has no way to send. */

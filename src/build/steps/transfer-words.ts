@@ -1,5 +1,6 @@
 import { resolveUser } from "../../engine/spec/user.ts";
 import { BerthError, invalid } from "../../lib/errors.ts";
+import { cleanPattern } from "../../lib/ignore.ts";
 import type { Instruction } from "../dockerfile/instruction.ts";
 import { DockerfileError, type Location } from "../dockerfile/location.ts";
 import { expandAt } from "../plan.ts";
@@ -52,7 +53,7 @@ export function readTransfer(context: StepContext, instruction: TransferInstruct
     documents: instruction.sources.filter(isDocument),
     remote: remote.filter((word) => word !== undefined),
     destination: isDirectory && destination !== "/" ? `${destination}/` : destination,
-    exclude: instruction.exclude.map(expand),
+    exclude: instruction.exclude.map((text) => cleanPattern(expand(text))),
     // What comes from other images keeps its owner.
     owner: chown ? ownerOf(chown, layers) : instruction.from === undefined ? { uid: 0, gid: 0 } : undefined,
     mode: instruction.chmod ? parseChmod(expand(instruction.chmod)) : undefined,
