@@ -127,11 +127,13 @@ class FramedProgress extends ProgressStream {
 }
 
 async function prune(context: Context): Promise<void> {
-  const { query, version } = context;
+  const { query } = context;
   const { deleted, reclaimed } = await context.services.builds.prune({
     all: query.flag("all"),
     // Docker's client says 0 when it is not asked to keep anything.
-    keep: query.integer(version < 48 ? "keep-storage" : "reserved-space") || undefined,
+    keep: query.integer("reserved-space") || query.integer("keep-storage") || undefined,
+    most: query.integer("max-used-space") || undefined,
+    free: query.integer("min-free-space") || undefined,
     filters: query.filters(),
   });
   context.json(200, { CachesDeleted: deleted, SpaceReclaimed: reclaimed });

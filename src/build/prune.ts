@@ -13,6 +13,10 @@ export interface PruneOptions {
   all?: boolean;
   /** Bytes that may stay, what was used last first. */
   keep?: number;
+  /** Bytes that may stay at most. */
+  most?: number;
+  /** Bytes of the disk that are to be free afterwards, as far as `keep` lets. */
+  free?: number;
   filters?: Record<string, string[]>;
 }
 
@@ -22,7 +26,9 @@ export interface PruneResult {
   reclaimed: number;
 }
 
-const filterNames = ["until", "unused-for", "id", "type", "inuse", "shared", "description"];
+const filterNames = [
+  ...["until", "unused-for", "id", "parent", "type", "description", "inuse", "shared", "private"],
+];
 
 /** What stays by itself. */
 export interface CacheLimits {
@@ -89,12 +95,13 @@ export class CacheKeeper {
   }
 
   /** Removes what nothing needs. Throws INVALID_PARAMETER for a filter that it does not know. */
-  async prune({ all = false, keep, filters = {} }: PruneOptions = {}): Promise<PruneResult> {
+  async prune({ all = false, filters = {}, ...bounds }: PruneOptions = {}): Promise<PruneResult> {
     const unknown = Object.keys(filters).find((name) => !filterNames.includes(name));
     if (unknown !== undefined) throw invalid(`invalid filter '${unknown}'`);
     const matches = filter(filters);
     const items = await this.#items();
     let left = items.reduce((sum, item) => sum + (item.Shared ? 0 : item.Size), 0);
+    const keep = this.#bound(left, bounds);
     const doomed: Item[] = [];
     for (const item of items.sort((a, b) => a.lastUsed - b.lastUsed)) {
       if (item.InUse || (item.Shared && !all) || !matches(item)) continue;
@@ -103,6 +110,23 @@ export class CacheKeeper {
       doomed.push(item);
     }
     return this.#remove(doomed);
+  }
+
+  /** How many bytes may stay of what there is; undefined when nothing is said of that. */
+  #bound(
+    total: number,
+    { keep, most, free }: Pick<PruneOptions, "keep" | "most" | "free">,
+  ): number | undefined {
+    if (keep === undefined && most === undefined && free === undefined) return undefined;
+    const { bavail, bsize } = statfsSync(this.#workshop.state.paths.root);
+    const missing = (free ?? 0) - bavail * bsize;
+    const bound = Math.min(
+      most ?? Number.POSITIVE_INFINITY,
+      missing > 0 ? total - missing : Number.POSITIVE_INFINITY,
+    );
+    // With enough of the disk free, only what is to stay is said.
+    if (bound === Number.POSITIVE_INFINITY) return free === undefined ? keep : Math.max(total, keep ?? 0);
+    return Math.max(bound, keep ?? 0);
   }
 
   async #remove(doomed: readonly Item[]): Promise<PruneResult> {
@@ -173,6 +197,9 @@ function filter(filters: Record<string, string[]>): (item: Item) => boolean {
     among("type", item.Type ?? "") &&
     among("inuse", String(item.InUse)) &&
     among("shared", String(item.Shared)) &&
+    among("private", String(!item.Shared)) &&
+    // What a step stands on is part of its key alone.
+    filters.parent === undefined &&
     (filters.description === undefined ||
       filters.description.some((text) => item.Description?.includes(text) === true));
 }

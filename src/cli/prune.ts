@@ -22,8 +22,16 @@ export interface Prune {
   filters: string[];
   /** Of the build cache also what is in use by nothing but cache. */
   all?: boolean;
-  /** Bytes that may stay. */
+  bounds?: CacheBounds;
+}
+
+/** How much of the build cache may stay; bytes. */
+export interface CacheBounds {
   keep?: number | undefined;
+  /** At most. */
+  most?: number | undefined;
+  /** Free of the disk. */
+  free?: number | undefined;
 }
 
 /** The answers of all prunes of the API. */
@@ -39,14 +47,16 @@ export interface PruneReport {
 /** Removes the unused things of one kind; resolves to the bytes that it freed. */
 export async function prune(
   client: Client,
-  { path, heading, removed, filters, all, keep }: Prune,
+  { path, heading, removed, filters, all, bounds }: Prune,
 ): Promise<number> {
   const report = await client.json<PruneReport>("POST", path, {
     query: {
       filters: encodeFilters(filters),
       all: all ? 1 : undefined,
-      "reserved-space": keep,
-      "keep-storage": keep,
+      "reserved-space": bounds?.keep,
+      "keep-storage": bounds?.keep,
+      "max-used-space": bounds?.most,
+      "min-free-space": bounds?.free,
     },
   });
   const lines = removed(report);
@@ -94,10 +104,10 @@ export const pruneNetworks = (filters: string[]): Prune => ({
   removed: ({ NetworksDeleted }) => list(NetworksDeleted),
   filters,
 });
-export const pruneCache = (filters: string[], all: boolean, keep?: number): Prune => ({
+export const pruneCache = (filters: string[], all: boolean, bounds?: CacheBounds): Prune => ({
   path: "/build/prune",
   all,
-  keep,
+  ...(bounds ? { bounds } : {}),
   heading: "Deleted build cache objects",
   removed: ({ CachesDeleted }) => list(CachesDeleted),
   filters,

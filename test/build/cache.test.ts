@@ -72,6 +72,50 @@ test("what is to stay stays, the oldest goes first", async () => {
   assert.equal(existsSync(join(daemon.dataRoot, "tmp")), true);
 });
 
+test("bounds and filters, from both command lines", async () => {
+  const only = async (name: string): Promise<void> => {
+    await mustBuild(daemon, { Dockerfile: `FROM busybox\nRUN head -c 50000 /dev/zero > /${name}` });
+    await daemon.ok(["image", "prune", "-f"]);
+  };
+  const kept = async (): Promise<string[]> =>
+    (await cache()).map(({ Description }) => /\/(\w+)$/.exec(String(Description))?.[1] ?? "").sort();
+  await call("POST", "/v1.47/build/prune?all=1");
+  for (const name of ["a", "b", "c", "d"]) await only(name);
+  const shown = await daemon.ok(["system", "df", "--format", "{{.Type}} {{.TotalCount}} {{.Size}}"]);
+  assert.match(shown, /^Build Cache 4 200kB$/m);
+  await daemon.ok(["builder", "prune", "-f", "--keep-storage", "160kb"]);
+  assert.deepEqual(await kept(), ["b", "c", "d"]);
+  const prune = (...args: string[]) => daemon.berth(["builder", "prune", "-f", ...args]);
+  assert.match((await prune("--max-used-space", "110kb")).stdout, /Total reclaimed space: 50kB/);
+  assert.deepEqual(await kept(), ["c", "d"]);
+  // There is a megabyte free; of a disk that is too small all but what is to stay goes.
+  await prune("--min-free-space", "1mb");
+  assert.deepEqual(await kept(), ["c", "d"]);
+  await prune("--min-free-space", "900pb", "--reserved-space", "60kb");
+  assert.deepEqual(await kept(), ["d"]);
+  for (const filter of [
+    "until=1h",
+    "type=exec.cachemount",
+    "shared=true",
+    "private=false",
+    "parent=x",
+    "id=none",
+  ])
+    await daemon.ok(["builder", "prune", "-f", "--filter", filter]);
+  assert.deepEqual(await kept(), ["d"]);
+  const [{ ID = "" } = {}] = await cache();
+  await daemon.ok(["builder", "prune", "-f", "--filter", `id=${ID}`, "--filter", "private=true"]);
+  assert.deepEqual(await kept(), []);
+  for (const [filter, message] of [
+    ["colour=red", /invalid filter 'colour'/i],
+    ["until=soon", /"soon"/],
+  ] as const) {
+    const refused = await daemon.docker(["builder", "prune", "-f", "--filter", filter]);
+    assert.notEqual(refused.code, 0);
+    assert.match(refused.stderr, message);
+  }
+});
+
 test("what is too much or too old goes by itself, and is told", async () => {
   const only = async (name: string): Promise<void> => {
     const input = `FROM busybox\nRUN head -c 50000 /dev/zero > /${name}`;

@@ -24,6 +24,7 @@ RUN cg() { cat /sys/fs/cgroup/$1 2>/dev/null || cat /sys/fs/cgroup/$2; }; \\
     cg cpu/cpu.shares cpu.weight; \\
     cg cpu/cpu.cfs_quota_us cpu.max; \\
     cg cpuset/cpuset.cpus cpuset.cpus; \\
+    cg cpuset/cpuset.mems cpuset.mems; \\
     df -k /dev/shm | tail -1 | awk '{ print $2 }'; \\
     ulimit -n; \\
     grep -c 'one.test' /etc/hosts; } > /limits
@@ -44,7 +45,18 @@ test("limits hold for the steps", async () => {
       "--cpu-period",
       "50000",
     ],
-    ...["--cpu-quota", "25000", "--cpuset-cpus", "0", "--shm-size", "8m", "--ulimit", "nofile=100:200"],
+    ...[
+      "--cpu-quota",
+      "25000",
+      "--cpuset-cpus",
+      "0",
+      "--cpuset-mems",
+      "0",
+      "--shm-size",
+      "8m",
+      "--ulimit",
+      "nofile=100:200",
+    ],
     ...["--add-host", "one.test:10.1.2.3", "--cgroup-parent", parent],
   ];
   await mustBuild(daemon, { Dockerfile: limits }, args);
@@ -52,11 +64,13 @@ test("limits hold for the steps", async () => {
   const own = await daemon.berth(["build", "--no-cache", ...args, "-"], { input: limits });
   assert.equal(own.code, 0, own.stderr);
   for (const text of [byDocker, await inImage("limits", "cat /limits")]) {
-    const [memory = "", swap = "", , quota = "", cpus, shm, files, hosts] = text.split("\n");
+    const [memory = "", swap = "", shares = "", quota = "", cpus, mems, shm, files, hosts] = text.split("\n");
     assert.equal(memory, String(64 << 20));
     assert.ok([String(96 << 20), String(32 << 20)].includes(swap), swap);
+    // Weights of version 2 are other numbers.
+    assert.ok(["512", "20", "59"].includes(shares), shares);
     assert.match(quota, /^25000( 50000)?$/);
-    assert.deepEqual([cpus, shm, files, hosts], ["0", "8192", "100", "1"]);
+    assert.deepEqual([cpus, mems, shm, files, hosts], ["0", "0", "8192", "100", "1"]);
   }
   // The steps made it, and were below it.
   const { code, stderr } = await daemon.berth(["cgroup", "rm", parent]);
