@@ -16,9 +16,13 @@ export async function commitImage(context: ImageContext, request: CommitRequest)
   // What is asked for is checked before anything is read.
   const name = importName(request);
   const config = applyChanges(request.config, request.changes ?? []);
-  const below = context.layers.of("container", request.containerId);
-  const added = await importLayer(context, request.changed, below);
+  const held = context.layers.of("container", request.containerId);
+  const below = [...held];
+  // The container may be removed meanwhile.
+  for (const layer of held) context.layers.hold(layer);
   try {
+    const added = await importLayer(context, request.changed, below);
+    held.push(added);
     const layers = added.diffId === emptyArchive ? below : [...below, added];
     const created = new Date();
     const document = describe(context, request, { config, layers, created: created.toISOString() });
@@ -38,7 +42,7 @@ export async function commitImage(context: ImageContext, request: CommitRequest)
     }
     return id;
   } finally {
-    context.layers.release(added);
+    for (const layer of held) context.layers.release(layer);
     await context.layers.collect();
   }
 }

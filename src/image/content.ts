@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { createReadStream, mkdirSync, readdirSync } from "node:fs";
-import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { createReadStream, mkdirSync, readdirSync, renameSync } from "node:fs";
+import { type FileHandle, open, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { invalid } from "../lib/errors.ts";
@@ -13,8 +13,10 @@ export interface BlobWriter {
   write(chunk: Buffer): Promise<void>;
   /** Names the blob by its digest. Rejects with INVALID_PARAMETER when it is not `digest`. */
   commit(digest: string): Promise<void>;
-  /** As `commit`, by whatever digest it has; resolves with that. */
-  commitAny(): Promise<string>;
+  /** Ends the blob, which still has no name; resolves with its digest. */
+  finish(): Promise<string>;
+  /** Names a finished blob by its digest, at once. */
+  place(): void;
   abort(): Promise<void>;
 }
 
@@ -54,8 +56,16 @@ export class ContentStore {
       .filter(isDigest);
   }
 
+  /** Nobody finds the blob any more when this returns; the promise is for its bytes. */
   async remove(digest: string): Promise<void> {
-    await rm(this.path(digest), { force: true });
+    const doomed = join(this.#temporary, `blob-${process.pid}-${this.#counter++}`);
+    try {
+      renameSync(this.path(digest), doomed);
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "ENOENT") return;
+      throw error;
+    }
+    await rm(doomed, { force: true });
   }
 
   async writer(): Promise<BlobWriter> {
@@ -76,10 +86,13 @@ function blobWriter(handle: FileHandle, file: string, pathOf: (digest: string) =
     await close();
     await rm(file, { force: true });
   };
-  const place = async (digest: string): Promise<void> => {
+  let digest = "";
+  const finish = async (): Promise<string> => {
     await close();
-    await rename(file, pathOf(digest));
+    digest ||= `sha256:${hash.digest("hex")}`;
+    return digest;
   };
+  const place = (): void => renameSync(file, pathOf(digest));
   return {
     async write(chunk) {
       hash.update(chunk);
@@ -88,19 +101,16 @@ function blobWriter(handle: FileHandle, file: string, pathOf: (digest: string) =
         rest = rest.subarray(bytesWritten);
       }
     },
-    async commit(digest) {
-      const actual = `sha256:${hash.digest("hex")}`;
-      if (actual !== digest) {
+    async commit(expected) {
+      const actual = await finish();
+      if (actual !== expected) {
         await abort();
-        throw invalid(`wrong digest: expected ${digest}, got ${actual}`);
+        throw invalid(`wrong digest: expected ${expected}, got ${actual}`);
       }
-      await place(digest);
+      place();
     },
-    async commitAny() {
-      const digest = `sha256:${hash.digest("hex")}`;
-      await place(digest);
-      return digest;
-    },
+    finish,
+    place,
     abort,
   };
 }

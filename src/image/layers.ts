@@ -63,8 +63,8 @@ export class LayerStore {
   readonly #held = new Map<number, number>();
   /** Has layers, which are unpacked in the temporary directory, start in different places of the disk. */
   #spread: Promise<void> | null = null;
-  /** Blobs that are in the content store before there is a row that says so. */
-  readonly #arriving = new Set<string>();
+  /** Blobs that are in the content store before there is a row that says so, and by how many. */
+  readonly #arriving = new Map<string, number>();
   readonly #byKey;
   readonly #byPacked;
 
@@ -188,24 +188,27 @@ export class LayerStore {
       await this.discard(candidate);
       return known;
     }
+    this.#arriving.set(unpacked.packedDigest, (this.#arriving.get(unpacked.packedDigest) ?? 0) + 1);
     try {
-      this.#arriving.add(unpacked.packedDigest);
       if (candidate.packed) await candidate.packed.commit(unpacked.packedDigest);
       if (unpacked.implied.length > 0 && below.length > 0) await this.#inherit(candidate, below);
       return await this.#place(candidate, unpacked.implied.length > 0 ? chainId : unpacked.diffId);
     } catch (error) {
       await this.discard(candidate);
-      if (candidate.packed && !this.#isKept(unpacked.packedDigest))
-        await this.#content.remove(unpacked.packedDigest);
       throw error;
     } finally {
-      this.#arriving.delete(unpacked.packedDigest);
+      const others = (this.#arriving.get(unpacked.packedDigest) ?? 0) - 1;
+      if (others > 0) this.#arriving.set(unpacked.packedDigest, others);
+      else this.#arriving.delete(unpacked.packedDigest);
+      // Adopting failed, or somebody was faster and has it in another packing.
+      if (candidate.packed) await this.#dropBlob(unpacked.packedDigest);
     }
   }
 
-  #isKept(digest: string): boolean {
-    const row = this.#state.db.prepare("SELECT kept FROM packed_layers WHERE digest = ?").get(digest);
-    return row?.kept === 1;
+  /** Removes a blob that nobody wants: it may be wanted again since it was found to be of no use. */
+  async #dropBlob(digest: string): Promise<void> {
+    const row = this.#state.statement("SELECT kept FROM packed_layers WHERE digest = ?").get(digest);
+    if (row?.kept !== 1 && !this.#arriving.has(digest)) await this.#content.remove(digest);
   }
 
   async #place(candidate: Candidate, key: string): Promise<Layer> {
@@ -382,7 +385,7 @@ export class LayerStore {
     const removed = removeAll(doomed);
     if (later) later(removed);
     else await removed;
-    for (const digest of blobs) await this.#content.remove(digest);
+    for (const digest of blobs) await this.#dropBlob(digest);
     return unused;
   }
 
@@ -397,16 +400,12 @@ export class LayerStore {
           .map((row) => String(Object.values(row)[0])),
       );
     const ids = column("SELECT id FROM layers").add(emptyName);
-    const digests = column("SELECT digest FROM packed_layers WHERE kept = 1");
     const orphans = readdirSync(paths.layers).filter((name) => !ids.has(name));
-    const blobs = this.#content
-      .list()
-      .filter((digest) => !digests.has(digest) && !this.#arriving.has(digest));
     const doomed = await Promise.all(
       orphans.map((name) => moveAway(join(paths.layers, name), paths.temporary)),
     );
     for (const path of [...doomed, ...leftovers]) await removeLargeTree(path);
-    for (const digest of blobs) await this.#content.remove(digest);
+    for (const digest of this.#content.list()) await this.#dropBlob(digest);
   }
 }
 

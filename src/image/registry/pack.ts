@@ -58,6 +58,7 @@ export async function packLayer(
 ): Promise<PackedDescriptor> {
   const writer = await context.content.writer();
   let size = 0;
+  let digest: string;
   try {
     const packed = pipeline(
       context.layers.archive(layer),
@@ -69,11 +70,13 @@ export async function packLayer(
       passedThrough(chunk.length);
       await writer.write(chunk);
     }
+    digest = await writer.finish();
+    // From here on all at once: who is just about to forget the same form must see that it is in use.
+    writer.place();
   } catch (error) {
     await writer.abort();
     throw error;
   }
-  const digest = await writer.commitAny();
   context.state.db
     .prepare("INSERT OR REPLACE INTO packed_layers VALUES (?, ?, ?, ?, 1)")
     .run(digest, layer.id, packing, size);

@@ -1,0 +1,29 @@
+// What nobody refers to any more is removed while other work goes on.
+import assert from "node:assert/strict";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { after, test } from "node:test";
+import { ociLayout, type TestImage, tarOf } from "../../test/support/images.ts";
+import { removeTree } from "../lib/remove-tree.ts";
+import { openState } from "../state/index.ts";
+import { ImageStore } from "./store.ts";
+
+const base = mkdtempSync(join(tmpdir(), "berth-collect-"));
+after(() => removeTree(base));
+const stream = (image: TestImage): Readable =>
+  Readable.from([ociLayout([image], "gzip")], { objectMode: false });
+
+test("a layer that comes again while its last image is removed keeps its packed form", async () => {
+  const state = openState(join(base, "again"));
+  const store = new ImageStore({ state });
+  const small = tarOf([{ name: "small", data: "small" }]);
+  const many = tarOf(Array.from({ length: 4000 }, (_, i) => ({ name: `d${i % 7}/${i}` })));
+  await store.load(stream({ tags: ["large:1"], layers: [small, many] }));
+  const removing = store.remove("large:1");
+  await store.load(stream({ tags: ["small:1"], layers: [small] }));
+  await removing;
+  assert.deepEqual((await store.check()).problems, []);
+  state.close();
+});
