@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/bpf.h>
 #include <linux/openat2.h>
 #include <sched.h>
 #include <stdio.h>
@@ -117,25 +116,6 @@ long op_eventfd_oom(struct run *run, const union arg *a) {
   long rc = control < 0 ? -1 : write_and_close(to, (struct bytes){text, (uint32_t)size});
   close_keep(0, control);
   return rc < 0 ? close_keep(-1, event) : event;
-}
-
-long op_bpf_cgroup(struct run *run, const union arg *a) {
-  union bpf_attr load = {
-      .prog_type = (uint32_t)a[2].i,
-      .insns = (uint64_t)(uintptr_t)a[1].s.data,
-      .insn_cnt = a[1].s.size / (uint32_t)sizeof(struct bpf_insn),
-      .license = (uint64_t)(uintptr_t) "MIT",
-      .expected_attach_type = (uint32_t)a[3].i,
-  };
-  int program = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof load);
-  if (program < 0) return -1;
-  union bpf_attr attach = {
-      .target_fd = (uint32_t)a[0].fd,
-      .attach_bpf_fd = (uint32_t)program,
-      .attach_type = (uint32_t)a[3].i,
-      .attach_flags = BPF_F_ALLOW_MULTI,
-  };
-  return close_keep(syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof attach), program);
 }
 
 // Puts the target of the symbolic link at path[0..end) in its place. Still only text: whatever comes out

@@ -55,7 +55,6 @@ void run_output(struct run *run, const void *data, uint32_t size);
   X(fchmodat, "dsi")                                                                                 \
   X(unlinkat, "dsi")                                                                                 \
   X(eventfd_oom, "od")       /* an eventfd told of OOMs in a v1 memory cgroup directory */           \
-  X(bpf_cgroup, "dbii") /* loads a program of a type, attaches it to a v2 cgroup directory */          \
   X(make_target, "odsii")    /* slot, root, path, directory?, mode: a mount target inside root */    \
   X(write_sysctl, "dsb")     /* root, path below /proc/sys, value; on a true procfs only */          \
   /* mounts.c */                                                                                     \
@@ -107,7 +106,15 @@ void run_output(struct run *run, const void *data, uint32_t size);
   X(unix_listener, "os")     /* a socket in the shim's directory, for its owner alone */             \
   X(list_processes, "s")     /* those in a v2 cgroup and below it: answered to the caller */            \
   /* netlink.c */                                                                                    \
-  X(netlink, "idib")         /* protocol, descriptor written at offset, messages: answers are checked */
+  X(netlink, "idib")         /* protocol, descriptor written at offset, messages: answers are checked */ \
+  /* bpf.c: bpf(2) by its commands */                                                                \
+  X(bpf_cgroup, "dbii")      /* loads a program of a type, attaches it to a v2 cgroup directory */   \
+  X(bpf_map_create, "osiiiii") /* slot, name, type, sizes of keys and values, most entries, flags */ \
+  X(bpf_prog_load, "osibd")  /* slot, name, type, instructions, the map that they know as number 0 */ \
+  X(bpf_get_fd_by_id, "oii") /* slot, the command for a program or a map, id */                      \
+  X(bpf_obj_id, "d")         /* a program's or map's id: answered to the caller */                   \
+  X(bpf_map_update, "dbb")   /* map, key, value */                                                   \
+  X(bpf_map_delete, "db")
 
 #define X(name, signature) long op_##name(struct run *run, const union arg *a);
 OP_LIST(X)

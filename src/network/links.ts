@@ -185,7 +185,7 @@ function filtersBridges(): boolean {
 }
 
 /** A number for the link on the host that is hardly taken: the kernel's own are small. */
-const hostIndex = ({ id }: Endpoint): number => 0x10_0000 + Number.parseInt(id.slice(0, 7), 16);
+export const hostIndex = ({ id }: Endpoint): number => 0x10_0000 + Number.parseInt(id.slice(0, 7), 16);
 
 const MACVLAN_MODES: Record<string, number> = { private: 1, vepa: 2, bridge: 4, passthru: 8 };
 const IPVLAN_MODES: Record<string, number> = { l2: 0, l3: 1, l3s: 2 };

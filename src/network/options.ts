@@ -2,9 +2,15 @@ import { invalid } from "../lib/errors.ts";
 import type { NetworkRecord } from "./types.ts";
 
 const BRIDGE = "com.docker.network.bridge";
+const FAST_PATH = "berth.fastpath";
 const MTU = "com.docker.network.driver.mtu";
 
-const booleans = [`${BRIDGE}.enable_icc`, `${BRIDGE}.enable_ip_masquerade`, `${BRIDGE}.default_bridge`];
+const booleans = [
+  `${BRIDGE}.enable_icc`,
+  `${BRIDGE}.enable_ip_masquerade`,
+  `${BRIDGE}.default_bridge`,
+  FAST_PATH,
+];
 const TRUE = ["1", "t", "T", "TRUE", "true", "True"];
 const FALSE = ["0", "f", "F", "FALSE", "false", "False"];
 const GATEWAY_MODES = ["nat", "nat-unprotected", "routed"];
@@ -14,6 +20,8 @@ export interface NetworkOptions {
   mtu: number | undefined;
   /** Containers of the network reach each other. */
   icc: boolean;
+  /** Packets between them may go past the bridge. */
+  fastPath: boolean;
   masquerade: boolean;
   /** Containers are reached at their own addresses from outside. */
   routed: boolean;
@@ -29,6 +37,7 @@ export function networkOptions({ options }: Pick<NetworkRecord, "options">): Net
   return {
     mtu: options[MTU] ? Number(options[MTU]) : undefined,
     icc: isTrue(options[`${BRIDGE}.enable_icc`], true),
+    fastPath: isTrue(options[FAST_PATH], true),
     masquerade: mode !== "routed" && isTrue(options[`${BRIDGE}.enable_ip_masquerade`], true),
     routed: mode !== "nat",
     bindAddress: options[`${BRIDGE}.host_binding_ipv4`] ?? "",

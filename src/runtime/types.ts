@@ -54,8 +54,24 @@ export interface NetworkSetup {
    * a message that has none.
    */
   host: { message: Buffer; descriptorAt: number; why: string }[];
+  /** Shorter ways than over the bridges, of which it can do without. */
+  fastPaths: FastPathSetup[];
   /** Sent inside the namespace. */
   inside: { message: Buffer; why: string }[];
+}
+
+/** Links that get a network's program for their packets; src/network writes it. */
+export interface FastPathSetup {
+  /** The ids of the program and its map. */
+  program: number;
+  map: number;
+  links: {
+    name: string;
+    /** rtnetlink messages: what the filter is added to, and the filter, which takes the program's descriptor. */
+    classifier: Buffer;
+    filter: { message: Buffer; descriptorAt: number };
+    entries: { key: Buffer; value: Buffer }[];
+  }[];
 }
 
 /**

@@ -164,6 +164,16 @@ test(`${ROUNDS} rounds under kill -9 of the daemon`, {
     const { stdout } = await daemon.docker(["exec", Name.slice(1), "nslookup", Name.slice(1)]);
     assert.ok(stdout.includes(address), `${Name} is found at ${address}`);
   }
+  for (const network of ["one", "two"]) {
+    const members = running.flatMap(({ Name, NetworkSettings }) => {
+      const address = NetworkSettings.Networks[network]?.IPAddress;
+      return address ? [{ name: Name.slice(1), address }] : [];
+    });
+    for (const [at, { name }] of members.entries()) {
+      const other = members[(at + 1) % members.length]?.address ?? "";
+      await daemon.ok(["exec", name, "ping", "-c", "1", "-W", "2", other]);
+    }
+  }
   if (all.length > 0) await daemon.ok(["rm", "-f", ...all.map(({ Name }) => Name.slice(1))]);
   await daemon.ok(["network", "rm", "one", "two"]);
 });

@@ -6,6 +6,7 @@ import {
   endpointLinks,
   gatewayOf,
   hasResolver,
+  hostIndex,
   insideMessages,
   type LinkMessages,
   linkNameInside,
@@ -23,7 +24,7 @@ import {
 } from "../../network/rules/elements.ts";
 import type { Endpoint, NetworkRecord } from "../../network/types.ts";
 import { LaunchError } from "../../runtime/launch-error.ts";
-import type { NetworkSetup } from "../../runtime/types.ts";
+import type { FastPathSetup, NetworkSetup } from "../../runtime/types.ts";
 import type { Container } from "../container.ts";
 import type { EngineContext } from "../context.ts";
 import { isIsolated } from "../isolation/isolation.ts";
@@ -34,7 +35,13 @@ import { networkEvent } from "./events.ts";
 import { publishedPorts } from "./ports.ts";
 
 /** The links of a network namespace that has none but the loopback. */
-export const loopbackOnly: NetworkSetup = { linked: false, rules: [], host: [], inside: [loopback] };
+export const loopbackOnly: NetworkSetup = {
+  linked: false,
+  rules: [],
+  host: [],
+  fastPaths: [],
+  inside: [loopback],
+};
 
 /** A network that a container is to be in, and what it wants there. */
 export interface Membership {
@@ -89,7 +96,7 @@ export async function acquireNetworks(context: EngineContext, container: Contain
 /** What stands for the networks of a start that is not yet: whether there are any. */
 export function networksToCome(context: EngineContext, container: Container): NetworkSetup {
   const linked = memberships(context, container).some(hasLink);
-  return linked ? { linked, rules: [], host: [], inside: [] } : loopbackOnly;
+  return linked ? { linked, rules: [], host: [], fastPaths: [], inside: [] } : loopbackOnly;
 }
 
 /** What `acquireNetworks` would answer now; nothing is taken or made. */
@@ -226,6 +233,10 @@ export function guestLinks(
   return [loopback, ...links, ...resolver];
 }
 
+/** The links of a virtual machine are taps. */
+const hasTaps = (container: Container): boolean =>
+  isIsolated(container.record.hostConfig) || isMachine(container);
+
 /** How the links of a container come about: by their own driver, or as the taps of a virtual machine. */
 function linksOf(
   container: Container,
@@ -234,13 +245,18 @@ function linksOf(
   onto: number,
   isGateway: boolean,
 ): LinkMessages {
-  if (!isIsolated(container.record.hostConfig) && !isMachine(container))
-    return endpointLinks(network, endpoint, onto, isGateway);
+  if (!hasTaps(container)) return endpointLinks(network, endpoint, onto, isGateway);
   if (network.driver !== "bridge")
     throw invalid(
       `network ${network.name} of driver ${network.driver} has no link for a virtual machine; use one of driver bridge`,
     );
   return { host: tapMessages(network, endpoint, onto), inside: [] };
+}
+
+/** What puts a new link on its network's fast path. */
+export function fastPathOf(context: EngineContext, endpoint: Endpoint): FastPathSetup | undefined {
+  const { fastPaths } = context.networkHost;
+  return fastPaths.setup(endpoint.networkId, [[endpoint, hostIndex(endpoint)]]);
 }
 
 function setup(
@@ -264,6 +280,9 @@ function setup(
       why: "addresses that its links may use, and published ports",
     })),
     host: links.flatMap(({ host }) => host),
+    fastPaths: hasTaps(container)
+      ? []
+      : state.endpoints.flatMap((endpoint) => fastPathOf(context, endpoint) ?? []),
     inside: [
       loopback,
       ...links.flatMap(({ inside }) => inside),
@@ -315,7 +334,8 @@ export async function releaseNetworks(context: EngineContext, container: Contain
   const network = state.network;
   if (!network) return;
   // Its links go with its namespace. The rules first: the next one may get the same port.
-  await context.networkHost.change("remove", networkElements(network, context.networkHost.loopback));
+  const { networkHost } = context;
+  await networkHost.release(networkElements(network, networkHost.loopback), network.endpoints);
   state.network = null;
   context.names.changed();
   for (const endpoint of network.endpoints) context.networks.releaseEndpoint(endpoint);

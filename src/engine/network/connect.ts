@@ -6,6 +6,7 @@ import { deleteLink, NETLINK_ROUTE } from "../../network/netlink/route.ts";
 import type { Endpoint, NetworkRecord, PublishedPorts } from "../../network/types.ts";
 import { O_RDONLY } from "../../runtime/linux.ts";
 import { Plan } from "../../runtime/plan/plan.ts";
+import { planFastPath } from "../../runtime/spec/network.ts";
 import type { Container } from "../container.ts";
 import type { EngineContext } from "../context.ts";
 import { isIsolated } from "../isolation/isolation.ts";
@@ -13,6 +14,7 @@ import { noNetwork } from "../record.ts";
 import {
   chooseGateway,
   endpointSysctls,
+  fastPathOf,
   gatewayRoutes,
   networkElements,
   resolverEndpoint,
@@ -135,6 +137,7 @@ async function connectLive(
     const namespace = enter(plan, container);
     for (const { message, descriptorAt } of links.host)
       plan.add("host", "netlink", [NETLINK_ROUTE, namespace, descriptorAt, message], "");
+    planFastPath(plan, "host", fastPathOf(context, endpoint));
     plan.add("host", "setns", [namespace, CLONE_NEWNET], "");
     for (const [name, value] of Object.entries(endpointSysctls(context, [endpoint])))
       plan.add("host", "write_file", [null, `/proc/sys/${name}`, value], "");
@@ -148,9 +151,9 @@ async function connectLive(
     state.network = old;
     context.table.save(container);
     const kept = new Set(networkElements(old, context.networkHost.loopback).map(({ text }) => text));
-    await context.networkHost.change(
-      "remove",
+    await context.networkHost.release(
       networkElements(failed, context.networkHost.loopback).filter(({ text }) => !kept.has(text)),
+      [endpoint],
     );
     await context.networkHost.removeLink(endpoint.link);
     context.networks.releaseEndpoint(endpoint);
@@ -266,7 +269,7 @@ async function disconnectLive(
   // What a disconnect before a crash has done already is no failure.
   for (const message of routes) plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, message], "", EEXIST);
   await context.runtime.run(plan);
-  await context.networkHost.change("remove", networkElements(old, context.networkHost.loopback));
+  await context.networkHost.release(networkElements(old, context.networkHost.loopback), [endpoint]);
   state.network = next;
   await context.networkHost.change("add", networkElements(next, context.networkHost.loopback));
   context.table.save(container);

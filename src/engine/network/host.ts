@@ -27,6 +27,7 @@ import type { Endpoint, NetworkRecord } from "../../network/types.ts";
 import { LaunchError } from "../../runtime/launch-error.ts";
 import { anyErrno, Plan } from "../../runtime/plan/plan.ts";
 import type { Runtime } from "../../runtime/types.ts";
+import { FastPaths } from "./fast-paths.ts";
 import { hasNames, type NameDirectory } from "./names.ts";
 
 export interface NetworkHostOptions {
@@ -49,6 +50,7 @@ export class NetworkHost {
   readonly table: string;
   /** How the host's ::1 reaches published ports. */
   readonly loopback: Loopback6;
+  readonly fastPaths: FastPaths;
   readonly #options: NetworkHostOptions;
   readonly #lock = new Mutex();
   readonly #marker: string;
@@ -61,6 +63,7 @@ export class NetworkHost {
     const { tag } = options.store;
     this.table = tag === "" ? "berth" : `berth_${tag}`;
     this.loopback = loopback6(tag);
+    this.fastPaths = new FastPaths(options.runtime, options.log);
     this.#marker = join(options.execRoot, "network-rules");
   }
 
@@ -103,6 +106,7 @@ export class NetworkHost {
     allowForwarding(network);
     if (network.ipv6) await this.#makeLoopback();
     await this.#options.names.serve(network);
+    await this.fastPaths.make(network, index);
     this.#ready.set(network.id, network);
     if (!this.#loaded) await this.#load();
     else await this.change("add", this.#bridgeElements(network));
@@ -157,7 +161,10 @@ export class NetworkHost {
         const index = await this.#makeBridge(network);
         allowForwarding(network);
         if (network.ipv6) await this.#makeLoopback();
-        await this.plug(network, index, endpoints.get(network.id) ?? []);
+        const present = endpoints.get(network.id) ?? [];
+        await this.plug(network, index, present);
+        await this.fastPaths.make(network, index);
+        await this.fastPaths.adopt(network, present);
       }
       await this.#load();
     });
@@ -212,19 +219,30 @@ export class NetworkHost {
 
   /** Changes elements now. What is to be removed may be gone already. */
   async change(verb: "add" | "remove", elements: readonly SetElement[]): Promise<void> {
-    if (elements.length === 0) return;
+    await this.#change(verb, elements, new Plan().group("network"));
+  }
+
+  /** Removes elements, and endpoints from the fast paths of their networks. */
+  async release(elements: readonly SetElement[], endpoints: readonly Endpoint[]): Promise<void> {
+    const plan = new Plan().group("network");
+    this.fastPaths.planRemoval(plan, endpoints);
+    await this.#change("remove", elements, plan);
+  }
+
+  /** Runs a plan, of which nothing fails, and changes elements with it. */
+  async #change(verb: "add" | "remove", elements: readonly SetElement[], plan: Plan): Promise<void> {
+    if (elements.length === 0 && plan.steps.host.length === 0) return;
     try {
-      await this.#send(elementBatches(this.table, verb, elements), 0);
+      await this.#send(elementBatches(this.table, verb, elements), 0, plan);
     } catch (error) {
       if (verb === "add" || !(error instanceof LaunchError)) throw error;
       // A transaction fails as a whole when one of its elements is missing.
       const single = elements.flatMap((element) => elementBatches(this.table, verb, [element]));
-      await this.#send(single, anyErrno);
+      await this.#send(single, anyErrno, new Plan().group("network"));
     }
   }
 
-  async #send(batches: readonly Buffer[], tolerate: number): Promise<void> {
-    const plan = new Plan().group("network");
+  async #send(batches: readonly Buffer[], tolerate: number, plan: Plan): Promise<void> {
     for (const batch of batches)
       plan.add("host", "netlink", [NETLINK_NETFILTER, null, -1, batch], "", tolerate);
     await this.#options.runtime.run(plan);
@@ -248,6 +266,7 @@ export class NetworkHost {
     if (network.driver !== "bridge") return;
     await this.#lock.run(async () => {
       this.#options.names.unserve(network);
+      this.fastPaths.forget(network);
       if (this.#ready.delete(network.id) && this.#loaded)
         await this.change("remove", this.#bridgeElements(network));
       if (linkIndex(network.bridge) !== undefined && !network.foreignBridge)

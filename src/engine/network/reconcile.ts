@@ -46,9 +46,9 @@ export async function reconcileNetworks(context: EngineContext): Promise<void> {
 async function remake(context: EngineContext, network: NetworkRecord): Promise<void> {
   const gone = network.driver === "bridge" && linkIndex(network.bridge) === undefined;
   const index = await context.networkHost.ensure(network);
-  if (!gone) return;
   const endpoints = endpointsIn(context, network).map(({ endpoint }) => endpoint);
-  await context.networkHost.plug(network, index, endpoints);
+  if (gone) await context.networkHost.plug(network, index, endpoints);
+  await context.networkHost.fastPaths.adopt(network, endpoints);
 }
 
 /** Removes what no running container needs any more. */

@@ -85,7 +85,8 @@ const lead = (ip: "ip" | "ip6", version: 4 | 6): string => `
  * what belongs to a connection that a published port or the network itself began. Where the host filters
  * bridged packets too (bridge-nf-call-iptables), those within a network have its bridge on both sides.
  * Links of containers take packets for loopback addresses, since answers of the name server have one: so
- * nothing but the host may send such packets to them.
+ * nothing but the host may send such packets to them. What most packets are not is asked first: every rule
+ * costs each of them.
  */
 const chains = ({ entry, exit, target, source }: Loopback6): string => `
   chain publish {${lead("ip", 4)}${lead("ip6", 6)}
@@ -107,9 +108,12 @@ const chains = ({ entry, exit, target, source }: Loopback6): string => `
   }
   chain guard {
     type filter hook prerouting priority raw; policy accept;
-    iifname @bridges ip daddr ${RESOLVER} meta l4proto { tcp, udp } th dport 53 accept
-    iifname @bridges ip daddr 127.0.0.0/8 drop
-    iifname @bridges ip saddr 127.0.0.0/8 drop
+    ip saddr 127.0.0.0/8 iifname @bridges drop
+    ip daddr 127.0.0.0/8 iifname @bridges jump asking
+  }
+  chain asking {
+    ip daddr ${RESOLVER} meta l4proto { tcp, udp } th dport 53 accept
+    drop
   }
   chain forward {
     type filter hook forward priority filter; policy accept;

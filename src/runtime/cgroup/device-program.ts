@@ -1,9 +1,10 @@
+import { encode, type Instruction } from "../../lib/bpf.ts";
 import type { DeviceRule } from "../oci.ts";
 import { effectiveRules } from "./device-rules.ts";
 
 /**
  * A v2 group has no devices controller; a BPF program attached to it answers each open and mknod
- * instead. Instructions are as in bpf.h: opcode, registers, offset, immediate; 8 bytes each.
+ * instead.
  */
 const opcode = {
   loadWord: 0x61,
@@ -16,14 +17,6 @@ const opcode = {
   jumpIfNotEqualRegister: 0x5d,
   exit: 0x95,
 } as const;
-
-interface Instruction {
-  code: number;
-  destination?: number;
-  source?: number;
-  offset?: number;
-  immediate?: number;
-}
 
 const [result, context, type, access, majorNumber, minorNumber, scratch] = [0, 1, 2, 3, 4, 5, 6];
 
@@ -75,18 +68,6 @@ function block(rule: DeviceRule): Instruction[] {
     ...tests.map((test, at) => (jumps.includes(test.code) ? { ...test, offset: length - at - 1 } : test)),
     ...end,
   ];
-}
-
-function encode(instructions: readonly Instruction[]): Buffer {
-  const bytes = Buffer.alloc(instructions.length * 8);
-  instructions.forEach((instruction, index) => {
-    const at = index * 8;
-    bytes.writeUInt8(instruction.code, at);
-    bytes.writeUInt8((instruction.destination ?? 0) | ((instruction.source ?? 0) << 4), at + 1);
-    bytes.writeInt16LE(instruction.offset ?? 0, at + 2);
-    bytes.writeInt32LE(instruction.immediate ?? 0, at + 4);
-  });
-  return bytes;
 }
 
 /**

@@ -20,7 +20,6 @@ export const operations = {
   fchmodat: "dsi",
   unlinkat: "dsi",
   eventfd_oom: "od",
-  bpf_cgroup: "dbii",
   make_target: "odsii",
   write_sysctl: "dsb",
   open_tree: "odsi",
@@ -68,6 +67,13 @@ export const operations = {
   unix_listener: "os",
   list_processes: "s",
   netlink: "idib",
+  bpf_cgroup: "dbii",
+  bpf_map_create: "osiiiii",
+  bpf_prog_load: "osibd",
+  bpf_get_fd_by_id: "oii",
+  bpf_obj_id: "d",
+  bpf_map_update: "dbb",
+  bpf_map_delete: "db",
 } as const;
 
 export type OperationName = keyof typeof operations;

@@ -1,11 +1,13 @@
 import { O_RDONLY } from "../linux.ts";
 import type { Slot } from "../plan/ops.ts";
-import type { Plan } from "../plan/plan.ts";
-import type { NetworkSetup } from "../types.ts";
+import { anyErrno, type Phase, type Plan } from "../plan/plan.ts";
+import type { FastPathSetup, NetworkSetup } from "../types.ts";
 import type { Context } from "./context.ts";
 
 const NETLINK_ROUTE = 0;
 const NETLINK_NETFILTER = 12;
+const BPF_PROG_GET_FD_BY_ID = 13;
+export const BPF_MAP_GET_FD_BY_ID = 14;
 
 /** The links, addresses and routes of a network namespace that the container does not share. */
 export function planNetwork({ plan, spec }: Context, setup: NetworkSetup | undefined): void {
@@ -29,9 +31,35 @@ export function planNetwork({ plan, spec }: Context, setup: NetworkSetup | undef
         [NETLINK_ROUTE, descriptorAt < 0 ? null : namespace, descriptorAt, message],
         why,
       );
+    for (const fastPath of setup.fastPaths) planFastPath(plan, "parent", fastPath);
   }
   for (const { message, why } of setup.inside)
     plan.add("child", "netlink", [NETLINK_ROUTE, null, -1, message], why);
+}
+
+/**
+ * Gives links their network's program, then tells it of them. Whatever fails leaves them to the bridge: the
+ * program may be gone, with a bridge that somebody removed.
+ */
+export function planFastPath(plan: Plan, phase: Phase, setup: FastPathSetup | undefined): void {
+  if (!setup) return;
+  const [program, map] = [plan.slot("program"), plan.slot("map")];
+  const open = "the network's way past its bridge";
+  plan.add(phase, "bpf_get_fd_by_id", [program, BPF_PROG_GET_FD_BY_ID, setup.program], open, anyErrno);
+  plan.add(phase, "bpf_get_fd_by_id", [map, BPF_MAP_GET_FD_BY_ID, setup.map], open, anyErrno);
+  for (const { name, classifier, filter, entries } of setup.links) {
+    plan.add(phase, "netlink", [NETLINK_ROUTE, null, -1, classifier], `what ${name} carries`, anyErrno);
+    const { message, descriptorAt } = filter;
+    plan.add(
+      phase,
+      "netlink",
+      [NETLINK_ROUTE, program, descriptorAt, message],
+      "is looked at by it",
+      anyErrno,
+    );
+    for (const { key, value } of entries)
+      plan.add(phase, "bpf_map_update", [map, key, value], `it leads to ${name}`, anyErrno);
+  }
 }
 
 /** Makes taps on the host and puts them where they belong; the slots of the descriptors that carry their packets. */
