@@ -24,7 +24,8 @@ export function sendFailure(
   log: Logger,
 ): void {
   // A connection that was taken over or is gone leaves no socket, whatever the type says.
-  const socket: Socket | null = request.socket;
+  // A request that was given up in the middle of its body has none while its answer still has.
+  const socket: Socket | null = response.socket ?? request.socket;
   const gone = socket?.destroyed ?? true;
   const status = error instanceof BerthError ? error.status : errorStatus.SYSTEM;
   const message = error instanceof Error ? error.message : String(error);

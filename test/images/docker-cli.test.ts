@@ -87,6 +87,14 @@ describe("images with the docker CLI", () => {
     );
   });
 
+  test("a large archive that is refused at its beginning is told at once", async () => {
+    const rest = { name: "rest", data: Buffer.alloc(50_000_000) };
+    const input = tarOf([{ name: "../../x", data: "x" }, rest]);
+    const { code, stderr } = await daemon.docker(["import", "-", "imp:2"], { input, timeout: 20_000 });
+    assert.equal(code, 1);
+    assert.match(stderr, /outside of the archive's root/);
+  });
+
   test("rmi is refused while a container uses the image, and forced only when it is stopped", async () => {
     await daemon.ok(["load"], {
       input: dockerArchive([busyboxImage({ tags: ["used:1"], config: { Env: ["A=1"] } })]),
