@@ -23,7 +23,7 @@ after(async () => {
 
 /** Starts a sleeping container; returns the path of its group. */
 async function start(name: string, ...options: string[]): Promise<string> {
-  const id = await daemon.ok(["run", "-d", "--name", name, ...options, "busybox", "sleep", "60"]);
+  const id = await daemon.ok(["run", "-d", "--name", name, ...options, "busybox", "sleep", "600"]);
   return join("/", daemon.cgroupParent, id);
 }
 

@@ -69,8 +69,14 @@ export class TestDaemon {
   /** Starts a daemon and a busybox image in it. */
   static async start(name?: string): Promise<TestDaemon> {
     const daemon = new TestDaemon(name);
-    await daemon.up();
-    await daemon.ok(["load"], { input: dockerArchive([busyboxImage()]) });
+    try {
+      await daemon.up();
+      await daemon.ok(["load"], { input: dockerArchive([busyboxImage()]) });
+    } catch (error) {
+      // Nobody has it, and a test's process does not end before its children.
+      await daemon.end();
+      throw error;
+    }
     return daemon;
   }
 
