@@ -32,11 +32,15 @@ function withInitLayer(context: EngineContext, layers: string[]): string[] {
   return isOrdinary(layers, "etc") && isOrdinary(layers, "dev") ? [initLayer(context), ...layers] : layers;
 }
 
-/** The topmost directory of a name gives its owner and mode: an image with others than usual keeps its own. */
+/**
+ * The topmost directory of a name gives its owner and mode: an image with others than usual keeps its own.
+ * A link or file is hidden, as by dockerd: where it leads nothing of the engine's is to be mounted.
+ */
 function isOrdinary(layers: string[], name: string): boolean {
   for (const layer of layers) {
     const stat = lstatSync(join(layer, name), { throwIfNoEntry: false });
-    if (stat) return stat.isDirectory() && (stat.mode & 0o7777) === 0o755 && stat.uid === 0 && stat.gid === 0;
+    if (stat && !stat.isDirectory()) return true;
+    if (stat) return (stat.mode & 0o7777) === 0o755 && stat.uid === 0 && stat.gid === 0;
   }
   return true;
 }

@@ -133,7 +133,17 @@ async function startFailed(context: EngineContext, container: Container, error: 
   state.error = error instanceof Error ? error.message : String(error);
   state.pid = 0;
   await context.ahead.giveUp(container.id);
-  await cleanUp(context, container);
+  // A start that took over what was begun, and then failed before it used it, leaves a process that waits.
+  await context.runtime.giveUp(container.id);
+  try {
+    await cleanUp(context, container);
+  } catch (problem) {
+    // The user is to read why the start failed. What is left goes with the next start of the daemon.
+    context.log.error("could not clean up after a failed start", {
+      container: container.id,
+      error: String(problem),
+    });
+  }
   for (const pending of container.pendingAttaches) pending.failed(error);
   container.pendingAttaches.clear();
   // Who waits for the next exit waits on, as in dockerd: nothing has run. Only a series of runs ends here.

@@ -1,6 +1,6 @@
 // Starts that were begun before they were asked for: they are used, and nobody can tell.
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -170,6 +170,21 @@ test("it goes when nobody wants it, or its container goes", async () => {
   await daemon.ok(["rm", "late"]);
   await begun(...none);
   await daemon.ok(["rm", await daemon.ok(["create", ...none, "busybox", "true"])]);
+  assert.deepEqual(daemon.leftovers(), []);
+});
+
+test("a start that fails before it uses what was begun says why, and leaves nothing", async () => {
+  const source = join(daemon.directory, "source");
+  const options = [...none, "--mount", `type=bind,src=${source},dst=/x`];
+  mkdirSync(source);
+  const id = await begun(...none);
+  assert.equal(await daemon.ok(["create", ...options, "busybox", "true"]), id);
+  rmSync(source, { recursive: true });
+  const { code, stderr } = await daemon.docker(["start", id]);
+  assert.equal(code, 1);
+  assert.match(stderr, /bind source path does not exist/);
+  assert.deepEqual(shims(), []);
+  await daemon.ok(["rm", id]);
   assert.deepEqual(daemon.leftovers(), []);
 });
 

@@ -7,6 +7,7 @@ import type { Container } from "../container.ts";
 import { containerEvent } from "../container-events.ts";
 import type { EngineContext } from "../context.ts";
 import { containerDirectory } from "../create.ts";
+import { rootLayers } from "../init-layer.ts";
 import { resolveUser } from "../spec/user.ts";
 import type { PathStat, PutArchiveOptions } from "../types.ts";
 import { archivePath } from "./archive-path.ts";
@@ -141,7 +142,7 @@ function archiveOwner(context: EngineContext, container: Container): { uid: numb
   const user = container.record.config.User ?? "";
   if (user === "") return null;
   const upper = join(containerDirectory(context, container.id), "rw", "upper");
-  return resolveUser([upper, ...context.images.layersOf(container.id)], user);
+  return resolveUser([upper, ...rootLayers(context, container)], user);
 }
 
 function putFailure(error: unknown, container: Container, path: string): unknown {
