@@ -74,7 +74,7 @@ export class TestDaemon {
       await daemon.ok(["load"], { input: dockerArchive([busyboxImage()]) });
     } catch (error) {
       // Nobody has it, and a test's process does not end before its children.
-      await daemon.end();
+      await daemon.down("SIGKILL");
       throw error;
     }
     return daemon;
