@@ -1,9 +1,11 @@
 // Starts that were begun before they were asked for: they are used, and nobody can tell.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import Docker from "dockerode";
 import { TestDaemon, until } from "../support/daemon.ts";
 
 let daemon: TestDaemon;
@@ -18,8 +20,10 @@ after(async () => {
 const shims = (): string[] => readdirSync(join(daemon.execRoot, "shims"));
 
 /** Runs a container and waits until a start like it has been begun; answers that one's id. */
-async function begun(...options: string[]): Promise<string> {
-  await daemon.ok(["run", "--rm", ...options, "busybox", "true"]);
+const begun = (...options: string[]): Promise<string> => begunLike([...options, "busybox", "true"]);
+
+async function begunLike(args: readonly string[]): Promise<string> {
+  await daemon.ok(["run", "--rm", ...args]);
   let id = "";
   await until("a start is begun", async () => {
     const [first = "", ...others] = shims();
@@ -114,6 +118,30 @@ test("what changes between creation and start counts", async () => {
   await daemon.ok(["network", "connect", "bridge", linked]);
   assert.match(await daemon.ok(["start", "-a", linked]), /eth0/);
   await daemon.ok(["rm", linked]);
+});
+
+test("who attached before the start hears all, whatever became of what was begun", async () => {
+  const command = [...none, "busybox", "echo", "heard"];
+  const changes: ((id: string) => Promise<unknown>)[] = [
+    async () => undefined,
+    (id) => daemon.ok(["rename", id, "renamed"]),
+    (id) => daemon.ok(["update", "--memory", "64m", "--memory-swap", "64m", id]),
+    () => until("it is given up", () => shims().length === 0),
+  ];
+  for (const change of changes) {
+    const id = await begunLike(command);
+    assert.equal(await daemon.ok(["create", ...command]), id);
+    const container = new Docker({ socketPath: daemon.socket }).getContainer(id);
+    const stream = await container.attach({ stream: true, stdout: true });
+    const heard: Buffer[] = [];
+    stream.on("data", (data: Buffer) => heard.push(data));
+    const ended = once(stream, "end");
+    await change(id);
+    await container.start();
+    await ended;
+    assert.match(Buffer.concat(heard).toString(), /heard/);
+    await daemon.ok(["rm", id]);
+  }
 });
 
 test("volumes and directories of the host are looked up at the start", async () => {
