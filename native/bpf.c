@@ -83,8 +83,3 @@ long op_bpf_map_update(struct run *run, const union arg *a) {
   };
   return bpf(BPF_MAP_UPDATE_ELEM, &attr);
 }
-
-long op_bpf_map_delete(struct run *run, const union arg *a) {
-  union bpf_attr attr = {.map_fd = (uint32_t)a[0].fd, .key = address(a[1].s.data)};
-  return bpf(BPF_MAP_DELETE_ELEM, &attr);
-}

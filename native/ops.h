@@ -113,8 +113,7 @@ void run_output(struct run *run, const void *data, uint32_t size);
   X(bpf_prog_load, "osibd")  /* slot, name, type, instructions, the map that they know as number 0 */ \
   X(bpf_get_fd_by_id, "oii") /* slot, the command for a program or a map, id */                      \
   X(bpf_obj_id, "d")         /* a program's or map's id: answered to the caller */                   \
-  X(bpf_map_update, "dbb")   /* map, key, value */                                                   \
-  X(bpf_map_delete, "db")
+  X(bpf_map_update, "dbb")   /* map, key, value */
 
 #define X(name, signature) long op_##name(struct run *run, const union arg *a);
 OP_LIST(X)

@@ -51,6 +51,15 @@ export class Assembler {
     return this.#add({ code: 0x07, destination, immediate });
   }
 
+  and(destination: Register, immediate: number): this {
+    return this.#add({ code: 0x57, destination, immediate });
+  }
+
+  /** Takes the lower two bytes as a number in network order. */
+  toBigEndian16(destination: Register): this {
+    return this.#add({ code: 0xdc, destination, immediate: 16 });
+  }
+
   /** destination = *(source + offset) */
   load(size: Size, destination: Register, source: Register, offset: number): this {
     return this.#add({ code: 0x61 | SIZE[size], destination, source, offset });

@@ -87,6 +87,7 @@ export async function acquireNetworks(context: EngineContext, container: Contain
   }
   network.gateway = chooseGateway(joined, network.endpoints);
   network.ports = await takePorts(context, container);
+  if (!hasTaps(container)) context.networkHost.fastPaths.hold(network.endpoints);
   // What was taken is written before it is used, for the daemon that comes after a crash.
   context.table.save(container);
   context.names.changed();

@@ -137,6 +137,7 @@ async function connectLive(
     const namespace = enter(plan, container);
     for (const { message, descriptorAt } of links.host)
       plan.add("host", "netlink", [NETLINK_ROUTE, namespace, descriptorAt, message], "");
+    context.networkHost.fastPaths.hold([endpoint]);
     planFastPath(plan, "host", fastPathOf(context, endpoint));
     plan.add("host", "setns", [namespace, CLONE_NEWNET], "");
     for (const [name, value] of Object.entries(endpointSysctls(context, [endpoint])))

@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
 import type { Logger } from "../../lib/log.ts";
 import { linkIndex } from "../../network/bridge.ts";
-import { fastPathEntries, KEY, VALUE } from "../../network/fastpath/entries.ts";
+import { ENTRY, fastPathEntries, nothing, PLACES, placesOf } from "../../network/fastpath/entries.ts";
 import { fastPathProgram } from "../../network/fastpath/program.ts";
 import { macBytes, macFor } from "../../network/mac.ts";
+import { hostU32 } from "../../network/netlink/message.ts";
 import { NETLINK_ROUTE } from "../../network/netlink/route.ts";
 import { addClassifier, setFilter } from "../../network/netlink/traffic.ts";
 import { networkOptions } from "../../network/options.ts";
@@ -15,20 +16,18 @@ import { BPF_MAP_GET_FD_BY_ID, planFastPath } from "../../runtime/spec/network.t
 import type { FastPathSetup, Runtime } from "../../runtime/types.ts";
 
 /** Numbers of bpf.h. */
-const BPF_MAP_TYPE_HASH = 1;
-const BPF_F_NO_PREALLOC = 1;
+const BPF_MAP_TYPE_ARRAY = 2;
 const BPF_PROG_TYPE_SCHED_CLS = 3;
 const EEXIST = 17;
-/** More than the links of the largest bridge have addresses. */
-const MOST_ENTRIES = 4096;
 const NAME = "berth_fastpath";
 /** Endpoints whose steps fit into one plan with room to spare. */
 const BATCH = 200;
 
-/** The ids that the kernel gave a network's program and map. */
+/** The ids that the kernel gave a network's program and map, and whose endpoint has which place of the map. */
 interface FastPath {
   program: number;
   map: number;
+  holders: Map<number, string>;
 }
 
 /**
@@ -54,12 +53,7 @@ export class FastPaths {
     if (!this.#possible || !first || !wantsFastPath(network)) return;
     const plan = new Plan().group("network");
     const [map, program] = [plan.slot("map"), plan.slot("program")];
-    plan.add(
-      "host",
-      "bpf_map_create",
-      [map, NAME, BPF_MAP_TYPE_HASH, KEY.size, VALUE.size, MOST_ENTRIES, BPF_F_NO_PREALLOC],
-      "",
-    );
+    plan.add("host", "bpf_map_create", [map, NAME, BPF_MAP_TYPE_ARRAY, 4, ENTRY.size, 2 * PLACES, 0], "");
     const instructions = fastPathProgram({ index: bridge, mac: macBytes(macFor(first.gateway)) });
     plan.add("host", "bpf_prog_load", [program, NAME, BPF_PROG_TYPE_SCHED_CLS, instructions, map], "");
     plan.add("host", "bpf_obj_id", [map], "").add("host", "bpf_obj_id", [program], "");
@@ -68,7 +62,8 @@ export class FastPaths {
     plan.add("host", "netlink", [NETLINK_ROUTE, program, filter.descriptorAt, filter.message], "");
     try {
       const [mapId, programId] = (await this.#runtime.run(plan)).map((id) => id.readUInt32LE(0));
-      if (mapId && programId) this.#paths.set(network.id, { program: programId, map: mapId });
+      if (mapId && programId)
+        this.#paths.set(network.id, { program: programId, map: mapId, holders: new Map() });
     } catch (error) {
       if (!(error instanceof LaunchError)) throw error;
       this.#possible = false;
@@ -84,15 +79,25 @@ export class FastPaths {
   setup(networkId: string, links: readonly (readonly [Endpoint, number])[]): FastPathSetup | undefined {
     const path = this.#paths.get(networkId);
     if (!path || links.length === 0) return undefined;
+    const { program, map } = path;
     return {
-      ...path,
+      program,
+      map,
       links: links.map(([endpoint, index]) => ({
         name: endpoint.link,
         classifier: addClassifier(index),
         filter: setFilter(index, "ingress", NAME),
-        entries: fastPathEntries(endpoint, index),
+        entries: fastPathEntries(endpoint, index).map(({ place, value }) => ({ key: hostU32(place), value })),
       })),
     };
+  }
+
+  /** Remembers endpoints that are about to be put on the fast path. */
+  hold(endpoints: readonly Endpoint[]): void {
+    for (const endpoint of endpoints) {
+      const path = this.#paths.get(endpoint.networkId);
+      if (path) for (const place of placesOf(endpoint)) path.holders.set(place, endpoint.id);
+    }
   }
 
   /** Puts links of containers that run already on the fast path of their network. */
@@ -103,6 +108,7 @@ export class FastPaths {
         return index === undefined || isTap(endpoint.link) ? [] : [[endpoint, index] as const];
       });
       const plan = new Plan().group("network");
+      this.hold(links.map(([endpoint]) => endpoint));
       planFastPath(plan, "host", this.setup(id, links));
       if (plan.steps.host.length > 0) await this.#runtime.run(plan);
     }
@@ -112,11 +118,14 @@ export class FastPaths {
   planRemoval(plan: Plan, endpoints: readonly Endpoint[]): void {
     for (const endpoint of endpoints) {
       const path = this.#paths.get(endpoint.networkId);
-      if (!path || endpoint.link === "") continue;
+      const own = placesOf(endpoint).filter((place) => path?.holders.get(place) === endpoint.id);
+      if (!path || own.length === 0) continue;
       const map = plan.slot("map");
       plan.add("host", "bpf_get_fd_by_id", [map, BPF_MAP_GET_FD_BY_ID, path.map], "", anyErrno);
-      for (const { key } of fastPathEntries(endpoint, 0))
-        plan.add("host", "bpf_map_delete", [map, key], "", anyErrno);
+      for (const place of own) {
+        path.holders.delete(place);
+        plan.add("host", "bpf_map_update", [map, hostU32(place), nothing], "", anyErrno);
+      }
     }
   }
 }

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { macBytes, macFor } from "../mac.ts";
 import { addressBytes, parseAddress } from "../subnet.ts";
 import type { Endpoint } from "../types.ts";
-import { fastPathEntries } from "./entries.ts";
+import { fastPathEntries, nothing } from "./entries.ts";
 import { fastPathProgram } from "./program.ts";
 
 const endpoint = (ipv4: string, ipv6 = ""): Endpoint => ({
@@ -15,10 +15,7 @@ const BRIDGE = { index: 3, mac: macBytes("02:42:0a:00:00:01") };
 const one = endpoint("10.0.0.2", "fd00::2");
 const other = endpoint("10.0.0.3", "fd00::3");
 const entries = new Map(
-  [...fastPathEntries(one, 20), ...fastPathEntries(other, 30)].map(({ key, value }) => [
-    key.toString("hex"),
-    value,
-  ]),
+  [...fastPathEntries(one, 20), ...fastPathEntries(other, 30)].map(({ place, value }) => [place, value]),
 );
 const program = fastPathProgram(BRIDGE);
 
@@ -76,8 +73,7 @@ function run(data: Buffer, link: number, vlan = 0): string {
     const [, first, second] = registers;
     if (helper === 1) {
       const { memory, at } = pointer(second);
-      const found = entries.get(memory.subarray(at, at + 20).toString("hex"));
-      return found ? { memory: found, at: 0 } : 0;
+      return { memory: entries.get(memory.readUInt32LE(at)) ?? nothing, at: 0 };
     }
     if (helper === 32) calls.push("for us");
     else calls.push(`${{ 23: "link", 155: "peer" }[helper]} ${number(first)} ${number(second)}`);
@@ -102,7 +98,11 @@ function run(data: Buffer, link: number, vlan = 0): string {
       else to.memory.writeUIntLE(number(right), to.at + offset, size);
     } else if (code === 0xb7) registers[destination] = immediate;
     else if (code === 0xbf) registers[destination] = right;
-    else if (code === 0x07) registers[destination] = { ...pointer(left), at: pointer(left).at + immediate };
+    else if (code === 0x07)
+      registers[destination] =
+        typeof left === "number" ? left + immediate : { ...left, at: left.at + immediate };
+    else if (code === 0x57) registers[destination] = number(left) & immediate;
+    else if (code === 0xdc) registers[destination] = ((number(left) & 0xff) << 8) | (number(left) >> 8);
     else if (code === 0x18) at++;
     else if (code === 0x85) registers[0] = call(immediate);
     else if (code === 0x05) at += offset;
@@ -137,6 +137,7 @@ test("the host's packets go to the link of the one they are for", () => {
 test("all else goes over the bridge", () => {
   const cases: Record<string, Parameters<typeof packet>[0]> = {
     "to nobody known": { to: "10.0.0.9" },
+    "to one with the same last bits": { to: "10.0.8.3" },
     "to another's hardware address": { toMac: "02:42:0a:00:00:09" },
     "to all": { toMac: "ff:ff:ff:ff:ff:ff", to: "10.0.0.255" },
     "from another's address": { from: "10.0.0.3" },

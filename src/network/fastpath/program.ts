@@ -1,6 +1,6 @@
 import { Assembler } from "../../lib/bpf.ts";
 import { readU16, readU32 } from "../netlink/message.ts";
-import { ETHERTYPE, KEY, VALUE } from "./entries.ts";
+import { ENTRY, ETHERTYPE, FIRST_PLACE, PLACES } from "./entries.ts";
 
 /** Offsets in struct __sk_buff. */
 const SKB = { vlanPresent: 20, ifindex: 40, data: 76, dataEnd: 80 } as const;
@@ -11,18 +11,19 @@ const PACKET_HOST = 0;
 /** The packet goes on as if there were no program. */
 const TC_ACT_UNSPEC = -1;
 
-const ETHERNET = { destination: 0, source: 6, type: 12, size: 14 } as const;
-/** Where the addresses are in an IP header, and how long that is at least. */
+/** Offsets in a packet. */
+const ETHERNET = { destination: 0, source: 6, type: 12 } as const;
+/** Where the addresses are, how long they are, and where the IP header ends at least. */
 const IP = {
-  4: { header: 20, source: 12, destination: 16, words: 1 },
-  6: { header: 40, source: 8, destination: 24, words: 4 },
+  4: { source: 26, destination: 30, size: 4, end: 34 },
+  6: { source: 22, destination: 38, size: 16, end: 54 },
 } as const;
+type Version = keyof typeof IP;
 
 const [result, first, second, third] = [0, 1, 2, 3] as const;
 const [context, data, end, link, stack] = [6, 7, 8, 9, 10] as const;
-/** The two keys on the stack; they begin at multiples of eight. */
-const SOURCE = -24;
-const DESTINATION = -48;
+/** Where on the stack the number of a place is handed to the look-up. */
+const PLACE = -4;
 
 /** What of a network's bridge its program knows. */
 export interface FastPathBridge {
@@ -42,74 +43,62 @@ export function fastPathProgram(bridge: FastPathBridge): Buffer {
   const program = new Assembler().move(context, first);
   program.load(4, data, context, SKB.data).load(4, end, context, SKB.dataEnd);
   program.load(4, second, context, SKB.vlanPresent).jumpIf(second, "is not", 0, "pass");
-  readAddresses(program);
-  program.load(4, link, context, SKB.ifindex).jumpIf(link, "is", bridge.index, "from host");
+  // The shorter of both headers is enough to read the type.
+  requireSize(program, IP[4].end);
+  program.load(4, link, context, SKB.ifindex).load(2, third, data, ETHERNET.type);
+  program.jumpIf(third, "is", readU16(ETHERTYPE[6], 0), "IPv6");
+  program.jumpIf(third, "is not", readU16(ETHERTYPE[4], 0), "pass");
+  lead(program, 4, bridge);
+  program.label("IPv6");
+  requireSize(program, IP[6].end);
+  lead(program, 6, bridge);
+  return program.label("pass").set(result, TC_ACT_UNSPEC).exit().finish();
+}
 
-  lookUp(program, SOURCE);
-  program.load(4, first, result, VALUE.link).jumpIfRegister(first, "is not", link, "pass");
-  requireAddress(program, ETHERNET.source);
+function requireSize(program: Assembler, size: number): void {
+  program.move(second, data).addTo(second, size).jumpIfRegister(second, "is above", end, "pass");
+}
+
+/** Sends a packet of a version where it belongs. */
+function lead(program: Assembler, version: Version, bridge: FastPathBridge): void {
+  const [fromHost, toPeer] = [`IPv${version} from the host`, `IPv${version} to a peer`];
+  program.jumpIf(link, "is", bridge.index, fromHost);
+  find(program, version, "source");
+  program.load(4, first, result, ENTRY.link).jumpIfRegister(first, "is not", link, "pass");
   const mac = Buffer.from(bridge.mac);
-  program.load(4, first, data, ETHERNET.destination).jumpIf(first, "is not", readU32(mac, 0) | 0, "to peer");
-  program.load(2, first, data, ETHERNET.destination + 4).jumpIf(first, "is not", readU16(mac, 4), "to peer");
+  program.load(4, first, data, ETHERNET.destination).jumpIf(first, "is not", readU32(mac, 0) | 0, toPeer);
+  program.load(2, first, data, ETHERNET.destination + 4).jumpIf(first, "is not", readU16(mac, 4), toPeer);
   program.set(first, bridge.index).set(second, BPF_F_INGRESS).call(HELPER.redirect).exit();
 
-  program.label("to peer");
-  lookUp(program, DESTINATION);
-  requireAddress(program, ETHERNET.destination);
-  program.load(4, first, result, VALUE.link).jumpIfRegister(first, "is", link, "pass").move(link, first);
+  program.label(toPeer);
+  find(program, version, "destination");
+  program.load(4, first, result, ENTRY.link).jumpIfRegister(first, "is", link, "pass").move(link, first);
   // It was for another link, so it arrived as somebody else's.
   program.move(first, context).set(second, PACKET_HOST).call(HELPER.changeType);
   program.move(first, link).set(second, 0).call(HELPER.redirectPeer).exit();
 
-  program.label("from host");
-  lookUp(program, DESTINATION);
-  requireAddress(program, ETHERNET.destination);
-  program.load(4, first, result, VALUE.link).set(second, 0).call(HELPER.redirect).exit();
-
-  return program.label("pass").set(result, TC_ACT_UNSPEC).exit().finish();
+  program.label(fromHost);
+  find(program, version, "destination");
+  program.load(4, first, result, ENTRY.link).set(second, 0).call(HELPER.redirect).exit();
 }
 
-/** Makes the keys of both addresses; goes to "pass" with what is no whole IP header. */
-function readAddresses(program: Assembler): void {
-  const require = (size: number): void => {
-    program.move(second, data).addTo(second, size).jumpIfRegister(second, "is above", end, "pass");
-  };
-  const copy = (version: 4 | 6): void => {
-    const { source, destination, words } = IP[version];
-    for (const [key, from] of [
-      [SOURCE, source],
-      [DESTINATION, destination],
-    ] as const)
-      for (let word = 0; word < words; word++) {
-        program.load(4, third, data, ETHERNET.size + from + 4 * word);
-        program.store(4, stack, key + KEY.address + 4 * word, third);
-      }
-  };
-  require(ETHERNET.size + IP[4].header);
-  program.load(2, third, data, ETHERNET.type);
-  for (const key of [SOURCE, DESTINATION]) program.store(4, stack, key, third);
-  program.jumpIf(third, "is", readU16(ETHERTYPE[6], 0), "IPv6");
-  program.jumpIf(third, "is not", readU16(ETHERTYPE[4], 0), "pass").set(third, 0);
-  for (const key of [SOURCE, DESTINATION])
-    program.store(8, stack, key + 8, third).store(4, stack, key + 16, third);
-  copy(4);
-  program.jump("known").label("IPv6");
-  require(ETHERNET.size + IP[6].header);
-  copy(6);
-  program.label("known");
-}
-
-function lookUp(program: Assembler, key: number): void {
-  program.map(first, 0).move(second, stack).addTo(second, key).call(HELPER.mapLookup);
+/** Looks the entry of an address of the packet up; goes to "pass" unless it is that address's, and hardware address's. */
+function find(program: Assembler, version: Version, side: "source" | "destination"): void {
+  const { [side]: address, size } = IP[version];
+  program
+    .load(2, first, data, address + size - 2)
+    .toBigEndian16(first)
+    .and(first, PLACES - 1);
+  program.addTo(first, FIRST_PLACE[version]);
+  program.store(4, stack, PLACE, first);
+  program.map(first, 0).move(second, stack).addTo(second, PLACE).call(HELPER.mapLookup);
   program.jumpIfNull(result, "pass");
-}
-
-/** Goes on only when the packet has the hardware address of the entry that was looked up. */
-function requireAddress(program: Assembler, at: number): void {
-  const compare = (size: 2 | 4, offset: number): void => {
-    program.load(size, first, result, VALUE.mac + offset).load(size, second, data, at + offset);
+  program.load(4, first, result, ENTRY.type).jumpIf(first, "is not", readU16(ETHERTYPE[version], 0), "pass");
+  const compare = (width: 2 | 4, known: number, found: number): void => {
+    program.load(width, first, result, known).load(width, second, data, found);
     program.jumpIfRegister(first, "is not", second, "pass");
   };
-  compare(4, 0);
-  compare(2, 4);
+  for (let at = 0; at < size; at += 4) compare(4, ENTRY.address + at, address + at);
+  compare(4, ENTRY.mac, ETHERNET[side]);
+  compare(2, ENTRY.mac + 4, ETHERNET[side] + 4);
 }

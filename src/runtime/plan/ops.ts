@@ -73,7 +73,6 @@ export const operations = {
   bpf_get_fd_by_id: "oii",
   bpf_obj_id: "d",
   bpf_map_update: "dbb",
-  bpf_map_delete: "db",
 } as const;
 
 export type OperationName = keyof typeof operations;
