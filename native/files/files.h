@@ -154,4 +154,7 @@ void raise_descriptor_limit(void);
 void usage(char **directories);
 void changes(const char *upper, char **lower);
 
+/* merge.c: `layers` ends with NULL */
+void merge(const char *target, char **layers);
+
 #endif

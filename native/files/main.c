@@ -16,7 +16,7 @@
  *
  * berth-files serve SOCKET: does that for those who connect (serve.c).
  *
- * Without a root: usage DIRECTORY... | changes UPPER LOWER...
+ * Without a root: usage DIRECTORY... | changes UPPER LOWER... | merge TARGET LAYER...
  *
  * Each line of standard output is a JSON object; one with "error" is the last, and the exit code then 1. */
 #include "files.h"
@@ -175,6 +175,9 @@ void work(char **arguments)
 	} else if (strcmp(word, "changes") == 0) {
 		const char *upper = take();
 		changes(upper, next);
+	} else if (strcmp(word, "merge") == 0) {
+		const char *target = take();
+		merge(target, next);
 	} else {
 		while (root_word(&root, word))
 			word = take();

@@ -12,11 +12,14 @@ import { toCredentials } from "./registry.ts";
 export function buildOptions(
   query: Query,
   headers: IncomingHttpHeaders,
+  experimental: boolean,
 ): Omit<OriginBuildRequest, "onEvent" | "signal"> {
   if (query.text("version") === "2") {
     throw invalid("BuildKit's builder needs a session: set DOCKER_BUILDKIT=0, or use berth build");
   }
-  if (query.flag("squash")) throw invalid("squash is only supported with experimental mode");
+  // Berth's own clients need no such leave.
+  if (query.flag("squash") && !experimental && !query.flag("events"))
+    throw invalid("squash is only supported with experimental mode");
   return {
     dockerfileName: query.text("dockerfile"),
     tags: query.all("t").filter((tag) => tag !== ""),
@@ -24,6 +27,7 @@ export function buildOptions(
     labels: texts(query, "labels", false),
     target: query.text("target"),
     noCache: query.flag("nocache"),
+    squash: query.flag("squash"),
     pull: query.flag("pull"),
     ...platforms(query.text("platform")),
     network: query.text("networkmode"),

@@ -14,7 +14,7 @@ import type { Route } from "./router.ts";
 
 async function build(context: Context): Promise<void> {
   const { query, services } = context;
-  const options = buildOptions(query, context.request.headers);
+  const options = buildOptions(query, context.request.headers, services.experimental);
   const framed = options.outputs?.some(isSent) ?? false;
   const progress = framed ? new FramedProgress(context) : new ProgressStream(context);
   const quiet = query.flag("q");

@@ -27,6 +27,7 @@ export interface DaemonOptions {
   /** Where networks without a subnet of their own get one; empty for Docker's pools. */
   addressPools: string[];
   /** What the build cache may be, bytes and milliseconds unused; undefined for the usual bounds. */
+  experimental: boolean;
   buildCache: { size: number | undefined; age: number | undefined };
   pidFile: string | undefined;
   logLevel: LogLevel;
@@ -55,6 +56,7 @@ Runs the engine and answers the Docker Engine API. A stop leaves the containers 
                           what builds may leave for later ones (default: a tenth of the disk, 2 GB at least)
       --build-cache-age DURATION
                           how long what nobody uses of that stays (default 1440h)
+      --experimental      lets docker ask for what it calls experimental: docker build --squash
   -p, --pidfile FILE      where to write the process id
   -l, --log-level LEVEL   debug, info, warn or error (default info)
       --log-format FORMAT text or json (default text)
@@ -90,6 +92,7 @@ export function parseDaemonOptions(argv: string[]): DaemonOptions | null {
       size: flagValue("build-cache-size", values["build-cache-size"], parseBytes),
       age: flagValue("build-cache-age", values["build-cache-age"], parseAge),
     },
+    experimental: values.experimental,
     pidFile: values.pidfile,
     logLevel,
     logFormat,
@@ -129,6 +132,7 @@ function readFlags(argv: string[]) {
         "default-address-pool": { type: "string", multiple: true },
         "build-cache-size": { type: "string" },
         "build-cache-age": { type: "string" },
+        experimental: { type: "boolean", default: false },
         pidfile: { type: "string", short: "p" },
         "log-level": { type: "string", short: "l", default: "info" },
         "log-format": { type: "string", default: "text" },

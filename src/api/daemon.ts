@@ -20,6 +20,7 @@ export type OpenEngine = (options: {
   guestKernel: string | undefined;
   addressPools: string[];
   buildCache: DaemonOptions["buildCache"];
+  experimental: boolean;
   log: Logger;
 }) => Promise<ClosableServices>;
 

@@ -8,6 +8,7 @@ export const openEngine: OpenEngine = async (options): Promise<ClosableServices>
   const { containers, execs, images, volumes, networks, system, explain, cgroups, machines } = engine;
   const builder = new Builder(engine.workshop, images, options.buildCache);
   return {
+    experimental: options.experimental,
     containers,
     execs,
     images,

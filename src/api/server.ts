@@ -68,7 +68,7 @@ export class ApiServer {
     this.#log = options.log;
     this.#identity = new Map([
       ["Api-Version", newestApi],
-      ["Docker-Experimental", "false"],
+      ["Docker-Experimental", String(options.services.experimental)],
       ["Ostype", "linux"],
       ["Server", `Berth/${options.release} (linux)`],
     ]);

@@ -26,6 +26,7 @@ export function fakeServices(
   } = {},
 ): Services {
   return {
+    experimental: false,
     containers: {
       create: unexpected,
       list: unexpected,

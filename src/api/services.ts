@@ -5,6 +5,8 @@ import type { Images } from "../image/index.ts";
 
 /** What the API needs of an engine; the engine's fields of the same names. */
 export interface Services {
+  /** Whether clients are told that they may use what Docker calls experimental. */
+  experimental: boolean;
   containers: Containers;
   execs: Execs;
   networks: Networks;

@@ -16,11 +16,19 @@ function ping(context: Context): void {
 }
 
 async function version(context: Context): Promise<void> {
-  context.json(200, await context.services.system.version());
+  const { system, experimental } = context.services;
+  const version = await system.version();
+  const components = version.Components?.map((part) =>
+    part.Name === "Engine"
+      ? { ...part, Details: { ...part.Details, Experimental: String(experimental) } }
+      : part,
+  );
+  context.json(200, { ...version, ...(experimental ? { Experimental: true, Components: components } : {}) });
 }
 
 async function info(context: Context): Promise<void> {
-  context.json(200, await context.services.system.info());
+  const { system, experimental } = context.services;
+  context.json(200, { ...(await system.info()), ExperimentalBuild: experimental });
 }
 
 async function diskUsage(context: Context): Promise<void> {

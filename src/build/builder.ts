@@ -15,6 +15,7 @@ import { receiveBuild } from "./context/origin.ts";
 import { datedImage, sourceDate } from "./outputs/epoch.ts";
 import { type Product, planOutputs, produce } from "./outputs/produce.ts";
 import { provenanceOf } from "./outputs/provenance.ts";
+import { squashedImage } from "./outputs/squash.ts";
 import { checkBuild, prepareBuild, showingPlace } from "./prepare.ts";
 import { CacheKeeper, type CacheLimits, type PruneOptions, type PruneResult } from "./prune.ts";
 import { type BuiltImage, RunningBuild } from "./running-build.ts";
@@ -79,7 +80,10 @@ export class Builder implements Builds {
       for (const [index, built] of (await runAll(builds)).entries()) {
         const build = builds[index];
         if (!build) continue;
-        const image = epoch === undefined ? built : await datedImage(built, epoch, build);
+        const { files } = this.#workshop;
+        const { images, cache, keep } = build;
+        const whole = request.squash ? await squashedImage(built, { images, cache, keep, files }) : built;
+        const image = epoch === undefined ? whole : await datedImage(whole, epoch, build);
         if (inline) image.document = withCache(image.document, build.outcomes(false), image.layers);
         products.push({
           ...image,
@@ -187,10 +191,15 @@ export class Builder implements Builds {
 }
 
 /** Dated layers are other ones than those that keys speak of. Throws INVALID_PARAMETER. */
-function wantsInlineCache({ inlineCache, buildArgs }: BuildRequest, epoch: number | undefined): boolean {
+function wantsInlineCache(
+  { inlineCache, squash, buildArgs }: BuildRequest,
+  epoch: number | undefined,
+): boolean {
+  if (inlineCache && squash)
+    throw invalid("a cache of type inline cannot go with --squash: use type=registry or type=local");
   if (inlineCache && epoch !== undefined)
     throw invalid("a cache of type inline cannot go with SOURCE_DATE_EPOCH: use type=registry or type=local");
-  return inlineCache === true || (buildArgs?.BUILDKIT_INLINE_CACHE === "1" && epoch === undefined);
+  return inlineCache === true || (buildArgs?.BUILDKIT_INLINE_CACHE === "1" && epoch === undefined && !squash);
 }
 
 /** All at once; the first failure ends the others and is told when all have ended. */

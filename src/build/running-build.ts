@@ -18,7 +18,7 @@ import { Materials } from "./outputs/provenance.ts";
 import { contextName, type Plan, type PlannedStage, sourceStage, sourcesOf } from "./plan.ts";
 import { RemoteSources } from "./remote/sources.ts";
 import type { BuildSession, StepResult } from "./stage-build.ts";
-import { defaultPath, proxyArguments, StageState } from "./stage-state.ts";
+import { defaultPath, type Inherited, proxyArguments, StageState } from "./stage-state.ts";
 import { contextStep } from "./steps/context.ts";
 import { doStep } from "./steps/index.ts";
 import type { BuildEvent, BuildRequest, StepInfo } from "./types.ts";
@@ -48,8 +48,8 @@ export interface BuiltImage {
   document: ImageDocument;
   /** Lowest first. */
   layers: readonly Layer[];
-  /** How many of the layers and of the history's entries came with the base image. */
-  inherited: { layers: number; history: number };
+  /** What came with the base image. */
+  inherited: Inherited;
 }
 
 /** One build for one platform, from its plan to what its target stage is. */
@@ -256,7 +256,7 @@ export class RunningBuild {
     );
     this.#held.push(...found.layers);
     if (found.origin) this.materials.add(found.origin);
-    const state = new StageState(found.document, found.layers);
+    const state = new StageState(found.document, found.layers, found.id);
     if (!state.env.some((entry) => entry.startsWith("PATH="))) {
       state.config.Env = [...state.env, defaultPath];
     }

@@ -13,6 +13,13 @@ export const proxyArguments = new Set(
   ]),
 );
 
+/** The image that all began with: its id, empty for none, and how many layers and entries of the history it has. */
+export interface Inherited {
+  id: string;
+  layers: number;
+  history: number;
+}
+
 /** A stage under way: the image that it would be now. */
 export class StageState {
   /** The image at its beginning, for what a build does not change. */
@@ -26,10 +33,9 @@ export class StageState {
   /** A CMD of this stage outlives a later ENTRYPOINT. */
   cmdSet = false;
   created: string;
-  /** How many layers and entries of the history came with the image that all began with. */
-  readonly inherited: { layers: number; history: number };
+  readonly inherited: Inherited;
 
-  constructor(document: ImageDocument, layers: readonly Layer[], inherited?: StageState["inherited"]) {
+  constructor(document: ImageDocument, layers: readonly Layer[], base: string | Inherited) {
     const { architecture, os, variant } = document;
     this.origin = {
       architecture,
@@ -43,7 +49,8 @@ export class StageState {
     this.config = structuredClone(document.config ?? {});
     this.author = document.author;
     this.created = document.created ?? "";
-    this.inherited = inherited ?? { layers: layers.length, history: this.history.length };
+    this.inherited =
+      typeof base === "string" ? { id: base, layers: layers.length, history: this.history.length } : base;
   }
 
   get env(): readonly string[] {

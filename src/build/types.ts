@@ -132,6 +132,8 @@ export interface BuildRequest {
   annotations?: readonly Annotation[];
   /** Images, here or in registries, with outcomes of steps of other builds. */
   cacheFrom?: readonly string[];
+  /** One layer in place of those that the build adds. */
+  squash?: boolean;
   /** Has outcomes go with the image itself. */
   inlineCache?: boolean;
   /** Has what it was built from go with the image; `max` with the Dockerfile's text. */

@@ -45,6 +45,8 @@ export const command = defineCommand({
       help: "Give outcomes of steps: inline, local or registry",
     },
     check: { type: "bool", help: "Look for what is odd in the Dockerfile, without building" },
+    compress: { type: "bool", hidden: true, help: "Contexts are sent as they are, if at all" },
+    "disable-content-trust": { type: "bool", default: "true", hidden: true, help: "No names are signed" },
     "force-rm": { type: "bool", hidden: true, help: "Steps leave no containers anyway" },
     file: { type: "string", short: "f", completes: "file", help: "The Dockerfile; - for standard input" },
     iidfile: { type: "string", completes: "file", help: "File to write the image's id to" },
@@ -83,6 +85,7 @@ export const command = defineCommand({
       placeholder: "id=name[,src=file][,env=name]",
       help: "Show a secret to steps that mount it",
     },
+    squash: { type: "bool", help: "Make one layer of all that the build adds" },
     ssh: {
       type: "list",
       placeholder: "default|id[=socket|key[,key]]",
@@ -122,6 +125,7 @@ export const command = defineCommand({
       inlinecache: caches?.inline ? 1 : undefined,
       labels: JSON.stringify(toMap(flags.label)),
       nocache: flags["no-cache"] ? 1 : undefined,
+      squash: flags.squash ? 1 : undefined,
       outputs:
         outputs.length === 0
           ? undefined
