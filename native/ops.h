@@ -103,6 +103,7 @@ void run_output(struct run *run, const void *data, uint32_t size);
   /* vm.c */                                                                                         \
   X(tap, "os")               /* a new tap link of the host: the descriptor that carries its packets */ \
   X(await_path, "si")        /* until it is there, for so many milliseconds at most */               \
+  X(add_entropy, "b")        /* random bytes that count as such, and used from now on */             \
   X(unix_listener, "os")     /* a socket in the shim's directory, for its owner alone */             \
   X(list_processes, "s")     /* those in a v2 cgroup and below it: answered to the caller */            \
   /* netlink.c */                                                                                    \

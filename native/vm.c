@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
+#include <linux/random.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -33,6 +34,19 @@ long op_await_path(struct run *run, const union arg *a) {
     nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
   }
   return 0;
+}
+
+long op_add_entropy(struct run *run, const union arg *a) {
+  struct {
+    struct rand_pool_info info;
+    uint8_t data[512];
+  } entropy = {.info = {.entropy_count = (int)a[0].s.size * 8, .buf_size = (int)a[0].s.size}};
+  if (a[0].s.size > sizeof entropy.data) return errno = EINVAL, -1;
+  memcpy(entropy.info.buf, a[0].s.data, a[0].s.size);
+  int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  int rc = ioctl(fd, RNDADDENTROPY, &entropy) < 0 ? -1 : ioctl(fd, RNDRESEEDCRNG);
+  return close_keep(rc, fd);
 }
 
 // The shim's directory is the working directory of the host phase.

@@ -95,6 +95,25 @@ async function logs(context: Context): Promise<void> {
   context.response.end();
 }
 
+const templateRequest = struct<{ Memory?: number; Cpus?: number }>("MachineTemplateRequest", {
+  Memory: integer,
+  Cpus: integer,
+});
+
+async function templates(context: Context): Promise<void> {
+  context.json(200, await context.services.machines.templates());
+}
+
+async function createTemplate(context: Context): Promise<void> {
+  const size = decode(templateRequest, (await context.body()) ?? {});
+  context.json(201, await context.services.machines.createTemplate(size));
+}
+
+async function removeTemplate(context: Context): Promise<void> {
+  await context.services.machines.removeTemplate(context.name);
+  context.empty(204);
+}
+
 async function snapshots(context: Context): Promise<void> {
   context.json(200, await context.services.machines.snapshots(context.name));
 }
@@ -132,4 +151,7 @@ export const machineRoutes: Route[] = [
   { method: "POST", path: "/berth/machines/{name}/snapshots/restore", handle: restoreSnapshot },
   { method: "DELETE", path: "/berth/machines/{name}/snapshots", handle: removeSnapshot },
   { method: "DELETE", path: "/berth/machines/{name}", handle: remove },
+  { method: "GET", path: "/berth/machine-templates", handle: templates },
+  { method: "POST", path: "/berth/machine-templates", handle: createTemplate },
+  { method: "DELETE", path: "/berth/machine-templates/{name}", handle: removeTemplate },
 ];

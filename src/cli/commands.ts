@@ -142,6 +142,13 @@ const vmSnapshotRestore = entry(
 );
 const vmSnapshotRm = entry("Remove a snapshot", () => import("./commands/vm-snapshot-rm.ts"));
 
+const vmTemplateCreate = entry(
+  "Make a template for containers",
+  () => import("./commands/vm-template-create.ts"),
+);
+const vmTemplateLs = entry("List templates", () => import("./commands/vm-template-ls.ts"));
+const vmTemplateRm = entry("Remove templates", () => import("./commands/vm-template-rm.ts"));
+
 /** Every command by its path. */
 export const commands: Record<string, Entry> = {
   run: common(run),
@@ -253,6 +260,13 @@ export const commands: Record<string, Entry> = {
       rm: vmSnapshotRm,
     }),
     start: vmStart,
+    template: group("Work with templates of containers' machines", {
+      create: vmTemplateCreate,
+      list: hidden(vmTemplateLs),
+      ls: vmTemplateLs,
+      remove: hidden(vmTemplateRm),
+      rm: vmTemplateRm,
+    }),
     stop: vmStop,
   }),
   volume: group("Work with volumes", {

@@ -17,6 +17,8 @@ export interface NetworkDevice {
   /** The tap's descriptor as QEMU inherits it. */
   fd: number;
   mac: string;
+  /** The slot that it is put into while the guest runs: until then only its other end is there. */
+  slot?: string;
 }
 
 /** A directory of the host, served by a virtiofsd that listens at `socket`. Keeps a machine from being saved. */
@@ -26,6 +28,8 @@ export interface Share {
   /** What the guest mounts it by. */
   tag: string;
   socket: string;
+  /** As with a network device. */
+  slot?: string;
 }
 
 /**
@@ -88,23 +92,33 @@ const add = (type: string, fields: Record<string, string | number | undefined>):
   option(type, fields),
 ];
 
+/** What the guest sees of a device that may be put into a slot. */
+function card(device: NetworkDevice | Share): { driver: string; fields: Record<string, string> } {
+  if (device.kind === "share")
+    return { driver: "vhost-user-fs-pci", fields: { chardev: device.id, tag: device.tag } };
+  // Without a program to boot from the network.
+  return { driver: "virtio-net-pci", fields: { netdev: device.id, mac: device.mac, romfile: "" } };
+}
+
+function unlessPlugged(device: NetworkDevice | Share): string[] {
+  const { driver, fields } = card(device);
+  return device.slot === undefined ? add(driver, fields) : [];
+}
+
+/** The arguments of device_add that put a device into its slot. */
+export function plugArguments(device: NetworkDevice | Share): Record<string, string> {
+  const { driver, fields } = card(device);
+  return { driver, id: `${device.id}-card`, bus: device.slot ?? "", ...fields };
+}
+
 function one(device: Device, index: number): string[] {
   switch (device.kind) {
     case "disk":
       return disk(device);
     case "network":
-      return [
-        "-netdev",
-        option("tap", { id: device.id, fd: device.fd }),
-        // Without a program to boot from the network.
-        ...add("virtio-net-pci", { netdev: device.id, mac: device.mac, romfile: "" }),
-      ];
+      return ["-netdev", option("tap", { id: device.id, fd: device.fd }), ...unlessPlugged(device)];
     case "share":
-      return [
-        "-chardev",
-        option("socket", { id: device.id, path: device.socket }),
-        ...add("vhost-user-fs-pci", { chardev: device.id, tag: device.tag }),
-      ];
+      return ["-chardev", option("socket", { id: device.id, path: device.socket }), ...unlessPlugged(device)];
     case "port":
       return [
         "-chardev",

@@ -74,10 +74,10 @@ test("a machine that waits for a saved state, its memory in a file", () => {
     ...machine,
     memoryFile: { path: "/m", private: true },
     paused: true,
-    incoming: true,
+    incoming: 9,
   });
   assert.deepEqual(values(args, "-object"), [
     "memory-backend-file,id=memory,size=134217728,mem-path=/m,share=off",
   ]);
-  assert.deepEqual(args.slice(-4), ["-no-reboot", "-S", "-incoming", "defer"]);
+  assert.deepEqual(args.slice(-4), ["-no-reboot", "-S", "-incoming", "fd:9"]);
 });

@@ -26,8 +26,8 @@ export interface VirtualMachine {
   controlSocket: SocketPlace;
   /** Stop before the first instruction, until told to continue. */
   paused?: boolean;
-  /** Wait for a saved state, which the control protocol names. */
-  incoming?: boolean;
+  /** An inherited descriptor with a saved state, to go on from. */
+  incoming?: number;
   /** What a guest that restarts itself does to QEMU: by default it ends. */
   reboot?: "exit" | "reset";
 }
@@ -57,7 +57,7 @@ export function qemuArguments(machine: VirtualMachine): string[] {
     ...deviceArguments(devices),
     ...(machine.reboot === "reset" ? [] : ["-no-reboot"]),
     ...(machine.paused ? ["-S"] : []),
-    ...(machine.incoming ? ["-incoming", "defer"] : []),
+    ...(machine.incoming === undefined ? [] : ["-incoming", `fd:${machine.incoming}`]),
   ];
 }
 

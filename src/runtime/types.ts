@@ -87,6 +87,8 @@ export interface Enclosure {
   sockets: string[];
   /** Links of the host to make for the machine; the descriptors that follow. */
   taps: string[];
+  /** A file with the saved state of a machine, the last descriptor. */
+  saved?: string;
   /** Directories that the guest mounts something on. */
   mountPoints: string[];
 }

@@ -1,6 +1,6 @@
 import type { Listing } from "../format/rows.ts";
 import { bytesSize, shortId, timeAgo } from "../format/units.ts";
-import type { MachineSnapshot, MachineSummary } from "./types.ts";
+import type { MachineSnapshot, MachineSummary, MachineTemplate } from "./types.ts";
 
 /** "used / allotted", or what is allotted alone while it does not run. */
 const share = (used: number, allotted: number): string =>
@@ -43,5 +43,21 @@ export const snapshotListing: Listing<MachineSnapshot> = {
     CreatedAt: { header: "CREATED AT", value: ({ Created }) => Created },
     RunningFor: { header: "CREATED", value: ({ Created }) => ago(Created) },
     Memory: { header: "MEMORY", value: ({ Memory }) => (Memory > 0 ? bytesSize(Memory) : "disk only") },
+  },
+};
+
+/** The columns of `vm template ls`. */
+export const templateListing: Listing<MachineTemplate> = {
+  typeName: "templateContext",
+  table: "{{.Name}}\t{{.Cpus}}\t{{.Memory}}\t{{.Kernel}}\t{{.RunningFor}}\t{{.Size}}",
+  quiet: "{{.Name}}",
+  columns: {
+    Name: { header: "TEMPLATE", value: ({ Name }) => Name },
+    Cpus: { header: "CPUS", value: ({ Cpus }) => Cpus },
+    Memory: { header: "MEMORY", value: ({ Memory }) => bytesSize(Memory) },
+    Kernel: { header: "KERNEL", value: ({ Kernel }) => Kernel },
+    CreatedAt: { header: "CREATED AT", value: ({ Created }) => Created },
+    RunningFor: { header: "CREATED", value: ({ Created }) => ago(Created) },
+    Size: { header: "SIZE", value: ({ Size }) => bytesSize(Size) },
   },
 };

@@ -21,4 +21,13 @@ export interface MachineSnapshot {
   Memory: number;
 }
 
+export interface MachineTemplate {
+  Name: string;
+  Created: string;
+  Memory: number;
+  Cpus: number;
+  Kernel: string;
+  Size: number;
+}
+
 export const machinePath = (name: string): string => `/berth/machines/${encodeURIComponent(name)}`;

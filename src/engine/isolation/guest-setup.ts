@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { system } from "../../lib/errors.ts";
 import { getLinks, NETLINK_ROUTE, parseLink } from "../../network/netlink/route.ts";
@@ -16,6 +17,22 @@ export function clock(): Plan {
   return new Plan()
     .group("clock")
     .add("host", "clock_settime", [Math.floor(now / 1000), (now % 1000) * 1_000_000], "the host's time");
+}
+
+/** Bytes of the host's randomness for a guest. */
+const entropy = 256;
+const driverWaitMs = 5000;
+
+/**
+ * What a guest needs that goes on from a template: the time, randomness that the template's others have not got,
+ * and the devices that were put into its slots.
+ */
+export function awaken(): Plan {
+  return clock()
+    .group("template")
+    .add("host", "add_entropy", [randomBytes(entropy)], "else all from the template would draw the same")
+    .add("host", "write_file", [null, "/sys/bus/pci/rescan", "1"], "its slots are taken now")
+    .add("host", "await_path", ["/sys/bus/virtio/drivers/virtiofs/virtio2", driverWaitMs], "its files");
 }
 
 /** The numbers of a guest's links, in the order of their hardware addresses. */

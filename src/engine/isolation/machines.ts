@@ -4,9 +4,18 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HostConfig } from "@docker/node-sdk";
 import { type Accelerator, chooseAccelerator } from "../../hypervisor/accelerator.ts";
+import { plugArguments } from "../../hypervisor/devices.ts";
 import { GuestChannel, newToken } from "../../hypervisor/guest/channel.ts";
-import { findTools, type MachineTools, planMachine } from "../../hypervisor/guest/machine.ts";
+import {
+  type ContainerMachine,
+  findTools,
+  type MachineTools,
+  planMachine,
+  plugged,
+} from "../../hypervisor/guest/machine.ts";
+import { isObject } from "../../hypervisor/json-lines.ts";
 import { Qmp } from "../../hypervisor/qmp.ts";
+import { mostNetworks, type Template, TemplateStore } from "../../hypervisor/template.ts";
 import { BerthError, conflict, system } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import { GuestRuntime } from "../../runtime/guest/runtime.ts";
@@ -17,7 +26,7 @@ import { containerSeccomp } from "../../runtime/seccomp/container.ts";
 import { enclosedRootfs } from "../../runtime/spec/enclosure.ts";
 import type { ContainerLaunch, ExecLaunch, GuestLaunch, Runtime, Shim } from "../../runtime/types.ts";
 import type { Container } from "../container.ts";
-import { clock, linkIndices } from "./guest-setup.ts";
+import { awaken, clock, linkIndices } from "./guest-setup.ts";
 import { machineSize } from "./isolation.ts";
 import { MachineShim } from "./shim.ts";
 import { enclosureSpec, guestSpec, mountPoints, supervisorCapabilities } from "./specs.ts";
@@ -32,6 +41,8 @@ const bootTimeoutMs = 60_000;
 const answerTimeoutMs = 15_000;
 /** How long after its channel a machine ends, when that is all there is to it. */
 const endMs = 2000;
+/** How often a hypervisor is asked whether it has its state. */
+const pollMs = 3;
 const SIGKILL = 9;
 const SIGTERM = 15;
 
@@ -67,10 +78,13 @@ export interface ContainerMachinesOptions {
 export class ContainerMachines {
   readonly #options: ContainerMachinesOptions;
   readonly #running = new Map<string, Running>();
+  /** Machines that were booted already, to go on from. */
+  readonly templates: TemplateStore;
   #tools: MachineTools | undefined;
 
   constructor(options: ContainerMachinesOptions) {
     this.#options = options;
+    this.templates = new TemplateStore(join(options.cache, "templates"));
   }
 
   /** What this host makes machines with. Throws UNAVAILABLE when something is missing. */
@@ -90,18 +104,20 @@ export class ContainerMachines {
    */
   async start(container: Container, launch: ContainerLaunch, links: FurnishLinks): Promise<Shim> {
     const size = machineSize(container.record.hostConfig);
-    const state: MachineState = { token: newToken(), pid: 0, startTime: 0, ...size };
     if (size.memory > totalmem())
       throw conflict(
         `a virtual machine of ${mib(size.memory)} does not fit into this host's memory of ${mib(totalmem())}: use less --memory`,
       );
-    const enclosed = this.#enclose(container, launch, state.token);
+    const template = this.#template(container);
+    const state: MachineState = { token: template?.token ?? newToken(), pid: 0, startTime: 0, ...size };
+    const machine = this.#machine(container, state.token, template !== null);
+    const enclosed = this.#enclose(container, launch, machine, template);
     container.record.state.machine = state;
     // For a daemon that comes after a crash in the middle.
     this.#options.save(container);
     const supervisor = await this.#options.runtime.start(enclosed);
     const { shim, running } = this.#take(container, supervisor, () =>
-      this.#boot(container, launch, supervisor, links),
+      this.#boot(container, launch, supervisor, links, template && machine),
     );
     // Before there is any output, however long the boot takes.
     for (const pending of container.pendingAttaches) pending.started(shim);
@@ -174,10 +190,13 @@ export class ContainerMachines {
     launch: ContainerLaunch,
     supervisor: Shim,
     links: FurnishLinks,
+    /** Which goes on from a template. */
+    machine: ContainerMachine | null,
   ): Promise<Guest> {
+    if (machine) await this.#resume(supervisor, machine);
     const channel = await this.#open(container, supervisor, bootTimeoutMs);
     const runtime = new GuestRuntime(channel, this.#options.filters);
-    await runtime.run(clock());
+    await runtime.run(machine ? awaken() : clock());
     const spec = guestSpec(launch.spec);
     const first = await runtime.start({
       id: launch.id,
@@ -188,8 +207,8 @@ export class ContainerMachines {
       links: links(await linkIndices(runtime, macsOf(container))),
     });
     container.spec = spec;
-    const { machine } = container.record.state;
-    if (machine) Object.assign(machine, { pid: first.pid, startTime: first.startTime });
+    const { machine: state } = container.record.state;
+    if (state) Object.assign(state, { pid: first.pid, startTime: first.startTime });
     return { channel, runtime, first };
   }
 
@@ -261,21 +280,49 @@ export class ContainerMachines {
     return (panic ? [panic, ...lines.slice(-1)] : lines.slice(-reasonLines)).join("; ");
   }
 
-  #enclose(container: Container, launch: ContainerLaunch, token: string): ContainerLaunch {
-    const tools = this.tools();
-    const { hostConfig } = container.record;
-    const {
-      args,
-      tools: seen,
-      links,
-    } = planMachine(tools, {
-      name: container.record.name,
+  /** The template that a container's machine can go on from. */
+  #template(container: Container): Template | null {
+    if (macsOf(container).length > mostNetworks) return null;
+    return this.templates.find(this.tools(), machineSize(container.record.hostConfig));
+  }
+
+  #machine(container: Container, token: string, fromTemplate: boolean): ContainerMachine {
+    const { name, hostConfig } = container.record;
+    return {
+      name,
       ...machineSize(hostConfig),
       token,
       rootTag,
       rootfs: enclosedRootfs,
       macs: macsOf(container),
-    });
+      fromTemplate,
+    };
+  }
+
+  /** Gives a machine that was restored what its template had not got, and lets it go on. */
+  async #resume(supervisor: Shim, machine: ContainerMachine): Promise<void> {
+    const monitor = await Qmp.connect(this.#path(supervisor.id, files.monitor), { timeout: bootTimeoutMs });
+    try {
+      for (const deadline = Date.now() + bootTimeoutMs; Date.now() < deadline; await sleep(pollMs)) {
+        const answer = await monitor.execute("query-status");
+        if (!isObject(answer) || answer.status !== "inmigrate") break;
+      }
+      for (const device of plugged(machine)) await monitor.execute("device_add", plugArguments(device));
+      await monitor.execute("cont");
+    } finally {
+      monitor.close();
+    }
+  }
+
+  #enclose(
+    container: Container,
+    launch: ContainerLaunch,
+    machine: ContainerMachine,
+    template: Template | null,
+  ): ContainerLaunch {
+    const tools = this.tools();
+    const { hostConfig } = container.record;
+    const { args, tools: seen, links } = planMachine(tools, machine);
     const kvm = tools.accelerator.name === "kvm";
     const seccomp = containerSeccomp(undefined, supervisorCapabilities);
     return {
@@ -286,6 +333,7 @@ export class ContainerMachines {
         links,
         log: files.log,
         sockets: [files.control, files.monitor],
+        ...(template ? { saved: template.file } : {}),
         taps: container.record.state.network?.endpoints.map(({ link }) => link) ?? [],
         mountPoints: mountPoints(launch.spec),
       },

@@ -9,7 +9,8 @@ import {
 import { conflict, notFound } from "../../lib/errors.ts";
 import { attachContainer } from "../attach.ts";
 import type { EngineContext } from "../context.ts";
-import { isIsolated } from "../isolation/isolation.ts";
+import { checkIsolation, isIsolated, machineSize } from "../isolation/isolation.ts";
+import { makeTemplate } from "../isolation/template.ts";
 import { startContainer } from "../lifecycle.ts";
 import { readLogs } from "../logs/logs.ts";
 import { remove } from "../remove.ts";
@@ -20,8 +21,15 @@ import { createMachine } from "./create.ts";
 import { machineEvent } from "./events.ts";
 import { machinePaths } from "./paths.ts";
 import { diskNode, isMachine, type Machine } from "./record.ts";
-import type { MachineDetails, MachineRequest, MachineSnapshot, MachineSummary, Machines } from "./types.ts";
-import { describeMachine, summarizeContainer, summarizeMachine, toSnapshot } from "./view.ts";
+import type {
+  MachineDetails,
+  MachineRequest,
+  MachineSnapshot,
+  MachineSummary,
+  Machines,
+  MachineTemplate,
+} from "./types.ts";
+import { describeMachine, summarizeContainer, summarizeMachine, toSnapshot, toTemplate } from "./view.ts";
 
 /** The verbs of whole machines. */
 export class MachineVerbs implements Machines {
@@ -80,6 +88,26 @@ export class MachineVerbs implements Machines {
 
   async logs(ref: string, options: LogsOptions, signal?: AbortSignal): Promise<AsyncIterable<LogLine>> {
     return readLogs(this.#context, this.#get(ref), options, signal);
+  }
+
+  async templates(): Promise<MachineTemplate[]> {
+    return this.#context.machines.templates.list().map(toTemplate);
+  }
+
+  async createTemplate({
+    Memory = 0,
+    Cpus = 0,
+  }: {
+    Memory?: number;
+    Cpus?: number;
+  }): Promise<MachineTemplate> {
+    const hostConfig = { Memory, NanoCpus: Cpus * 1e9, Isolation: "hyperv" as const };
+    checkIsolation(hostConfig);
+    return toTemplate(await makeTemplate(this.#context, machineSize(hostConfig)));
+  }
+
+  async removeTemplate(name: string): Promise<void> {
+    if (!this.#context.machines.templates.remove(name)) throw notFound(`No such template: ${name}`);
   }
 
   async snapshots(ref: string): Promise<MachineSnapshot[]> {

@@ -2,16 +2,14 @@ import { existsSync, lstatSync, mkdirSync, readlinkSync, renameSync, rmSync, sym
 import { join } from "node:path";
 import { BerthError } from "../../lib/errors.ts";
 import { resourcesOf } from "../../runtime/cgroup/resources.ts";
+import type { ResourceOptions } from "../../runtime/cgroup/validate.ts";
 import { defaultMounts, maskedPaths, readonlyPaths } from "../../runtime/defaults.ts";
 import { kernelFeatures } from "../../runtime/machine.ts";
 import type { Mount, Spec } from "../../runtime/oci.ts";
 import { containerSeccomp } from "../../runtime/seccomp/container.ts";
-import type { ContainerLaunch, NetworkSetup } from "../../runtime/types.ts";
-import type { Container } from "../container.ts";
+import type { ContainerLaunch, NetworkSetup, ShimLog } from "../../runtime/types.ts";
 import type { EngineContext } from "../context.ts";
-import { containerDirectory } from "../create.ts";
 import { idMapping } from "../id-ranges.ts";
-import { shimLog } from "../logs/options.ts";
 import { devices } from "../spec/devices.ts";
 import { namespaces } from "../spec/namespaces.ts";
 
@@ -26,62 +24,65 @@ export interface Share {
 const systemPaths = ["usr", "bin", "sbin", "lib", "lib64"];
 const emptyPaths = ["dev", "proc", "sys", "tmp", "etc", "machine", "boot"];
 
+/** Whose hypervisor it is. */
+export interface SandboxOwner {
+  id: string;
+  /** Its directory, which has a `rw`. */
+  directory: string;
+  cgroupPath: string;
+  /** Its block of host ids. */
+  idRange: number;
+  limits: ResourceOptions;
+  log: ShimLog;
+  waitForAttach: number;
+}
+
+export interface SandboxOptions {
+  args: string[];
+  shares: readonly Share[];
+  network: NetworkSetup;
+  /** Names of its links on the host. */
+  taps: string[];
+  terminal: boolean;
+  /** Devices of the host. */
+  nodes: string[];
+}
+
 /**
  * How a hypervisor runs: in a container of its own, with the host's programs to read and a few named files,
  * as a user that exists nowhere else, without capabilities and with no network but the taps it inherits.
  */
 export function sandbox(
   context: EngineContext,
-  container: Container,
-  options: {
-    args: string[];
-    shares: readonly Share[];
-    network: NetworkSetup;
-    /** Names of its links on the host. */
-    taps: string[];
-    terminal: boolean;
-    nodes: string[];
-  },
+  owner: SandboxOwner,
+  options: SandboxOptions,
 ): ContainerLaunch {
-  const directory = containerDirectory(context, container.id);
-  const { record } = container;
   if (!kernelFeatures().idmappedOverlay)
     throw new BerthError("UNAVAILABLE", "virtual machines need Linux 5.19 or newer on the host");
-  record.state.idRange = context.idRanges.take();
   return {
-    id: container.id,
-    spec: spec(container, directory, options),
+    id: owner.id,
+    spec: spec(owner, options),
     rootfs: {
       dataRoot: context.state.paths.root,
       lower: [programLayer(context)],
-      rw: join(directory, "rw"),
+      rw: join(owner.directory, "rw"),
       volatile: true,
     },
-    stdio: {
-      tty: options.terminal,
-      stdin: true,
-      stdinOnce: false,
-      waitForAttach: container.pendingAttaches.size,
-    },
-    log: shimLog(record, directory),
+    stdio: { tty: options.terminal, stdin: true, stdinOnce: false, waitForAttach: owner.waitForAttach },
+    log: owner.log,
     init: false,
     network: options.network,
     taps: options.taps,
   };
 }
 
-function spec(
-  container: Container,
-  directory: string,
-  { args, shares, terminal, nodes }: Parameters<typeof sandbox>[2],
-): Spec {
-  const { state, hostConfig, cgroupPath } = container.record;
-  const mapping = state.idRange === null ? [] : [idMapping(state.idRange)];
+function spec(owner: SandboxOwner, { args, shares, terminal, nodes }: SandboxOptions): Spec {
+  const mapping = [idMapping(owner.idRange)];
   const grant = devices({ Devices: nodes.map((PathOnHost) => ({ PathOnHost })) });
   const wanted = new Set(["/proc", "/dev", "/dev/pts", "/dev/shm"]);
   return {
     ociVersion: "1.2.0",
-    root: { path: join(directory, "rootfs"), readonly: true },
+    root: { path: join(owner.directory, "rootfs"), readonly: true },
     process: {
       terminal,
       cwd: "/",
@@ -90,7 +91,7 @@ function spec(
       user: { uid: 0, gid: 0 },
       capabilities: { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] },
       noNewPrivileges: true,
-      oomScoreAdj: hostConfig.OomScoreAdj ?? 0,
+      oomScoreAdj: 0,
     },
     mounts: [
       ...defaultMounts().filter(({ destination }) => wanted.has(destination)),
@@ -102,9 +103,9 @@ function spec(
       namespaces: namespaces({ NetworkMode: "none", CgroupnsMode: "private" }, () => 0, true),
       uidMappings: mapping,
       gidMappings: mapping,
-      cgroupsPath: cgroupPath,
+      cgroupsPath: owner.cgroupPath,
       devices: grant.devices,
-      resources: resourcesOf(hostConfig, grant.rules),
+      resources: resourcesOf(owner.limits, grant.rules),
       seccomp: containerSeccomp(undefined, []),
       maskedPaths: [...maskedPaths],
       readonlyPaths: [...readonlyPaths],

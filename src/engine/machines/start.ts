@@ -8,7 +8,9 @@ import { BerthError, system } from "../../lib/errors.ts";
 import { LaunchError } from "../../runtime/launch-error.ts";
 import type { NetworkSetup, Shim } from "../../runtime/types.ts";
 import type { EngineContext } from "../context.ts";
+import { containerDirectory } from "../create.ts";
 import { readLogs } from "../logs/logs.ts";
+import { shimLog } from "../logs/options.ts";
 import { dropAgent } from "./agent.ts";
 import { availableMemory } from "./memory.ts";
 import { inside, machinePaths } from "./paths.ts";
@@ -53,7 +55,18 @@ export async function startMachine(
     // A microvm's firmware lies in memory that a guest's restart does not bring back.
     reboot: boot ? "exit" : "reset",
   });
-  const launch = sandbox(context, machine, {
+  const directory = containerDirectory(context, machine.id);
+  record.state.idRange = context.idRanges.take();
+  const owner = {
+    id: machine.id,
+    directory,
+    cgroupPath: record.cgroupPath,
+    idRange: record.state.idRange,
+    limits: record.hostConfig,
+    log: shimLog(record, directory),
+    waitForAttach: machine.pendingAttaches.size,
+  };
+  const launch = sandbox(context, owner, {
     args: [qemuProgram, ...args],
     shares: [{ source: paths.files, destination: "/machine", writable: true }, ...shares],
     network,

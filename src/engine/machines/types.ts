@@ -20,6 +20,18 @@ export interface MachineRequest {
   Labels?: Record<string, string>;
 }
 
+/** A container's machine that was booted up to where it waits, for others to go on from. */
+export interface MachineTemplate {
+  Name: string;
+  Created: string;
+  /** Of the machines that it is for. */
+  Memory: number;
+  Cpus: number;
+  Kernel: string;
+  /** Bytes on disk. */
+  Size: number;
+}
+
 export interface MachineSnapshot {
   Name: string;
   Created: string;
@@ -90,6 +102,11 @@ export interface Machines {
   exec(ref: string, config: ExecConfig): Promise<{ Id: string }>;
   /** What was written to the serial console. */
   logs(ref: string, options: LogsOptions, signal?: AbortSignal): Promise<AsyncIterable<LogLine>>;
+  /** For containers with --isolation=hyperv: one for each size of their machines. */
+  templates(): Promise<MachineTemplate[]>;
+  /** The size of a container without --memory and --cpus by default. */
+  createTemplate(size: { Memory?: number; Cpus?: number }): Promise<MachineTemplate>;
+  removeTemplate(name: string): Promise<void>;
   snapshots(ref: string): Promise<MachineSnapshot[]>;
   createSnapshot(ref: string, name: string): Promise<void>;
   restoreSnapshot(ref: string, name: string): Promise<void>;

@@ -1,5 +1,6 @@
 import { type DiskInfo, diskInfo, type SnapshotInfo } from "../../hypervisor/machine/disk.ts";
 import { qemuProgram } from "../../hypervisor/qemu.ts";
+import type { Template } from "../../hypervisor/template.ts";
 import { cgroupStats } from "../../runtime/cgroup/stats.ts";
 import type { Container } from "../container.ts";
 import type { EngineContext } from "../context.ts";
@@ -10,7 +11,7 @@ import { logPath } from "../logs/options.ts";
 import { networkSettings } from "../network/settings.ts";
 import { machinePaths } from "./paths.ts";
 import type { Machine } from "./record.ts";
-import type { MachineDetails, MachineSnapshot, MachineSummary } from "./types.ts";
+import type { MachineDetails, MachineSnapshot, MachineSummary, MachineTemplate } from "./types.ts";
 
 const noDisk: DiskInfo = { size: 0, used: 0, snapshots: [] };
 
@@ -118,4 +119,13 @@ export const toSnapshot = ({ name, created, memory }: SnapshotInfo): MachineSnap
   Name: name,
   Created: new Date(created * 1000).toISOString(),
   Memory: memory,
+});
+
+export const toTemplate = ({ name, created, memory, cpus, kernel, size }: Template): MachineTemplate => ({
+  Name: name,
+  Created: created,
+  Memory: memory,
+  Cpus: cpus,
+  Kernel: kernel,
+  Size: size,
 });

@@ -3,9 +3,11 @@ import { delimiter, join } from "node:path";
 import { BerthError } from "../../lib/errors.ts";
 import { nativeFile } from "../../lib/own-file.ts";
 import { type Accelerator, chooseAccelerator } from "../accelerator.ts";
+import type { NetworkDevice, Share } from "../devices.ts";
 import { makeInitrd } from "../initrd.ts";
 import { findGuestKernel, type GuestKernel } from "../kernel.ts";
 import { qemuArguments, qemuProgram } from "../qemu.ts";
+import { templateSlot, templateSlots } from "../template.ts";
 
 /** Drivers that a container's guest needs. */
 const modules = ["virtio_pci", "virtio_console", "virtio_balloon", "virtiofs", "virtio_net"];
@@ -19,6 +21,15 @@ const emulatorUser = 65533;
 const filesSocket = "/run/virtiofs.sock";
 /** Where the sandbox has the kernel and its initial ram disk. */
 const boot = { kernel: "/boot/kernel", initrd: "/boot/initrd" };
+
+/** The guest kernel's arguments of a container's machine. */
+export const guestArguments = (token: string): string[] => [
+  "console=ttyS0",
+  "quiet",
+  "panic=-1",
+  "reboot=t",
+  `berth.token=${token}`,
+];
 
 /** What this host makes virtual machines with. */
 export interface MachineTools {
@@ -63,6 +74,23 @@ export interface ContainerMachine {
   rootfs: string;
   /** The hardware addresses of its links. */
   macs: readonly string[];
+  /** It goes on from a template's state instead of booting. */
+  fromTemplate?: boolean;
+}
+
+/** Devices of a container's machine that a template's has not got, and are put into slots when it goes on. */
+export function plugged(machine: ContainerMachine): (NetworkDevice | Share)[] {
+  const slot = (at: number) => (machine.fromTemplate ? { slot: templateSlot(at) } : {});
+  return [
+    { kind: "share", id: "root", tag: machine.rootTag, socket: filesSocket, ...slot(0) },
+    ...machine.macs.map((mac, at) => ({
+      kind: "network" as const,
+      id: `net${at}`,
+      fd: inherited.firstTap + at,
+      mac,
+      ...slot(at + 1),
+    })),
+  ];
 }
 
 /** What goes into the sandbox, and the supervisor's arguments. Paths are the sandbox's. */
@@ -94,21 +122,17 @@ export function planMachine(tools: MachineTools, machine: ContainerMachine): Mac
     boot: {
       image: boot.kernel,
       initrd: boot.initrd,
-      commandLine: ["console=ttyS0", "quiet", "panic=-1", "reboot=t", `berth.token=${machine.token}`],
+      commandLine: guestArguments(machine.token),
     },
     controlSocket: { listener: inherited.monitor },
     devices: [
       { kind: "port", name: "berth.control", socket: { listener: inherited.control } },
       { kind: "port", name: "berth.stdio", socket: { connection: inherited.streams } },
       { kind: "balloon" },
-      { kind: "share", id: "root", tag: machine.rootTag, socket: filesSocket },
-      ...machine.macs.map((mac, at) => ({
-        kind: "network" as const,
-        id: `net${at}`,
-        fd: inherited.firstTap + at,
-        mac,
-      })),
+      ...(machine.fromTemplate ? templateSlots : []),
+      ...plugged(machine),
     ],
+    ...(machine.fromTemplate ? { paused: true, incoming: inherited.firstTap + machine.macs.length } : {}),
   });
   return {
     args: ["berth-vmm", String(emulatorUser), ...files, "--", tools.emulator, ...emulator],

@@ -64,6 +64,7 @@ export const operations = {
   clock_settime: "ii",
   tap: "os",
   await_path: "si",
+  add_entropy: "b",
   unix_listener: "os",
   list_processes: "s",
   netlink: "idib",

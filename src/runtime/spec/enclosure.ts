@@ -7,6 +7,7 @@ import {
   MOUNT_ATTR_RDONLY,
   MOVE_MOUNT_F_EMPTY_PATH,
   MS_PRIVATE,
+  O_RDONLY,
   S_IFREG,
 } from "../linux.ts";
 import type { Slot } from "../plan/ops.ts";
@@ -67,7 +68,11 @@ export function planEnclosure(
   const groups = makeCgroups(context);
   plan.group("process");
   scoreOom(plan, spec.process);
-  const kept = [...openOutlets(plan, enclosure), ...planTaps(plan, launch.network, enclosure.taps)];
+  const kept = [
+    ...openOutlets(plan, enclosure),
+    ...planTaps(plan, launch.network, enclosure.taps),
+    ...openSaved(plan, enclosure),
+  ];
   const hold = holdMounts(plan, namespaces.cloneFlags);
   joinCgroups(context, groups.joins);
   prepareDataRoot(context, launch.rootfs);
@@ -120,6 +125,13 @@ function openOutlets(plan: Plan, { log, sockets }: Enclosure): Slot[] {
     return slot;
   });
   return [file, ...listeners];
+}
+
+function openSaved(plan: Plan, { saved }: Enclosure): Slot[] {
+  if (saved === undefined) return [];
+  const slot = plan.slot(saved);
+  plan.add("host", "openat", [slot, null, saved, O_RDONLY, 0], "the state that the machine begins with");
+  return [slot];
 }
 
 /** Mount points that the guest needs and may not be able to make, in a read-only root. */
