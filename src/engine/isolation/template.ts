@@ -22,8 +22,8 @@ import { loopbackOnly } from "../network/attach.ts";
 const bootTimeout = 60_000;
 const saveTimeout = 120_000;
 const pollMs = 10;
-/** Until the guest has noticed that nobody is connected to it any more. */
-const settleMs = 200;
+/** Until the guest has told which pages it does not use, every two seconds: they need not be kept. */
+const settleMs = 3000;
 const overhead = 256 * 2 ** 20;
 const SIGKILL = 9;
 
@@ -59,7 +59,6 @@ export async function makeTemplate(context: EngineContext, size: TemplateSize): 
       chipset: "microvm",
       accelerator: tools.accelerator,
       ...size,
-      console: "memory",
       boot: { image: kernel, initrd, commandLine: guestArguments(token) },
       controlSocket: `${inside}/${sockets.control}`,
       devices: devices(),
