@@ -136,7 +136,8 @@ function one(device: Device, index: number): string[] {
     case "panic":
       return [...add("pvpanic-pci", {}), "-action", "panic=exit-failure"];
     case "slot":
-      return add("pcie-root-port", { id: device.id, chassis: index + 1 });
+      // What is put into it has power at once, and shows when the guest looks.
+      return add("pcie-root-port", { id: device.id, chassis: index + 1, power_controller_present: "off" });
   }
 }
 

@@ -96,7 +96,6 @@ function memoryOption({ memory, memoryFile }: VirtualMachine): string {
 }
 
 function bootArguments({ image, initrd, commandLine }: KernelBoot, accelerator: Accelerator): string[] {
-  // The firmware tables do not grant the kernel hot-plug; it takes it.
-  const words = [...accelerator.kernelArguments, "pcie_ports=native", ...commandLine];
+  const words = [...accelerator.kernelArguments, ...commandLine];
   return ["-kernel", image, "-initrd", initrd, "-append", words.join(" ")];
 }

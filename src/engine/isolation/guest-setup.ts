@@ -19,12 +19,6 @@ export function clock(): Plan {
     .add("host", "clock_settime", [Math.floor(now / 1000), (now % 1000) * 1_000_000], "the host's time");
 }
 
-/** Has a guest look at its slots now, which it would do some seconds later. */
-export const rescan = (plan = new Plan()): Plan =>
-  plan
-    .group("devices")
-    .add("host", "write_file", [null, "/sys/bus/pci/rescan", "1"], "its slots are taken now");
-
 /** Bytes of the host's randomness for a guest. */
 const entropy = 256;
 const driverWaitMs = 5000;
@@ -34,15 +28,11 @@ const driverWaitMs = 5000;
  * and the devices that were put into its slots.
  */
 export function awaken(): Plan {
-  const plan = clock()
+  return clock()
     .group("template")
-    .add("host", "add_entropy", [randomBytes(entropy)], "else all from the template would draw the same");
-  return rescan(plan).add(
-    "host",
-    "await_path",
-    ["/sys/bus/virtio/drivers/virtiofs/virtio2", driverWaitMs],
-    "its files",
-  );
+    .add("host", "add_entropy", [randomBytes(entropy)], "else all from the template would draw the same")
+    .add("host", "write_file", [null, "/sys/bus/pci/rescan", "1"], "its slots are taken now")
+    .add("host", "await_path", ["/sys/bus/virtio/drivers/virtiofs/virtio2", driverWaitMs], "its files");
 }
 
 /** The numbers of a guest's links, in the order of their hardware addresses. */

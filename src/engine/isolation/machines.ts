@@ -26,7 +26,7 @@ import { containerSeccomp } from "../../runtime/seccomp/container.ts";
 import { enclosedRootfs } from "../../runtime/spec/enclosure.ts";
 import type { ContainerLaunch, ExecLaunch, GuestLaunch, Runtime, Shim } from "../../runtime/types.ts";
 import type { Container } from "../container.ts";
-import { awaken, clock, linkIndices, rescan } from "./guest-setup.ts";
+import { awaken, clock, linkIndices } from "./guest-setup.ts";
 import { machineSize } from "./isolation.ts";
 import { MachineShim } from "./shim.ts";
 import { enclosureSpec, guestSpec, mountPoints, supervisorCapabilities } from "./specs.ts";
@@ -199,7 +199,6 @@ export class ContainerMachines {
     const channel = await this.#open(container, supervisor, bootTimeoutMs);
     const runtime = new GuestRuntime(channel, this.#options.filters);
     await runtime.run(machine ? awaken() : clock());
-    if (machine && machine.macs.length > 0) await this.#connect(supervisor, machine, runtime);
     const spec = guestSpec(launch.spec);
     const first = await runtime.start({
       id: launch.id,
@@ -310,22 +309,11 @@ export class ContainerMachines {
         const answer = await monitor.execute("query-status");
         if (!isObject(answer) || answer.status !== "inmigrate") break;
       }
-      await plug(monitor, machine, "share");
+      for (const device of plugged(machine)) await monitor.execute("device_add", plugArguments(device));
       await monitor.execute("cont");
     } finally {
       monitor.close();
     }
-  }
-
-  /** Network devices come after the files' device, whose number is to be known. */
-  async #connect(supervisor: Shim, machine: ContainerMachine, runtime: GuestRuntime): Promise<void> {
-    const monitor = await Qmp.connect(this.#path(supervisor.id, files.monitor));
-    try {
-      await plug(monitor, machine, "network");
-    } finally {
-      monitor.close();
-    }
-    await runtime.run(rescan());
   }
 
   #enclose(
@@ -399,11 +387,6 @@ export class ContainerMachines {
 }
 
 const mib = (bytes: number): string => `${Math.floor(bytes / (1 << 20))} MiB`;
-
-async function plug(monitor: Qmp, machine: ContainerMachine, kind: "share" | "network"): Promise<void> {
-  for (const device of plugged(machine))
-    if (device.kind === kind) await monitor.execute("device_add", plugArguments(device));
-}
 
 const macsOf = ({ record }: Container): string[] =>
   record.state.network?.endpoints.map(({ mac }) => mac) ?? [];

@@ -22,8 +22,13 @@ const filesSocket = "/run/virtiofs.sock";
 /** Where the sandbox has the kernel and its initial ram disk. */
 const boot = { kernel: "/boot/kernel", initrd: "/boot/initrd" };
 
-/** The guest kernel's arguments of a container's machine. */
+/**
+ * The guest kernel's arguments of a container's machine. What is put into a slot the guest looks for when it is
+ * told to: a kernel that listened to its slots would at the same time power them up and take what is there for gone.
+ */
 export const guestArguments = (token: string): string[] => [
+  "pcie_ports=compat",
+  "pci=hpiosize=0,hpmemsize=1M",
   "console=ttyS0",
   "quiet",
   "panic=-1",
