@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <stdnoreturn.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,6 +24,7 @@
 
 enum {
   LOG_FD = 3,       // takes what the programs said when they did not end in order
+  MEMORY_FD = 59,   // the guest's memory, when it was saved
   STREAMS_FD = 60,  // QEMU's end of the port of the standard streams
   FILES_FD = 61,    // virtiofsd's listening socket
   SAID_MAX = 8 << 10,
@@ -68,7 +71,23 @@ static noreturn void end(int code, const char *format, ...) {
 
 // --- the two programs ------------------------------------------------------------------------------
 
-static pid_t start(char **argv, int keep_from, int keep_to, uid_t user) {
+// A copy of saved memory: the programs write to it. Made here so that the machine's control group is charged for it.
+static int copy_memory(int saved) {
+  struct stat status;
+  int copy = memfd_create("guest", 0);
+  if (copy < 0 || fstat(saved, &status) < 0 || ftruncate(copy, status.st_size) < 0) return -1;
+  for (off_t at = 0, end; (at = lseek(saved, at, SEEK_DATA)) >= 0; at = end) {
+    end = lseek(saved, at, SEEK_HOLE);
+    if (end < 0 || lseek(copy, at, SEEK_SET) < 0) return -1;
+    for (off_t from = at; from < end;)
+      if (sendfile(copy, saved, &from, (size_t)(end - from)) <= 0) return -1;
+  }
+  close(saved);
+  return errno == ENXIO ? dup2(copy, MEMORY_FD) : -1;
+}
+
+// `memory`: the saved one to begin with, or -1.
+static pid_t start(char **argv, int keep_from, int keep_to, uid_t user, int memory) {
   pid_t pid = fork();
   if (pid != 0) return pid;
   sigset_t none;
@@ -76,6 +95,10 @@ static pid_t start(char **argv, int keep_from, int keep_to, uid_t user) {
   sigprocmask(SIG_SETMASK, &none, NULL);
   int null = open("/dev/null", O_RDWR);
   if (null < 0 || dup2(null, 0) < 0 || dup2(messages[1], 1) < 0 || dup2(messages[1], 2) < 0) _exit(BROKEN);
+  if (memory >= 0 && copy_memory(memory) < 0) {
+    fprintf(stderr, "the saved memory: %s\n", strerror(errno));
+    _exit(BROKEN);
+  }
   for (int fd = 3; fd < 64; fd++)
     if (fd < keep_from || fd > keep_to) close(fd);
   if (user && (setgroups(0, NULL) < 0 || setresgid(user, user, user) < 0 || setresuid(user, user, user) < 0))
@@ -95,17 +118,18 @@ static int listen_for_files(uid_t user) {
 
 static void start_programs(char **argv) {
   uid_t user = (uid_t)strtoul(argv[0], NULL, 10);
-  char **file_server = argv + 1, **emulator = file_server;
-  while (*emulator && strcmp(*emulator, "--") != 0) emulator++;
-  if (!*emulator || !user) end(BROKEN, "bad arguments\n");
+  int memory = argv[1] && strcmp(argv[1], "-") != 0 ? atoi(argv[1]) : -1;
+  char **file_server = argv + 2, **emulator = file_server;
+  while (user && argv[1] && *emulator && strcmp(*emulator, "--") != 0) emulator++;
+  if (!user || !argv[1] || !*emulator) end(BROKEN, "bad arguments\n");
   *emulator++ = NULL;
   int ends[2];
   if (pipe2(messages, O_CLOEXEC) < 0 || fcntl(messages[0], F_SETFL, O_NONBLOCK) < 0) end(BROKEN, "pipe\n");
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0 || dup2(ends[1], STREAMS_FD) < 0) end(BROKEN, "socketpair\n");
   if (listen_for_files(user) < 0) end(BROKEN, "%s: %s\n", FILES_SOCKET, strerror(errno));
   // Theirs are above 3, where our own files end, and below 60.
-  files = start(file_server, FILES_FD, FILES_FD, 0);
-  machine = start(emulator, LOG_FD + 1, STREAMS_FD, user);
+  files = start(file_server, FILES_FD, FILES_FD, 0, -1);
+  machine = start(emulator, LOG_FD + 1, STREAMS_FD, user, memory);
   if (files < 0 || machine < 0) end(BROKEN, "fork: %s\n", strerror(errno));
   for (int fd = LOG_FD + 1; fd < 64; fd++)
     if (fd != ends[0] && fd != messages[0] && fd != messages[1]) close(fd);

@@ -4,5 +4,5 @@
 
 #define VMM_NAME "berth-vmm"
 
-// Arguments: QEMU's user id, virtiofsd's command line, "--", QEMU's command line.
+// Arguments: QEMU's user id, the descriptor of a saved memory or "-", virtiofsd's command line, "--", QEMU's command line.
 int vmm_main(char **argv);

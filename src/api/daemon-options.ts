@@ -24,6 +24,7 @@ export interface DaemonOptions {
   /** How containers are isolated that do not say. */
   isolation: "default" | "hyperv";
   guestKernel: string | undefined;
+  guestTemplates: boolean;
   /** Where networks without a subnet of their own get one; empty for Docker's pools. */
   addressPools: string[];
   /** What the build cache may be, bytes and milliseconds unused; undefined for the usual bounds. */
@@ -50,6 +51,8 @@ Runs the engine and answers the Docker Engine API. A stop leaves the containers 
       --exec-opt isolation=hyperv
                           containers run in virtual machines unless they say --isolation=process
       --guest-kernel FILE the kernel of virtual machines, named vmlinuz-VERSION (default: the newest found)
+      --no-guest-templates
+                          start virtual machines of containers from templates only where someone made one
       --default-address-pool base=CIDR,size=N
                           where networks get their subnets from; several may be given
       --build-cache-size SIZE
@@ -87,6 +90,7 @@ export function parseDaemonOptions(argv: string[]): DaemonOptions | null {
     registries: values.registries,
     isolation: defaultIsolation(values["exec-opt"] ?? []),
     guestKernel: values["guest-kernel"],
+    guestTemplates: !values["no-guest-templates"],
     addressPools: values["default-address-pool"] ?? [],
     buildCache: {
       size: flagValue("build-cache-size", values["build-cache-size"], parseBytes),
@@ -129,6 +133,7 @@ function readFlags(argv: string[]) {
         registries: { type: "string", default: "/etc/berth/registries.json" },
         "exec-opt": { type: "string", multiple: true },
         "guest-kernel": { type: "string" },
+        "no-guest-templates": { type: "boolean", default: false },
         "default-address-pool": { type: "string", multiple: true },
         "build-cache-size": { type: "string" },
         "build-cache-age": { type: "string" },

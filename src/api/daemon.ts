@@ -18,6 +18,7 @@ export type OpenEngine = (options: {
   registries: string;
   isolation: "default" | "hyperv";
   guestKernel: string | undefined;
+  guestTemplates: boolean;
   addressPools: string[];
   buildCache: DaemonOptions["buildCache"];
   experimental: boolean;

@@ -13,6 +13,7 @@ import type { EventBus } from "./events.ts";
 import type { ExecTable } from "./exec.ts";
 import type { IdRanges } from "./id-ranges.ts";
 import type { ContainerMachines } from "./isolation/machines.ts";
+import type { Templates } from "./isolation/templates.ts";
 import type { NetworkHost } from "./network/host.ts";
 import type { NameDirectory } from "./network/names.ts";
 import type { ContainerTable } from "./table.ts";
@@ -39,6 +40,8 @@ export interface EngineContext {
   readonly isolation: "default" | "hyperv";
   /** Of the containers that run in virtual machines. */
   readonly machines: ContainerMachines;
+  /** From which those start at once. */
+  readonly templates: Templates;
   readonly cgroups: CgroupHost;
   /** Compiles seccomp filters, for guests, too. */
   readonly filters: SeccompCompiler;

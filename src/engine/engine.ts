@@ -27,6 +27,7 @@ import { ExecTable } from "./exec.ts";
 import { ExplainVerbs } from "./explain/explain.ts";
 import { IdRanges } from "./id-ranges.ts";
 import { ContainerMachines } from "./isolation/machines.ts";
+import { Templates } from "./isolation/templates.ts";
 import { MachineVerbs } from "./machines/machines.ts";
 import type { Machines } from "./machines/types.ts";
 import { volumeUsers } from "./mounts/volume-use.ts";
@@ -145,6 +146,7 @@ export class Engine {
         kernel: options.guestKernel,
         log,
         save: (container) => table.save(container),
+        booted: (size) => templates.booted(size),
       });
       const networks = new NetworkStore(state.db, {
         tag: rootTag(dataRoot).slice(0, 4),
@@ -173,6 +175,9 @@ export class Engine {
         get ahead() {
           return ahead;
         },
+        get templates() {
+          return templates;
+        },
         images,
         volumes,
         files,
@@ -191,6 +196,7 @@ export class Engine {
       };
       const execs = new ExecTable(context);
       const ahead = new Ahead(context);
+      const templates = new Templates(context, { unasked: options.guestTemplates ?? true });
       await reconcile(context);
       return new Engine(context);
     } catch (error) {
@@ -206,6 +212,7 @@ export class Engine {
       container.control?.close();
     }
     await this.#context.ahead.close();
+    await this.#context.templates.close();
     await closeNetworks(this.#context);
     // Its socket is in the exec root, which may go with the runtime.
     await this.#context.files.close();

@@ -265,6 +265,11 @@ export interface EngineOptions {
   /** A kernel for virtual machines, named vmlinuz-VERSION; by default the newest that is found. */
   guestKernel?: string;
   /**
+   * Whether a container that had to boot its virtual machine makes a template in the background, from which further
+   * ones of its size start at once. Default true.
+   */
+  guestTemplates?: boolean;
+  /**
    * Where networks that do not name a subnet get one, each as "base=10.0.0.0/8,size=24". Default: the
    * pools that Docker has, in 172.16.0.0/12 and 192.168.0.0/16.
    */

@@ -16,8 +16,8 @@ export interface VirtualMachine {
   accelerator: Accelerator;
   /** Bytes. */
   memory: number;
-  /** A file that is the memory, instead of anonymous pages; `private` leaves the file as it is. */
-  memoryFile?: { path: string; private: boolean };
+  /** A file that is the memory, instead of anonymous pages. */
+  memoryFile?: string;
   cpus: number;
   /** Null: the firmware boots the first disk. */
   boot: KernelBoot | null;
@@ -26,8 +26,8 @@ export interface VirtualMachine {
   controlSocket: SocketPlace;
   /** Stop before the first instruction, until told to continue. */
   paused?: boolean;
-  /** An inherited descriptor with a saved state, to go on from. */
-  incoming?: number;
+  /** Wait for a saved state, which the control protocol names. */
+  incoming?: boolean;
   /** What a guest that restarts itself does to QEMU: by default it ends. */
   reboot?: "exit" | "reset";
 }
@@ -57,7 +57,7 @@ export function qemuArguments(machine: VirtualMachine): string[] {
     ...deviceArguments(devices),
     ...(machine.reboot === "reset" ? [] : ["-no-reboot"]),
     ...(machine.paused ? ["-S"] : []),
-    ...(machine.incoming === undefined ? [] : ["-incoming", `fd:${machine.incoming}`]),
+    ...(machine.incoming ? ["-incoming", "defer"] : []),
   ];
 }
 
@@ -89,10 +89,9 @@ function machineOption({ chipset }: VirtualMachine): string {
 }
 
 function memoryOption({ memory, memoryFile }: VirtualMachine): string {
-  const common = { id: "memory", size: memory };
-  if (!memoryFile) return option("memory-backend-memfd", { ...common, share: "on" });
-  const share = memoryFile.private ? "off" : "on";
-  return option("memory-backend-file", { ...common, "mem-path": memoryFile.path, share });
+  const common = { id: "memory", size: memory, share: "on" };
+  if (!memoryFile) return option("memory-backend-memfd", common);
+  return option("memory-backend-file", { ...common, "mem-path": memoryFile });
 }
 
 function bootArguments({ image, initrd, commandLine }: KernelBoot, accelerator: Accelerator): string[] {

@@ -27,6 +27,8 @@ export class QmpError extends BerthError {
 export interface QmpOptions {
   /** Milliseconds until QEMU must have greeted; 10,000 by default. */
   timeout?: number;
+  /** Gives up waiting for the socket. */
+  signal?: AbortSignal;
   onEvent?(event: QmpEvent): void;
   /** The connection has ended, by whomever. */
   onClose?(): void;
@@ -73,7 +75,7 @@ export class Qmp {
   static async connect(path: string, options: QmpOptions = {}): Promise<Qmp> {
     const deadline = Date.now() + (options.timeout ?? defaultTimeout);
     const left = () => Math.max(1, deadline - Date.now());
-    const qmp = new Qmp(await dial(path, deadline), options);
+    const qmp = new Qmp(await dial(path, deadline, options.signal), options);
     try {
       await qmp.#greeting(left());
       await qmp.execute("qmp_capabilities", {}, left());
@@ -162,13 +164,13 @@ const silent = (what: string, timeout: number): BerthError =>
 
 const notYet = new Set(["ENOENT", "ECONNREFUSED"]);
 
-async function dial(path: string, deadline: number): Promise<Socket> {
+async function dial(path: string, deadline: number, signal: AbortSignal | undefined): Promise<Socket> {
   for (;;) {
     try {
       return await connected(path);
     } catch (error) {
       const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
-      if (!notYet.has(code) || Date.now() >= deadline)
+      if (!notYet.has(code) || Date.now() >= deadline || signal?.aborted)
         throw new BerthError("UNAVAILABLE", `the hypervisor's control socket cannot be reached (${code})`, {
           cause: error,
         });

@@ -7,20 +7,11 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeFileSync,
+  utimesSync,
 } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Accelerator } from "./accelerator.ts";
 import type { Slot } from "./devices.ts";
-import type { GuestKernel } from "./kernel.ts";
-
-/** What a saved machine was made with: another cannot go on from its state when any of it differs. */
-export interface TemplateSource {
-  emulator: string;
-  kernel: GuestKernel;
-  initrd: string;
-  accelerator: Accelerator;
-}
 
 export interface TemplateSize {
   /** Bytes. */
@@ -28,15 +19,38 @@ export interface TemplateSize {
   cpus: number;
 }
 
-/** A machine that was booted up to where it waits for its container, and saved. */
-export interface Template extends TemplateSize {
-  name: string;
+/** What a machine is made with: another cannot go on from its state when any of it differs. */
+export interface TemplateSource {
+  /** Files whose change makes another machine: the hypervisor, the kernel, its initial ram disk. */
+  files: readonly string[];
+  /** The hypervisor's arguments, without what is each machine's own. */
+  args: readonly string[];
+  /** The guest kernel's version. */
+  kernel: string;
+}
+
+interface Description extends TemplateSize {
   /** Of the channel of all machines that go on from it. */
   token: string;
   kernel: string;
   created: string;
-  /** The saved state, and its size in bytes. */
-  file: string;
+  /** Digest of the source without the size. */
+  source: string;
+  /** What the files were when they were kept. */
+  state: { digest: string };
+  saved: { size: number; modified: number };
+}
+
+/** A machine that was booted up to where it waits for its container, and saved. */
+export interface Template extends TemplateSize {
+  name: string;
+  token: string;
+  kernel: string;
+  created: string;
+  /** The state of the devices, and the memory: a file of its size with holes. */
+  state: string;
+  saved: string;
+  /** Bytes on disk. */
   size: number;
 }
 
@@ -50,67 +64,140 @@ export const templateSlots: readonly Slot[] = Array.from({ length: slots }, (_, 
 /** With more networks a machine has to boot. */
 export const mostNetworks = slots - 1;
 
-/** The templates in a directory: a state and a description each. */
+/** Templates that are kept; the one used longest ago goes for a new one. */
+const most = 8;
+const block = 512;
+const names = { description: "template.json", state: "state", saved: "memory" } as const;
+
+/** The templates in a directory: a directory each. */
 export class TemplateStore {
   readonly #directory: string;
+  /** Names of those whose state was found whole, with when it was last changed. */
+  readonly #whole = new Map<string, number>();
 
   constructor(directory: string) {
     this.#directory = directory;
   }
 
-  /** The template for machines of this size, or null. */
-  find(source: TemplateSource, size: TemplateSize): Template | null {
-    return this.#read(templateName(source, size));
-  }
-
-  list(): Template[] {
-    if (!existsSync(this.#directory)) return [];
-    const names = readdirSync(this.#directory).filter((file) => file.endsWith(".json"));
-    return names.flatMap((file) => this.#read(file.slice(0, -".json".length)) ?? []);
-  }
-
-  /** Keeps a state that was saved in a file of the same file system, which is moved. */
-  add(source: TemplateSource, size: TemplateSize, token: string, saved: string): Template {
-    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+  /**
+   * The template for machines of this size, or null. One that is damaged is removed, and `onDamage` told why.
+   */
+  find(
+    source: TemplateSource,
+    size: TemplateSize,
+    onDamage: (name: string, reason: string) => void,
+  ): Template | null {
     const name = templateName(source, size);
+    const path = join(this.#directory, name);
+    if (!existsSync(path)) return null;
+    try {
+      const description = this.#describe(name);
+      this.#verify(name, description);
+      const now = new Date();
+      utimesSync(path, now, now);
+      return this.#template(name, description);
+    } catch (error) {
+      onDamage(name, error instanceof Error ? error.message : String(error));
+      this.remove(name);
+      return null;
+    }
+  }
+
+  /** Those that can be read. */
+  list(): Template[] {
+    return this.#names().flatMap((name) => {
+      try {
+        return this.#template(name, this.#describe(name));
+      } catch {
+        return [];
+      }
+    });
+  }
+
+  /**
+   * Keeps what was saved in a directory of the same file system, which is moved: `state` and `memory`. Templates
+   * that nothing can go on from any more go, and those beyond what is kept.
+   */
+  async add(source: TemplateSource, size: TemplateSize, token: string, directory: string): Promise<Template> {
     const { memory, cpus } = size;
-    const kept = { memory, cpus, token, kernel: source.kernel.version, created: new Date().toISOString() };
-    // The description last: without it there is no template.
-    rmSync(this.#path(name, "json"), { force: true });
-    renameSync(saved, this.#path(name, "state"));
-    writeFileSync(`${saved}.json`, JSON.stringify(kept), { mode: 0o600 });
-    renameSync(`${saved}.json`, this.#path(name, "json"));
-    return { name, ...kept, file: this.#path(name, "state"), size: statSync(this.#path(name, "state")).size };
+    const saved = statSync(join(directory, names.saved));
+    const description: Description = {
+      ...{ memory, cpus, token },
+      kernel: source.kernel,
+      created: new Date().toISOString(),
+      source: sourceDigest(source),
+      state: { digest: digest(readFileSync(join(directory, names.state))) },
+      saved: { size: saved.size, modified: saved.mtimeMs },
+    };
+    await writeFile(join(directory, names.description), JSON.stringify(description), { mode: 0o600 });
+    const name = templateName(source, size);
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    this.remove(name);
+    renameSync(directory, join(this.#directory, name));
+    this.#prune(description.source, name);
+    return this.#template(name, description);
   }
 
   /** False when there is none of the name. */
   remove(name: string): boolean {
-    if (!this.#read(name)) return false;
-    for (const kind of ["json", "state"] as const) rmSync(this.#path(name, kind), { force: true });
+    if (!this.#names().includes(name)) return false;
+    this.#whole.delete(name);
+    rmSync(join(this.#directory, name), { recursive: true, force: true });
     return true;
   }
 
-  #path(name: string, kind: "json" | "state"): string {
-    return join(this.#directory, `${name}.${kind}`);
+  #names(): string[] {
+    return existsSync(this.#directory) ? readdirSync(this.#directory) : [];
   }
 
-  #read(name: string): Template | null {
-    const file = this.#path(name, "state");
-    if (!/^[0-9a-f]+$/.test(name) || !existsSync(this.#path(name, "json")) || !existsSync(file)) return null;
-    const kept: Omit<Template, "name" | "file" | "size"> = JSON.parse(
-      readFileSync(this.#path(name, "json"), "utf8"),
-    );
-    return { name, ...kept, file, size: statSync(file).size };
+  #prune(source: string, newest: string): void {
+    const used = (name: string): number => statSync(join(this.#directory, name)).mtimeMs;
+    const others = this.#names().filter((name) => name !== newest);
+    const current = others.filter((name) => {
+      try {
+        return this.#describe(name).source === source;
+      } catch {
+        return false;
+      }
+    });
+    const kept = new Set(current.sort((a, b) => used(b) - used(a)).slice(0, most - 1));
+    for (const name of others) if (!kept.has(name)) this.remove(name);
+  }
+
+  #describe(name: string): Description {
+    return JSON.parse(readFileSync(join(this.#directory, name, names.description), "utf8"));
+  }
+
+  /** The memory is too much to read it each time: that it was not touched since has to do. */
+  #verify(name: string, { state, saved }: Description): void {
+    const file = join(this.#directory, name, names.state);
+    const { mtimeMs } = statSync(file);
+    if (this.#whole.get(name) !== mtimeMs) {
+      if (digest(readFileSync(file)) !== state.digest) throw new Error("its state is not what was saved");
+      this.#whole.set(name, mtimeMs);
+    }
+    const now = statSync(join(this.#directory, name, names.saved));
+    if (now.size !== saved.size || now.mtimeMs !== saved.modified)
+      throw new Error("its memory is not what was saved");
+  }
+
+  #template(name: string, { memory, cpus, token, kernel, created }: Description): Template {
+    const state = join(this.#directory, name, names.state);
+    const saved = join(this.#directory, name, names.saved);
+    const size = [state, saved].reduce((sum, file) => sum + statSync(file).blocks * block, 0);
+    return { name, memory, cpus, token, kernel, created, state, saved, size };
   }
 }
 
-function templateName(source: TemplateSource, { memory, cpus }: TemplateSize): string {
-  const { accelerator, emulator, kernel, initrd } = source;
-  const stamps = [emulator, kernel.image].map((file) => {
+const digest = (data: string | Buffer): string => createHash("sha256").update(data).digest("hex");
+
+function sourceDigest({ files, args }: TemplateSource): string {
+  const stamps = files.map((file) => {
     const { mtimeMs, size } = statSync(file);
     return `${file} ${mtimeMs} ${size}`;
   });
-  // The ram disk's name tells its content.
-  const text = JSON.stringify([stamps, initrd, accelerator, memory, cpus, slots]);
-  return createHash("sha256").update(text).digest("hex").slice(0, 12);
+  return digest(JSON.stringify([stamps, args]));
 }
+
+const templateName = (source: TemplateSource, { memory, cpus }: TemplateSize): string =>
+  digest(JSON.stringify([sourceDigest(source), memory, cpus])).slice(0, 12);

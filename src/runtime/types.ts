@@ -87,8 +87,8 @@ export interface Enclosure {
   sockets: string[];
   /** Links of the host to make for the machine; the descriptors that follow. */
   taps: string[];
-  /** A file with the saved state of a machine, the last descriptor. */
-  saved?: string;
+  /** Files of the host with what a machine goes on from, to read: the last descriptors. */
+  saved: string[];
   /** Directories that the guest mounts something on. */
   mountPoints: string[];
 }

@@ -4,18 +4,16 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HostConfig } from "@docker/node-sdk";
 import { type Accelerator, chooseAccelerator } from "../../hypervisor/accelerator.ts";
-import { plugArguments } from "../../hypervisor/devices.ts";
 import { GuestChannel, newToken } from "../../hypervisor/guest/channel.ts";
 import {
   type ContainerMachine,
   findTools,
   type MachineTools,
   planMachine,
-  plugged,
 } from "../../hypervisor/guest/machine.ts";
-import { isObject } from "../../hypervisor/json-lines.ts";
+import { templateSource } from "../../hypervisor/guest/template.ts";
 import { Qmp } from "../../hypervisor/qmp.ts";
-import { mostNetworks, type Template, TemplateStore } from "../../hypervisor/template.ts";
+import { mostNetworks, type Template, type TemplateSize, TemplateStore } from "../../hypervisor/template.ts";
 import { BerthError, conflict, system } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import { GuestRuntime } from "../../runtime/guest/runtime.ts";
@@ -28,6 +26,7 @@ import type { ContainerLaunch, ExecLaunch, GuestLaunch, Runtime, Shim } from "..
 import type { Container } from "../container.ts";
 import { awaken, clock, linkIndices } from "./guest-setup.ts";
 import { machineSize } from "./isolation.ts";
+import { resumeMachine } from "./resume.ts";
 import { MachineShim } from "./shim.ts";
 import { enclosureSpec, guestSpec, mountPoints, supervisorCapabilities } from "./specs.ts";
 import type { MachineState } from "./types.ts";
@@ -41,8 +40,6 @@ const bootTimeoutMs = 60_000;
 const answerTimeoutMs = 15_000;
 /** How long after its channel a machine ends, when that is all there is to it. */
 const endMs = 2000;
-/** How often a hypervisor is asked whether it has its state. */
-const pollMs = 3;
 const SIGKILL = 9;
 const SIGTERM = 15;
 
@@ -72,6 +69,8 @@ export interface ContainerMachinesOptions {
   kernel: string | undefined;
   log: Logger;
   save(container: Container): void;
+  /** A machine of this size had to boot, for which there could be a template. */
+  booted(size: TemplateSize): void;
 }
 
 /** The virtual machines of containers that run isolated by a hypervisor. */
@@ -108,7 +107,29 @@ export class ContainerMachines {
       throw conflict(
         `a virtual machine of ${mib(size.memory)} does not fit into this host's memory of ${mib(totalmem())}: use less --memory`,
       );
-    const template = this.#template(container);
+    const template = this.#template(container, size);
+    if (template) {
+      try {
+        return await this.#start(container, launch, links, template);
+      } catch (error) {
+        if (error instanceof LaunchError) throw error;
+        this.templates.remove(template.name);
+        if (!(error instanceof NotResumed)) throw error;
+        this.#unusable(template.name, error.message);
+      }
+    }
+    const shim = await this.#start(container, launch, links, null);
+    if (macsOf(container).length <= mostNetworks) this.#options.booted(size);
+    return shim;
+  }
+
+  async #start(
+    container: Container,
+    launch: ContainerLaunch,
+    links: FurnishLinks,
+    template: Template | null,
+  ): Promise<Shim> {
+    const size = machineSize(container.record.hostConfig);
     const state: MachineState = { token: template?.token ?? newToken(), pid: 0, startTime: 0, ...size };
     const machine = this.#machine(container, state.token, template !== null);
     const enclosed = this.#enclose(container, launch, machine, template);
@@ -116,12 +137,18 @@ export class ContainerMachines {
     // For a daemon that comes after a crash in the middle.
     this.#options.save(container);
     const supervisor = await this.#options.runtime.start(enclosed);
+    let answered = false;
+    const answers = (): void => {
+      answered = true;
+      // Before there is any output.
+      for (const pending of container.pendingAttaches) pending.started(shim);
+      container.pendingAttaches.clear();
+    };
     const { shim, running } = this.#take(container, supervisor, () =>
-      this.#boot(container, launch, supervisor, links, template && machine),
+      this.#boot(container, launch, supervisor, links, template && { machine, answers }),
     );
-    // Before there is any output, however long the boot takes.
-    for (const pending of container.pendingAttaches) pending.started(shim);
-    container.pendingAttaches.clear();
+    // However long the boot takes.
+    if (!template) answers();
     try {
       await running.guest;
       return shim;
@@ -129,9 +156,8 @@ export class ContainerMachines {
       await giveUp(supervisor);
       const reason = this.#reason(supervisor.id);
       await supervisor.dispose();
-      // Whether it was the template or not: the next start does without.
-      if (template && !(error instanceof LaunchError)) this.templates.remove(template.name);
-      throw startError(error, reason);
+      const failure = startError(error, reason);
+      throw answered ? failure : new NotResumed(failure.message, { cause: failure });
     }
   }
 
@@ -192,13 +218,15 @@ export class ContainerMachines {
     launch: ContainerLaunch,
     supervisor: Shim,
     links: FurnishLinks,
-    /** Which goes on from a template. */
-    machine: ContainerMachine | null,
+    /** What goes on from a template, and whom to tell when it does. */
+    resumed: { machine: ContainerMachine; answers(): void } | null,
   ): Promise<Guest> {
-    if (machine) await this.#resume(supervisor, machine);
-    const channel = await this.#open(container, supervisor, bootTimeoutMs);
+    if (resumed) await resumeMachine(supervisor, this.#path(supervisor.id, files.monitor), resumed.machine);
+    const timeout = resumed ? answerTimeoutMs : bootTimeoutMs;
+    const channel = await this.#open(container, supervisor, timeout);
     const runtime = new GuestRuntime(channel, this.#options.filters);
-    await runtime.run(machine ? awaken() : clock());
+    await runtime.run(resumed ? awaken() : clock());
+    resumed?.answers();
     const spec = guestSpec(launch.spec);
     const first = await runtime.start({
       id: launch.id,
@@ -283,9 +311,18 @@ export class ContainerMachines {
   }
 
   /** The template that a container's machine can go on from. */
-  #template(container: Container): Template | null {
+  #template(container: Container, size: TemplateSize): Template | null {
     if (macsOf(container).length > mostNetworks) return null;
-    return this.templates.find(this.tools(), machineSize(container.record.hostConfig));
+    return this.templates.find(templateSource(this.tools()), size, (name, reason) =>
+      this.#unusable(name, reason),
+    );
+  }
+
+  #unusable(template: string, reason: string): void {
+    this.#options.log.warn("a template of virtual machines cannot be used and is removed", {
+      template,
+      reason,
+    });
   }
 
   #machine(container: Container, token: string, fromTemplate: boolean): ContainerMachine {
@@ -299,21 +336,6 @@ export class ContainerMachines {
       macs: macsOf(container),
       fromTemplate,
     };
-  }
-
-  /** Gives a machine that was restored what its template had not got, and lets it go on. */
-  async #resume(supervisor: Shim, machine: ContainerMachine): Promise<void> {
-    const monitor = await Qmp.connect(this.#path(supervisor.id, files.monitor), { timeout: bootTimeoutMs });
-    try {
-      for (const deadline = Date.now() + bootTimeoutMs; Date.now() < deadline; await sleep(pollMs)) {
-        const answer = await monitor.execute("query-status");
-        if (!isObject(answer) || answer.status !== "inmigrate") break;
-      }
-      for (const device of plugged(machine)) await monitor.execute("device_add", plugArguments(device));
-      await monitor.execute("cont");
-    } finally {
-      monitor.close();
-    }
   }
 
   #enclose(
@@ -335,7 +357,7 @@ export class ContainerMachines {
         links,
         log: files.log,
         sockets: [files.control, files.monitor],
-        ...(template ? { saved: template.file } : {}),
+        saved: template ? [template.state, template.saved] : [],
         taps: container.record.state.network?.endpoints.map(({ link }) => link) ?? [],
         mountPoints: mountPoints(launch.spec),
       },
@@ -385,6 +407,9 @@ export class ContainerMachines {
     this.#running.clear();
   }
 }
+
+/** A template's machine did not go on: nothing of the container's was begun. */
+class NotResumed extends Error {}
 
 const mib = (bytes: number): string => `${Math.floor(bytes / (1 << 20))} MiB`;
 

@@ -10,7 +10,6 @@ import { conflict, notFound } from "../../lib/errors.ts";
 import { attachContainer } from "../attach.ts";
 import type { EngineContext } from "../context.ts";
 import { checkIsolation, isIsolated, machineSize } from "../isolation/isolation.ts";
-import { makeTemplate } from "../isolation/template.ts";
 import { startContainer } from "../lifecycle.ts";
 import { readLogs } from "../logs/logs.ts";
 import { remove } from "../remove.ts";
@@ -91,7 +90,7 @@ export class MachineVerbs implements Machines {
   }
 
   async templates(): Promise<MachineTemplate[]> {
-    return this.#context.machines.templates.list().map(toTemplate);
+    return this.#context.templates.list().map(toTemplate);
   }
 
   async createTemplate({
@@ -103,11 +102,11 @@ export class MachineVerbs implements Machines {
   }): Promise<MachineTemplate> {
     const hostConfig = { Memory, NanoCpus: Cpus * 1e9, Isolation: "hyperv" as const };
     checkIsolation(hostConfig);
-    return toTemplate(await makeTemplate(this.#context, machineSize(hostConfig)));
+    return toTemplate(await this.#context.templates.make(machineSize(hostConfig)));
   }
 
   async removeTemplate(name: string): Promise<void> {
-    if (!this.#context.machines.templates.remove(name)) throw notFound(`No such template: ${name}`);
+    if (!this.#context.templates.remove(name)) throw notFound(`No such template: ${name}`);
   }
 
   async snapshots(ref: string): Promise<MachineSnapshot[]> {

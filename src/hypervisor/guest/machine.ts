@@ -15,12 +15,12 @@ const modules = ["virtio_pci", "virtio_console", "virtio_balloon", "virtiofs", "
 const fileServers = ["/usr/lib/qemu/virtiofsd", "/usr/libexec/virtiofsd", "/usr/lib/virtiofsd"];
 
 /** QEMU's descriptors as the supervisor hands them on: its log is 3. */
-const inherited = { control: 4, monitor: 5, firstTap: 6, streams: 60, files: 61 } as const;
+const inherited = { control: 4, monitor: 5, firstTap: 6, memory: 59, streams: 60, files: 61 } as const;
 /** Whom QEMU runs as inside its sandbox. */
 const emulatorUser = 65533;
 const filesSocket = "/run/virtiofs.sock";
 /** Where the sandbox has the kernel and its initial ram disk. */
-const boot = { kernel: "/boot/kernel", initrd: "/boot/initrd" };
+export const boot = { kernel: "/boot/kernel", initrd: "/boot/initrd" };
 
 /**
  * The guest kernel's arguments of a container's machine. What is put into a slot the guest looks for when it is
@@ -83,6 +83,15 @@ export interface ContainerMachine {
   fromTemplate?: boolean;
 }
 
+/** The supervisor's descriptors of the files that a template is kept in. */
+const savedFiles = ({ macs }: ContainerMachine) => ({
+  state: inherited.firstTap + macs.length,
+  memory: inherited.firstTap + macs.length + 1,
+});
+
+/** Where QEMU finds the state that a machine goes on from. */
+export const savedState = (machine: ContainerMachine): string => `fd:${savedFiles(machine).state}`;
+
 /** Devices of a container's machine that a template's has not got, and are put into slots when it goes on. */
 export function plugged(machine: ContainerMachine): (NetworkDevice | Share)[] {
   const slot = (at: number) => (machine.fromTemplate ? { slot: templateSlot(at) } : {});
@@ -137,10 +146,13 @@ export function planMachine(tools: MachineTools, machine: ContainerMachine): Mac
       ...(machine.fromTemplate ? templateSlots : []),
       ...plugged(machine),
     ],
-    ...(machine.fromTemplate ? { paused: true, incoming: inherited.firstTap + machine.macs.length } : {}),
+    ...(machine.fromTemplate
+      ? { paused: true, incoming: true, memoryFile: `/proc/self/fd/${inherited.memory}` }
+      : {}),
   });
+  const memory = machine.fromTemplate ? String(savedFiles(machine).memory) : "-";
   return {
-    args: ["berth-vmm", String(emulatorUser), ...files, "--", tools.emulator, ...emulator],
+    args: ["berth-vmm", String(emulatorUser), memory, ...files, "--", tools.emulator, ...emulator],
     tools: [
       ...systemDirectories(),
       { source: tools.kernel.image, path: boot.kernel, directory: false },

@@ -128,10 +128,11 @@ function openOutlets(plan: Plan, { log, sockets }: Enclosure): Slot[] {
 }
 
 function openSaved(plan: Plan, { saved }: Enclosure): Slot[] {
-  if (saved === undefined) return [];
-  const slot = plan.slot(saved);
-  plan.add("host", "openat", [slot, null, saved, O_RDONLY, 0], "the state that the machine begins with");
-  return [slot];
+  return saved.map((file) => {
+    const slot = plan.slot(file);
+    plan.add("host", "openat", [slot, null, file, O_RDONLY, 0], "what the machine goes on from");
+    return slot;
+  });
 }
 
 /** Mount points that the guest needs and may not be able to make, in a read-only root. */
