@@ -4,7 +4,7 @@ import { type Device, deviceArguments, escaped, option, type SocketPlace, socket
 /** A Linux kernel that starts without firmware and boot loader. */
 export interface KernelBoot {
   image: string;
-  initrd: string;
+  initrd?: string;
   /** The kernel's command line; what the accelerator needs is added. */
   commandLine: readonly string[];
 }
@@ -96,5 +96,5 @@ function memoryOption({ memory, memoryFile }: VirtualMachine): string {
 
 function bootArguments({ image, initrd, commandLine }: KernelBoot, accelerator: Accelerator): string[] {
   const words = [...accelerator.kernelArguments, ...commandLine];
-  return ["-kernel", image, "-initrd", initrd, "-append", words.join(" ")];
+  return ["-kernel", image, ...(initrd ? ["-initrd", initrd] : []), "-append", words.join(" ")];
 }

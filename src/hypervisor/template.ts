@@ -36,8 +36,8 @@ interface Description extends TemplateSize {
   created: string;
   /** Digest of the source without the size. */
   source: string;
-  /** What the files were when they were kept. */
-  state: { digest: string };
+  /** What the files were when they were kept; the digest is of the small ones. */
+  digest: string;
   saved: { size: number; modified: number };
 }
 
@@ -47,9 +47,12 @@ export interface Template extends TemplateSize {
   token: string;
   kernel: string;
   created: string;
-  /** The state of the devices, and the memory: a file of its size with holes. */
+  /** The state of the devices. */
   state: string;
+  /** The memory: a file of its size with holes. */
   saved: string;
+  /** The beginning of the kernel. */
+  kernelHead: string;
   /** Bytes on disk. */
   size: number;
 }
@@ -67,7 +70,13 @@ export const mostNetworks = slots - 1;
 /** Templates that are kept; the one used longest ago goes for a new one. */
 const most = 8;
 const block = 512;
-const names = { description: "template.json", state: "state", saved: "memory" } as const;
+/** A template's files. */
+export const templateFiles = {
+  description: "template.json",
+  state: "state",
+  saved: "memory",
+  kernelHead: "kernel",
+} as const;
 
 /** The templates in a directory: a directory each. */
 export class TemplateStore {
@@ -115,21 +124,21 @@ export class TemplateStore {
   }
 
   /**
-   * Keeps what was saved in a directory of the same file system, which is moved: `state` and `memory`. Templates
-   * that nothing can go on from any more go, and those beyond what is kept.
+   * Keeps what was saved in a directory of the same file system, which is moved. Templates that nothing can go on
+   * from any more go, and those beyond what is kept.
    */
   async add(source: TemplateSource, size: TemplateSize, token: string, directory: string): Promise<Template> {
     const { memory, cpus } = size;
-    const saved = statSync(join(directory, names.saved));
+    const saved = statSync(join(directory, templateFiles.saved));
     const description: Description = {
       ...{ memory, cpus, token },
       kernel: source.kernel,
       created: new Date().toISOString(),
       source: sourceDigest(source),
-      state: { digest: digest(readFileSync(join(directory, names.state))) },
+      digest: filesDigest(directory),
       saved: { size: saved.size, modified: saved.mtimeMs },
     };
-    await writeFile(join(directory, names.description), JSON.stringify(description), { mode: 0o600 });
+    await writeFile(join(directory, templateFiles.description), JSON.stringify(description), { mode: 0o600 });
     const name = templateName(source, size);
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     this.remove(name);
@@ -165,31 +174,39 @@ export class TemplateStore {
   }
 
   #describe(name: string): Description {
-    return JSON.parse(readFileSync(join(this.#directory, name, names.description), "utf8"));
+    return JSON.parse(readFileSync(join(this.#directory, name, templateFiles.description), "utf8"));
   }
 
   /** The memory is too much to read it each time: that it was not touched since has to do. */
-  #verify(name: string, { state, saved }: Description): void {
-    const file = join(this.#directory, name, names.state);
-    const { mtimeMs } = statSync(file);
+  #verify(name: string, { digest, saved }: Description): void {
+    const directory = join(this.#directory, name);
+    const { mtimeMs } = statSync(join(directory, templateFiles.state));
     if (this.#whole.get(name) !== mtimeMs) {
-      if (digest(readFileSync(file)) !== state.digest) throw new Error("its state is not what was saved");
+      if (filesDigest(directory) !== digest) throw new Error("its state is not what was saved");
       this.#whole.set(name, mtimeMs);
     }
-    const now = statSync(join(this.#directory, name, names.saved));
+    const now = statSync(join(this.#directory, name, templateFiles.saved));
     if (now.size !== saved.size || now.mtimeMs !== saved.modified)
       throw new Error("its memory is not what was saved");
   }
 
   #template(name: string, { memory, cpus, token, kernel, created }: Description): Template {
-    const state = join(this.#directory, name, names.state);
-    const saved = join(this.#directory, name, names.saved);
-    const size = [state, saved].reduce((sum, file) => sum + statSync(file).blocks * block, 0);
-    return { name, memory, cpus, token, kernel, created, state, saved, size };
+    const path = (file: keyof typeof templateFiles): string =>
+      join(this.#directory, name, templateFiles[file]);
+    const [state, saved, kernelHead] = [path("state"), path("saved"), path("kernelHead")];
+    const size = [state, saved, kernelHead].reduce((sum, file) => sum + statSync(file).blocks * block, 0);
+    return { name, memory, cpus, token, kernel, created, state, saved, kernelHead, size };
   }
 }
 
 const digest = (data: string | Buffer): string => createHash("sha256").update(data).digest("hex");
+
+const filesDigest = (directory: string): string =>
+  digest(
+    Buffer.concat(
+      [templateFiles.state, templateFiles.kernelHead].map((file) => readFileSync(join(directory, file))),
+    ),
+  );
 
 function sourceDigest({ files, args }: TemplateSource): string {
   const stamps = files.map((file) => {

@@ -131,7 +131,7 @@ export class ContainerMachines {
   ): Promise<Shim> {
     const size = machineSize(container.record.hostConfig);
     const state: MachineState = { token: template?.token ?? newToken(), pid: 0, startTime: 0, ...size };
-    const machine = this.#machine(container, state.token, template !== null);
+    const machine = this.#machine(container, state.token, template);
     const enclosed = this.#enclose(container, launch, machine, template);
     container.record.state.machine = state;
     // For a daemon that comes after a crash in the middle.
@@ -325,7 +325,7 @@ export class ContainerMachines {
     });
   }
 
-  #machine(container: Container, token: string, fromTemplate: boolean): ContainerMachine {
+  #machine(container: Container, token: string, template: Template | null): ContainerMachine {
     const { name, hostConfig } = container.record;
     return {
       name,
@@ -334,7 +334,7 @@ export class ContainerMachines {
       rootTag,
       rootfs: enclosedRootfs,
       macs: macsOf(container),
-      fromTemplate,
+      ...(template ? { fromTemplate: template } : {}),
     };
   }
 

@@ -5,10 +5,15 @@ import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GuestChannel, newToken } from "../../hypervisor/guest/channel.ts";
 import type { MachineTools } from "../../hypervisor/guest/machine.ts";
-import { bootFiles, templateArguments, templateSource } from "../../hypervisor/guest/template.ts";
+import {
+  bootFiles,
+  templateArguments,
+  templateSource,
+  writeKernelHead,
+} from "../../hypervisor/guest/template.ts";
 import { isObject } from "../../hypervisor/json-lines.ts";
 import { Qmp } from "../../hypervisor/qmp.ts";
-import type { Template, TemplateSize } from "../../hypervisor/template.ts";
+import { type Template, type TemplateSize, templateFiles } from "../../hypervisor/template.ts";
 import { system } from "../../lib/errors.ts";
 import { newId } from "../../lib/ids.ts";
 import { sparseCopy } from "../../lib/sparse-copy.ts";
@@ -59,10 +64,11 @@ export async function makeTemplate(
   try {
     await inSandbox(context, { tools, size, token, directory, run }, async (ended) => {
       const given = AbortSignal.any([signal, ended]);
-      await save(run, token, join(kept, "state"), given);
+      await save(run, token, join(kept, templateFiles.state), given);
     });
     signal.throwIfAborted();
-    await sparseCopy(join(run, files.memory), join(kept, "memory"), 0o600);
+    await sparseCopy(join(run, files.memory), join(kept, templateFiles.saved), 0o600);
+    await writeKernelHead(tools, join(kept, templateFiles.kernelHead));
     return await context.machines.templates.add(templateSource(tools), size, token, kept);
   } finally {
     rmSync(directory, { recursive: true, force: true });

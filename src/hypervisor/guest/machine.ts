@@ -80,7 +80,7 @@ export interface ContainerMachine {
   /** The hardware addresses of its links. */
   macs: readonly string[];
   /** It goes on from a template's state instead of booting. */
-  fromTemplate?: boolean;
+  fromTemplate?: { kernelHead: string } | undefined;
 }
 
 /** The supervisor's descriptors of the files that a template is kept in. */
@@ -135,7 +135,7 @@ export function planMachine(tools: MachineTools, machine: ContainerMachine): Mac
     cpus: machine.cpus,
     boot: {
       image: boot.kernel,
-      initrd: boot.initrd,
+      ...(machine.fromTemplate ? {} : { initrd: boot.initrd }),
       commandLine: guestArguments(machine.token),
     },
     controlSocket: { listener: inherited.monitor },
@@ -155,12 +155,18 @@ export function planMachine(tools: MachineTools, machine: ContainerMachine): Mac
     args: ["berth-vmm", String(emulatorUser), memory, ...files, "--", tools.emulator, ...emulator],
     tools: [
       ...systemDirectories(),
-      { source: tools.kernel.image, path: boot.kernel, directory: false },
-      { source: tools.initrd, path: boot.initrd, directory: false },
+      ...(machine.fromTemplate
+        ? [{ source: machine.fromTemplate.kernelHead, path: boot.kernel, directory: false }]
+        : bootFiles(tools)),
     ],
     links: systemLinks(),
   };
 }
+
+const bootFiles = ({ kernel, initrd }: MachineTools) => [
+  { source: kernel.image, path: boot.kernel, directory: false },
+  { source: initrd, path: boot.initrd, directory: false },
+];
 
 /** What programs of the host are made of; links among them stay links. */
 const system = ["/usr", "/lib", "/lib64", "/etc/ld.so.cache"];

@@ -1,3 +1,4 @@
+import { open, writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { qemuArguments } from "../qemu.ts";
 import { type TemplateSize, type TemplateSource, templateSlots } from "../template.ts";
@@ -49,6 +50,19 @@ export function templateSource(tools: MachineTools): TemplateSource {
     args: [processor, ...templateArguments(tools, { memory: 0, cpus: 1 }, "", places)],
     kernel: kernel.version,
   };
+}
+
+/** Beyond the set-up code that a kernel begins with. */
+const headSize = 64 << 10;
+
+/**
+ * QEMU reads the kernel of a machine that does not boot, too, and keeps it: its beginning is enough for a machine
+ * with the same devices.
+ */
+export async function writeKernelHead({ kernel }: MachineTools, file: string): Promise<void> {
+  await using image = await open(kernel.image);
+  const { buffer, bytesRead } = await image.read(Buffer.alloc(headSize), 0, headSize, 0);
+  await writeFile(file, buffer.subarray(0, bytesRead), { mode: 0o644 });
 }
 
 /** The kernel and its initial ram disk, and where the hypervisor finds them. */
