@@ -90,7 +90,7 @@ export function parseDaemonOptions(argv: string[]): DaemonOptions | null {
     registries: values.registries,
     isolation: defaultIsolation(values["exec-opt"] ?? []),
     guestKernel: values["guest-kernel"],
-    guestTemplates: !values["no-guest-templates"],
+    guestTemplates: values["guest-templates"],
     addressPools: values["default-address-pool"] ?? [],
     buildCache: {
       size: flagValue("build-cache-size", values["build-cache-size"], parseBytes),
@@ -126,6 +126,7 @@ function readFlags(argv: string[]) {
   try {
     return parseArgs({
       args: argv,
+      allowNegative: true,
       options: {
         host: { type: "string", short: "H", multiple: true },
         "data-root": { type: "string", default: "/var/lib/berth" },
@@ -133,7 +134,7 @@ function readFlags(argv: string[]) {
         registries: { type: "string", default: "/etc/berth/registries.json" },
         "exec-opt": { type: "string", multiple: true },
         "guest-kernel": { type: "string" },
-        "no-guest-templates": { type: "boolean", default: false },
+        "guest-templates": { type: "boolean", default: true },
         "default-address-pool": { type: "string", multiple: true },
         "build-cache-size": { type: "string" },
         "build-cache-age": { type: "string" },

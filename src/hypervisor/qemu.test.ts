@@ -54,7 +54,7 @@ test("devices are in order", () => {
     "virtserialport,bus=ports.0,chardev=port-agent,name=agent",
     "virtio-balloon-pci,id=balloon,free-page-reporting=on",
     "virtio-rng-pci,rng=random",
-    "pcie-root-port,id=spare,chassis=8",
+    "pcie-root-port,id=spare,chassis=8,power_controller_present=off",
   ]);
   assert.deepEqual(values(micro, "-blockdev"), [
     "driver=file,node-name=root-file,filename=/d,,isk,discard=unmap",

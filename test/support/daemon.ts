@@ -72,12 +72,20 @@ export class TestDaemon {
     try {
       await daemon.up();
       await daemon.ok(["load"], { input: dockerArchive([busyboxImage()]) });
+      if (process.env.BERTH_TEST_TEMPLATES) await daemon.makeTemplate();
     } catch (error) {
       // Nobody has it, and a test's process does not end before its children.
       await daemon.down("SIGKILL");
       throw error;
     }
     return daemon;
+  }
+
+  /** From which containers with --isolation=hyperv start then. */
+  async makeTemplate(...size: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.berth(["vm", "template", "create", ...size]);
+    if (code !== 0) throw new Error(`vm template create: ${stderr}\n${this.#log}`);
+    return stdout.trim();
   }
 
   get host(): string {
@@ -103,6 +111,8 @@ export class TestDaemon {
       [
         ...["daemon", "-H", this.host, "--data-root", this.dataRoot, "--exec-root", this.execRoot],
         ...options,
+        // Else machines are made beside what a test does.
+        "--no-guest-templates",
         ...args,
       ],
       { stdio: ["ignore", "pipe", "pipe"] },
