@@ -28,7 +28,7 @@ async function version(context: Context): Promise<void> {
 
 async function info(context: Context): Promise<void> {
   const { system, experimental } = context.services;
-  context.json(200, { ...(await system.info()), ExperimentalBuild: experimental });
+  context.json(200, { ...(await system.info()), ...(experimental ? { ExperimentalBuild: true } : {}) });
 }
 
 async function diskUsage(context: Context): Promise<void> {
