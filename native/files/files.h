@@ -22,10 +22,7 @@ _Noreturn void serve(const char *path);
 void send_frame(unsigned char *frame, char kind, size_t size);
 
 /* ids.c: how ids in archives stand to ids on the root's file systems */
-struct id_map {
-	uint32_t base, size; /* size 0: they are the same */
-};
-extern struct id_map ids;
+void map_ids(uint32_t first, uint32_t base, uint32_t size); /* without any they are the same */
 uint32_t id_from_host(uint32_t id);
 uint32_t id_to_host(uint32_t id);
 /* What this process makes belongs to the map's root, as the file systems of a user namespace demand. */

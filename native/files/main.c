@@ -6,7 +6,7 @@
  *   upper DIRECTORY WORK               the writable layer
  *   directory DIRECTORY                that as it is
  *   mount SOURCE SUBPATH TARGET FLAGS  SOURCE "": what the namespace has there; r recursive, o read-only
- *   map BASE SIZE                      ids 0 to SIZE stand for BASE and following on the file systems
+ *   map FIRST BASE SIZE                SIZE ids from FIRST on stand for BASE and following on the file systems
  *   readonly                           nothing may be written
  *
  *   from ROOT                          the root of what is copied; after everything about the other
@@ -74,8 +74,8 @@ static bool root_word(struct root *to, const char *word)
 		wish->recursive = strchr(flags, 'r') != NULL;
 		wish->read_only = strchr(flags, 'o') != NULL;
 	} else if (strcmp(word, "map") == 0) {
-		ids.base = number(take());
-		ids.size = number(take());
+		uint32_t first = number(take()), base = number(take());
+		map_ids(first, base, number(take()));
 	} else if (strcmp(word, "readonly") == 0) {
 		to->read_only = true;
 	} else {

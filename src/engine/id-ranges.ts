@@ -50,9 +50,22 @@ export class IdRanges {
   }
 }
 
-/** The mapping for uid_map and gid_map of a block. */
-export const idMapping = (index: number): IdMapping => ({
-  containerID: 0,
-  hostID: FIRST_ID + index * RANGE_SIZE,
-  size: RANGE_SIZE,
-});
+/**
+ * Ids beyond a block, as `--user 100000` and images from machines with large directories of users have them.
+ * They are too many for a block each, so all containers have the same ids of the host there: of no user of
+ * the host, above 2^31 where none are given out, and short of the last, which means "none".
+ */
+const HIGH_IDS: IdMapping = {
+  containerID: RANGE_SIZE,
+  hostID: 0x8000_0000,
+  size: 0x8000_0000 - RANGE_SIZE,
+};
+
+/** The host id of a block's root, the first of the block. */
+export const firstId = (index: number): number => FIRST_ID + index * RANGE_SIZE;
+
+/** The mappings for uid_map and gid_map of a block: ids 0 to 2^31 - 1, which are those that Docker knows. */
+export const idMappings = (index: number): IdMapping[] => [
+  { containerID: 0, hostID: firstId(index), size: RANGE_SIZE },
+  HIGH_IDS,
+];

@@ -13,7 +13,7 @@ import type { Container } from "./container.ts";
 import type { EngineContext } from "./context.ts";
 import { containerDirectory } from "./create.ts";
 import { diskLimit } from "./disk.ts";
-import { ALL_IDS, type IdRanges, idMapping, RANGE_SIZE } from "./id-ranges.ts";
+import { ALL_IDS, type IdRanges, idMappings } from "./id-ranges.ts";
 import { rootLayers } from "./init-layer.ts";
 import { isIsolated } from "./isolation/isolation.ts";
 import { guestSpec } from "./isolation/specs.ts";
@@ -115,7 +115,7 @@ function baseSpec(
   joined: Spec["linux"]["namespaces"],
 ): Spec {
   const { hostConfig, state, cgroupPath } = container.record;
-  const mapping = state.idRange === null ? [] : [idMapping(state.idRange)];
+  const mapping = state.idRange === null ? [] : idMappings(state.idRange);
   const seccomp = containerSeccomp(
     parseSecurityOptions(hostConfig.SecurityOpt).seccomp,
     process.capabilities?.bounding ?? [],
@@ -177,7 +177,7 @@ function buildSpec(
         lowPorts: hostConfig.NetworkMode === "host" && idRange !== null && mayBind(process),
       },
       sysctl: {
-        ...(ownNetwork ? defaultSysctls(idRange === null ? undefined : RANGE_SIZE) : {}),
+        ...(ownNetwork ? defaultSysctls : {}),
         ...endpointSysctls(context, record.state.network?.endpoints),
         ...sysctls(hostConfig),
       },

@@ -162,14 +162,8 @@ export const defaultDeviceRules: readonly DeviceRule[] = [
 /** Any device, for --privileged. */
 export const privilegedDeviceRules: readonly DeviceRule[] = [{ allow: true, type: "a", access: "rwm" }];
 
-/**
- * Sysctls of a new network namespace: low ports and ping without capabilities. `ids` is how many
- * group ids the container's user namespace maps; without one, all of them.
- */
-export function defaultSysctls(ids?: number): Record<string, string> {
-  const lastGroup = ids === undefined ? 2147483647 : Math.min(ids - 1, 2147483647);
-  return {
-    "net.ipv4.ip_unprivileged_port_start": "0",
-    "net.ipv4.ping_group_range": `0 ${lastGroup}`,
-  };
-}
+/** Sysctls of a new network namespace: low ports and ping without capabilities, for all groups. */
+export const defaultSysctls: Record<string, string> = {
+  "net.ipv4.ip_unprivileged_port_start": "0",
+  "net.ipv4.ping_group_range": "0 2147483647",
+};

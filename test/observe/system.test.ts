@@ -65,7 +65,7 @@ test("explain run prints the plan and leaves nothing", async () => {
     /^\d+ system calls would run \["echo","hi"\] of busybox\. Nothing has been done\.$/m,
     /^User: /m,
     /clone3\(CLONE_NEWUSER\)/,
-    /write_file\(\{\/proc\/PID\}, "uid_map", "0 \d+ 65536\\n"\)/,
+    /write_file\(\{\/proc\/PID\}, "uid_map", "0 \d+ 65536\\n65536 2147483648 2147418112\\n"\)/,
     /clone3\(CLONE_NEWPID\)/,
     /pivot_root\("\.", "\."\)/,
     /"67108864"/,

@@ -80,7 +80,7 @@ const inside =
 function linkedImages(): TestImage[] {
   const images: TestImage[] = [];
   for (const name of [...replaced, ...inside.split(" ")])
-    for (const linkname of [...leads(`/${name}`), null]) {
+    for (const linkname of replaced.includes(name) ? [...leads(`/${name}`), null] : [outside, `/${name}`]) {
       const members = [
         { name: "home/file", data: "inside\n" },
         linkname === null

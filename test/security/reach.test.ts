@@ -56,12 +56,14 @@ test("every container has a range of ids of its own", async () => {
   const maps = await Promise.all(
     ["one", "two", "three"].map(async (name) => readFileSync(`/proc/${await start(name)}/uid_map`, "latin1")),
   );
-  const ranges = maps.map((map) => map.trim().split(/\s+/).map(Number));
+  const ranges = maps.map((map) => (map.split("\n")[0] ?? "").trim().split(/\s+/).map(Number));
   const starts = ranges.map(([, outside = 0]) => outside).sort((a, b) => a - b);
   for (const [inside, outside, size] of ranges) {
     assert.deepEqual([inside, size], [0, 65536]);
     assert.ok((outside ?? 0) > 65535);
   }
+  // Beyond it there is nothing of the host's users either.
+  for (const map of maps) assert.match(map, /^.*\n +65536 +2147483648 +2147418112\n$/);
   for (const [index, first] of starts.entries())
     if (index > 0) assert.ok(first - (starts[index - 1] ?? 0) >= 65536, `${starts}`);
   await daemon.ok(["rm", "-f", "one", "two", "three"]);

@@ -4,7 +4,7 @@ import { enclosedRootfs } from "../../runtime/spec/enclosure.ts";
 import type { Container } from "../container.ts";
 import type { EngineContext } from "../context.ts";
 import { containerDirectory } from "../create.ts";
-import { idMapping } from "../id-ranges.ts";
+import { idMappings } from "../id-ranges.ts";
 import { rootLayers } from "../init-layer.ts";
 import { isIsolated } from "../isolation/isolation.ts";
 import { networkFiles } from "../network/files.ts";
@@ -29,8 +29,8 @@ function runningRoot({ record }: Container, pid: number, seen: Seen): string[] {
   if (isIsolated(record.hostConfig)) args.push("below", enclosedRootfs);
   const { idRange } = record.state;
   if (idRange !== null) {
-    const { hostID, size } = idMapping(idRange);
-    args.push("map", String(hostID), String(size));
+    for (const { containerID, hostID, size } of idMappings(idRange))
+      args.push("map", String(containerID), String(hostID), String(size));
   }
   if (seen === "root alone") return args;
   for (const target of targets(destinations(record.mounts), Object.keys(record.hostConfig.Tmpfs ?? {}))) {

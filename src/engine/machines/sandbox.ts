@@ -9,7 +9,7 @@ import type { Mount, Spec } from "../../runtime/oci.ts";
 import { containerSeccomp } from "../../runtime/seccomp/container.ts";
 import type { ContainerLaunch, NetworkSetup, ShimLog } from "../../runtime/types.ts";
 import type { EngineContext } from "../context.ts";
-import { idMapping } from "../id-ranges.ts";
+import { idMappings } from "../id-ranges.ts";
 import { devices } from "../spec/devices.ts";
 import { namespaces } from "../spec/namespaces.ts";
 
@@ -77,7 +77,7 @@ export function sandbox(
 }
 
 function spec(owner: SandboxOwner, { args, shares, terminal, nodes }: SandboxOptions): Spec {
-  const mapping = [idMapping(owner.idRange)];
+  const mapping = idMappings(owner.idRange);
   const grant = devices({ Devices: nodes.map((PathOnHost) => ({ PathOnHost })) });
   const wanted = new Set(["/proc", "/dev", "/dev/pts", "/dev/shm"]);
   return {

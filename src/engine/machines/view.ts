@@ -5,7 +5,7 @@ import { cgroupStats } from "../../runtime/cgroup/stats.ts";
 import type { Container } from "../container.ts";
 import type { EngineContext } from "../context.ts";
 import { containerDirectory } from "../create.ts";
-import { idMapping } from "../id-ranges.ts";
+import { firstId } from "../id-ranges.ts";
 import { machineSize } from "../isolation/isolation.ts";
 import { logPath } from "../logs/options.ts";
 import { networkSettings } from "../network/settings.ts";
@@ -110,7 +110,7 @@ export async function describeMachine(context: EngineContext, machine: Machine):
       Log: logPath(hostConfig, containerDirectory(context, record.id), record.id),
       Cgroup: record.cgroupPath,
     },
-    User: state.idRange === null ? null : idMapping(state.idRange).hostID,
+    User: state.idRange === null ? null : firstId(state.idRange),
     Snapshots: known.snapshots.map(toSnapshot),
   };
 }

@@ -21,7 +21,7 @@ const columns: Record<string, number> = {
  * Puts the users that a container's processes have inside in place of the mapped ids by which the
  * host knows them. Names are the host's for the same id, as ps prints them without user namespaces.
  */
-export function nameUsers(list: ProcessList, psArgs: string, mapping: IdMapping): void {
+export function nameUsers(list: ProcessList, psArgs: string, mappings: readonly IdMapping[]): void {
   const pidColumn = list.Titles.indexOf("PID");
   const names = hostUsers();
   for (const [column, title] of list.Titles.entries()) {
@@ -32,13 +32,13 @@ export function nameUsers(list: ProcessList, psArgs: string, mapping: IdMapping)
       title.endsWith("ID") &&
       (title !== "UID" || /(^|[\s,=])uid\b/.test(psArgs) || /^\s*l|-?\bl\b/.test(psArgs));
     for (const row of list.Processes) {
-      const id = inside(mapping, Number(row[pidColumn]), which);
+      const id = inside(mappings, Number(row[pidColumn]), which);
       if (id !== null) row[column] = numeric ? String(id) : (names.get(id) ?? String(id));
     }
   }
 }
 
-function inside(mapping: IdMapping, pid: number, which: number): number | null {
+function inside(mappings: readonly IdMapping[], pid: number, which: number): number | null {
   let status: string;
   try {
     status = readFileSync(`/proc/${pid}/status`, "latin1");
@@ -47,8 +47,8 @@ function inside(mapping: IdMapping, pid: number, which: number): number | null {
     return null;
   }
   const id = Number(/^Uid:\s+(.*)$/m.exec(status)?.[1]?.split("\t")[which]);
-  const offset = id - mapping.hostID;
-  return offset >= 0 && offset < mapping.size ? mapping.containerID + offset : null;
+  const mapping = mappings.find(({ hostID, size }) => id >= hostID && id < hostID + size);
+  return mapping ? mapping.containerID + id - mapping.hostID : null;
 }
 
 /** The host's names of user ids, from passwd(5). */

@@ -5,7 +5,7 @@ import { processesOf } from "../../runtime/cgroup/processes.ts";
 import type { Container } from "../container.ts";
 import { containerEvent } from "../container-events.ts";
 import type { EngineContext } from "../context.ts";
-import { idMapping } from "../id-ranges.ts";
+import { idMappings } from "../id-ranges.ts";
 import { isIsolated } from "../isolation/isolation.ts";
 import { readProcesses } from "../isolation/processes.ts";
 import { type ProcessList, parsePs } from "./ps-output.ts";
@@ -33,7 +33,7 @@ export async function top(
   const pids = processesOf(context.cgroups, cgroupPath, { recursive: true });
   const list = await listAll(args, pids);
   // In the container's own words: the host knows its users by mapped ids only.
-  if (state.idRange !== null) nameUsers(list, args, idMapping(state.idRange));
+  if (state.idRange !== null) nameUsers(list, args, idMappings(state.idRange));
   containerEvent(context, container, "top");
   return list;
 }
