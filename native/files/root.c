@@ -267,21 +267,6 @@ static void attach_mounts(const struct root *root, int tree, const int *trees)
 	}
 }
 
-static void pivot_to(int tree)
-{
-	if (fchdir(tree) != 0)
-		fail_errno("fchdir");
-	if (syscall(SYS_pivot_root, ".", ".") == 0) {
-		if (umount2(".", MNT_DETACH) != 0)
-			fail_errno("umount");
-	} else if (errno != EINVAL || chroot(".") != 0) {
-		/* An initial ramfs cannot be pivoted away from; there chroot must do. */
-		fail_errno("pivot_root");
-	}
-	if (chdir("/") != 0)
-		fail_errno("chdir");
-}
-
 /* Layers without a writable one, put together only when there is more than one. */
 static int read_overlay(const struct root *root)
 {

@@ -27,17 +27,7 @@ static void become_root_of(const char *directory)
 		fail_errno("mount_setattr");
 	if (syscall(SYS_move_mount, tree, "", fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0)
 		fail_errno("move_mount");
-	if (fchdir(tree) != 0)
-		fail_errno("fchdir");
-	if (syscall(SYS_pivot_root, ".", ".") == 0) {
-		if (umount2(".", MNT_DETACH) != 0)
-			fail_errno("umount");
-	} else if (errno != EINVAL || chroot(".") != 0) {
-		/* An initial ramfs cannot be pivoted away from; there chroot must do. */
-		fail_errno("pivot_root");
-	}
-	if (chdir("/") != 0)
-		fail_errno("chdir");
+	pivot_to(tree);
 	close(fd);
 	close(tree);
 }

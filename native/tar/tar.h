@@ -186,6 +186,9 @@ void assemble(int root, int replaced, int out, const char *expected);
 /* inherit.c */
 void inherit(const char *layer, char **lowers, int count);
 
+/* pivot.c: the tree that a descriptor stands for is / from now on, and the working directory */
+void pivot_to(int tree);
+
 /* confine.c: few capabilities, few system calls, little memory from now on */
 void confine(void);
 

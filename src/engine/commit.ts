@@ -43,37 +43,16 @@ export async function commitContainer(
   }
 }
 
-/** What of a container's configuration an image has; `given` goes before what the container has. */
+/** What of a container's configuration an image has. */
+const imageFields = [
+  ...["User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Volumes"],
+  ...["WorkingDir", "Labels", "StopSignal", "Healthcheck", "OnBuild", "Shell"],
+] as const satisfies readonly (keyof ImageConfig & keyof ContainerConfig)[];
+
+/** The configuration of the image that a container becomes; `given` goes before what the container has. */
 function imageConfig(given: ContainerConfig, own: ContainerConfig): ImageConfig {
-  const of = ({
-    User,
-    ExposedPorts,
-    Env,
-    Entrypoint,
-    Cmd,
-    Volumes,
-    WorkingDir,
-    Labels,
-    StopSignal,
-    Healthcheck,
-    OnBuild,
-    Shell,
-  }: ContainerConfig): ImageConfig => ({
-    User,
-    ExposedPorts,
-    Env,
-    Entrypoint,
-    Cmd,
-    Volumes,
-    WorkingDir,
-    Labels,
-    StopSignal,
-    Healthcheck,
-    OnBuild,
-    Shell,
-  });
-  const set = Object.entries(of(given)).filter(
-    ([, value]) => value !== undefined && value !== null && value !== "",
+  const isSet = (value: unknown): boolean => value !== undefined && value !== null && value !== "";
+  return Object.fromEntries(
+    imageFields.map((field) => [field, isSet(given[field]) ? given[field] : own[field]]),
   );
-  return { ...of(own), ...Object.fromEntries(set) };
 }

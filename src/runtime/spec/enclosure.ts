@@ -30,6 +30,7 @@ import { planTaps } from "./network.ts";
 import { parseOptions } from "./options.ts";
 import { scoreOom, superviseMachine } from "./process.ts";
 import { enterRoot, mountRootfs, prepareDataRoot, protectRootfs, stagingPath } from "./rootfs.ts";
+import { streamOptions } from "./shim-options.ts";
 
 const EEXIST = 17;
 const O_WRONLY_CREAT_TRUNC = 0o1101;
@@ -89,14 +90,10 @@ export function planEnclosure(
   return {
     plan,
     options: {
-      id: launch.id,
-      dir: `${machine.shims}/${launch.id}`,
+      ...streamOptions(launch, machine),
       // The guest makes the terminal; here its bytes only pass.
       tty: false,
-      stdin: stdio.stdin,
       stdinOnce: stdio.stdinOnce && !stdio.tty,
-      waitForAttach: stdio.waitForAttach,
-      stallSeconds: machine.stallSeconds,
       log: launch.log,
       owner,
       cloneFlags: namespaces.cloneFlags,

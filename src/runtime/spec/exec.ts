@@ -5,6 +5,7 @@ import { hostId } from "./context.ts";
 import type { Machine, PlannedLaunch, SeccompProgram } from "./launch.ts";
 import { joinFlags } from "./namespaces.ts";
 import { become, enterProcess, finishProcess, scoreOom } from "./process.ts";
+import { streamOptions } from "./shim-options.ts";
 
 const ENOENT = 2;
 const EBADF = 9;
@@ -87,13 +88,7 @@ export function planExec(
   return {
     plan,
     options: {
-      id: launch.id,
-      dir: `${machine.shims}/${launch.id}`,
-      tty: stdio.tty,
-      stdin: stdio.stdin,
-      stdinOnce: stdio.stdinOnce,
-      waitForAttach: stdio.waitForAttach,
-      stallSeconds: machine.stallSeconds,
+      ...streamOptions(launch, machine),
       log: { driver: "none", path: "", maxSize: 0, maxFile: 0 },
       owner: {
         uid: hostId(mapped ? uidMappings : undefined, process.user.uid),

@@ -21,6 +21,7 @@ import { planNamespaces } from "./namespaces.ts";
 import { planNetwork, planTaps } from "./network.ts";
 import { become, enterProcess, finishProcess, type ProcessSetup, scoreOom } from "./process.ts";
 import { enterRoot, mountRootfs, prepareDataRoot, protectRootfs, stagingPath } from "./rootfs.ts";
+import { streamOptions } from "./shim-options.ts";
 
 /** What a plan depends on beside the spec. */
 export interface Machine {
@@ -106,13 +107,7 @@ export function planContainer(
   return {
     plan,
     options: {
-      id: launch.id,
-      dir: `${machine.shims}/${launch.id}`,
-      tty: stdio.tty,
-      stdin: stdio.stdin,
-      stdinOnce: stdio.stdinOnce,
-      waitForAttach: stdio.waitForAttach,
-      stallSeconds: machine.stallSeconds,
+      ...streamOptions(launch, machine),
       log: launch.log,
       owner: {
         uid: hostId(context.ids?.uid, process.user.uid),
