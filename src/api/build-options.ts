@@ -84,8 +84,10 @@ function hostConfig(query: Query): HostConfig {
 }
 
 function entitlement(text: string): Entitlement {
-  if (text !== "network.host" && text !== "security.insecure") throw invalid(`invalid entitlement: ${text}`);
-  return text;
+  if (text === "network.host" || text === "security.insecure" || text === "device") return text;
+  const [, device] = /^device=(.+)$/.exec(text) ?? [];
+  if (device === undefined) throw invalid(`invalid entitlement: ${text}`);
+  return `device=${device}`;
 }
 
 /**

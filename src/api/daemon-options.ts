@@ -29,6 +29,7 @@ export interface DaemonOptions {
   addressPools: string[];
   /** What the build cache may be, bytes and milliseconds unused; undefined for the usual bounds. */
   experimental: boolean;
+  cdiDirectories: readonly string[] | undefined;
   buildCache: { size: number | undefined; age: number | undefined };
   pidFile: string | undefined;
   logLevel: LogLevel;
@@ -59,6 +60,8 @@ Runs the engine and answers the Docker Engine API. A stop leaves the containers 
                           what builds may leave for later ones (default: a tenth of the disk, 2 GB at least)
       --build-cache-age DURATION
                           how long what nobody uses of that stays (default 1440h)
+      --cdi-spec-dir DIR  where devices for RUN --device are described; several may be given
+                          (default /etc/cdi and /var/run/cdi)
       --experimental      lets docker ask for what it calls experimental: docker build --squash
   -p, --pidfile FILE      where to write the process id
   -l, --log-level LEVEL   debug, info, warn or error (default info)
@@ -97,6 +100,7 @@ export function parseDaemonOptions(argv: string[]): DaemonOptions | null {
       age: flagValue("build-cache-age", values["build-cache-age"], parseAge),
     },
     experimental: values.experimental,
+    cdiDirectories: values["cdi-spec-dir"],
     pidFile: values.pidfile,
     logLevel,
     logFormat,
@@ -138,6 +142,7 @@ function readFlags(argv: string[]) {
         "default-address-pool": { type: "string", multiple: true },
         "build-cache-size": { type: "string" },
         "build-cache-age": { type: "string" },
+        "cdi-spec-dir": { type: "string", multiple: true },
         experimental: { type: "boolean", default: false },
         pidfile: { type: "string", short: "p" },
         "log-level": { type: "string", short: "l", default: "info" },

@@ -22,6 +22,7 @@ export type OpenEngine = (options: {
   addressPools: string[];
   buildCache: DaemonOptions["buildCache"];
   experimental: boolean;
+  cdiDirectories: readonly string[] | undefined;
   log: Logger;
 }) => Promise<ClosableServices>;
 

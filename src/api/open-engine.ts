@@ -6,7 +6,7 @@ import type { ClosableServices, OpenEngine } from "./daemon.ts";
 export const openEngine: OpenEngine = async (options): Promise<ClosableServices> => {
   const engine = await Engine.open(options);
   const { containers, execs, images, volumes, networks, system, explain, cgroups, machines } = engine;
-  const builder = new Builder(engine.workshop, images, options.buildCache);
+  const builder = new Builder(engine.workshop, images, options.buildCache, options.cdiDirectories);
   return {
     experimental: options.experimental,
     containers,

@@ -9,6 +9,7 @@ import { StepCache } from "./cache.ts";
 import { CacheMounts } from "./cache-mounts.ts";
 import { withCache } from "./cache-records.ts";
 import { CacheSources } from "./cache-sources.ts";
+import { cdiDirectories } from "./cdi.ts";
 import type { Warning } from "./checks/rules.ts";
 import { ContextDigests } from "./context/context-digests.ts";
 import { receiveBuild } from "./context/origin.ts";
@@ -32,11 +33,18 @@ export class Builder implements Builds {
   readonly #cacheMounts: CacheMounts;
   readonly #keeper: CacheKeeper;
   readonly #digests: ContextDigests;
+  readonly #cdiDirectories: readonly string[];
   #tidied = 0;
 
   readonly #timer: NodeJS.Timeout;
 
-  constructor(workshop: Workshop, registry: Pick<Images, "pull" | "push">, limits?: CacheLimits) {
+  constructor(
+    workshop: Workshop,
+    registry: Pick<Images, "pull" | "push">,
+    limits?: CacheLimits,
+    cdi = cdiDirectories,
+  ) {
+    this.#cdiDirectories = cdi;
     this.#workshop = workshop;
     this.#registry = registry;
     this.#cacheMounts = new CacheMounts(workshop.state);
@@ -132,6 +140,7 @@ export class Builder implements Builds {
         registry: this.#registry,
         cache: this.#cache,
         cacheMounts: this.#cacheMounts,
+        cdiDirectories: this.#cdiDirectories,
         sources,
         made,
         begun,

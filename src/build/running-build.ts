@@ -31,6 +31,7 @@ export interface BuildParts {
   registry: Pick<Images, "pull">;
   cache: StepCache;
   cacheMounts: CacheMounts;
+  cdiDirectories: readonly string[];
   /** What other builds gave to this one. */
   sources: CacheSources;
   /** The keys of what was done in this build, for whatever platform. */
@@ -82,6 +83,7 @@ export class RunningBuild {
       steps: workshop.steps,
       files: workshop.files,
       cacheMounts: parts.cacheMounts,
+      cdiDirectories: parts.cdiDirectories,
       materials: this.materials,
       made: parts.made,
       further: (key) => parts.sources.find(key),

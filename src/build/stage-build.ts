@@ -23,6 +23,8 @@ export interface BuildSession {
   readonly files: FileWorker;
   readonly cacheMounts: CacheMounts;
   readonly remote: RemoteSources;
+  /** Where devices are described. */
+  readonly cdiDirectories: readonly string[];
   /** A directory on a file system in memory, where it can be. */
   readonly memory: string;
   readonly signal: AbortSignal;

@@ -140,8 +140,8 @@ export interface BuildRequest {
   provenance?: "min" | "max";
 }
 
-/** `RUN --network=host`, `RUN --security=insecure`. */
-export type Entitlement = "network.host" | "security.insecure";
+/** `RUN --network=host`, `RUN --security=insecure`, `RUN --device=…`: all devices, or one. */
+export type Entitlement = "network.host" | "security.insecure" | "device" | `device=${string}`;
 
 export interface BuildResult {
   /** sha256:<hex>. */

@@ -3,6 +3,7 @@ import { BerthError } from "../../lib/errors.ts";
 import { nearest } from "../../lib/nearest.ts";
 import { readFlags } from "./flags.ts";
 import type { Body, Command } from "./instruction.ts";
+import type { Location } from "./location.ts";
 import { parseError } from "./location.ts";
 import { type Statement, splitStatement, wordPlace } from "./statements.ts";
 import { parseTransfer } from "./transfer.ts";
@@ -71,7 +72,8 @@ function toCommand(text: string): Command {
 
 function parseRun(statement: Statement): Body {
   const { rest, heredocs, location } = statement;
-  const flags = readFlags(statement, { mount: "list", network: "text", security: "text" });
+  const kinds = { device: "list", mount: "list", network: "text", security: "text" } as const;
+  const flags = readFlags(statement, kinds);
   if (rest === "") throw parseError(location, "RUN requires at least one argument");
   const network = flags.text("network") ?? "default";
   const flagPlace = (name: string) => statement.flags.find((flag) => flag.name === name)?.location;
@@ -81,7 +83,30 @@ function parseRun(statement: Statement): Body {
   if (security !== "sandbox" && security !== "insecure")
     throw parseError(location, `security "${security}" is not valid`, flagPlace("security"));
   const command = toCommand(rest);
-  return { kind: "run", command, heredocs, mounts: flags.list("mount"), network, security };
+  const devices = flags.list("device").map((text) => parseDevice(text, location, flagPlace("device")));
+  return { kind: "run", command, heredocs, mounts: flags.list("mount"), devices, network, security };
+}
+
+/** `vendor/class=name,required`. */
+function parseDevice(
+  text: string,
+  location: Location,
+  place: Location | undefined,
+): { name: string; required: boolean } {
+  const [first = "", ...rest] = text.split(",").map((word) => word.trim());
+  const name = first.replace(/^name=/, "");
+  const fail = (message: string): never => {
+    throw parseError(location, message, place);
+  };
+  if (!/^[\w$][\w.$:/{}-]*(=[\w*$][\w.$:{}-]*)?$/.test(name))
+    fail(`invalid device name: ${JSON.stringify(first)}`);
+  let required = false;
+  for (const word of rest) {
+    const [, value = "true"] =
+      /^required(?:=(true|false))?$/i.exec(word) ?? fail(`unexpected key '${word}' in '${text}'`);
+    required = value.toLowerCase() === "true";
+  }
+  return { name, required };
 }
 
 function parseShell(statement: Statement): Body {

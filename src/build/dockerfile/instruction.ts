@@ -37,6 +37,7 @@ export type Body =
       command: Command;
       heredocs: Heredoc[];
       mounts: string[];
+      devices: { name: string; required: boolean }[];
       network: "default" | "none" | "host";
       security: "sandbox" | "insecure";
     }

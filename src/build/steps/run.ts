@@ -1,10 +1,12 @@
 import { renameSync } from "node:fs";
 import { BerthError, invalid } from "../../lib/errors.ts";
+import { type CdiDevice, cdiConfig } from "../cdi.ts";
 import type { Command, Instruction } from "../dockerfile/instruction.ts";
 import type { Heredoc } from "../dockerfile/statements.ts";
 import { requireRunnable } from "../emulation.ts";
 import type { StepContext, StepResult } from "../stage-build.ts";
 import { proxyArguments } from "../stage-state.ts";
+import { devicesOf } from "./devices.ts";
 import {
   mountInputs,
   type PlannedMount,
@@ -32,6 +34,7 @@ export async function runStep(context: StepContext, run: Instruction & { kind: "
   const script = scriptOf(run.command, run.heredocs);
   const command = script ? [script.path] : commandOf(run.command, run.heredocs, state.shell);
   const mounts = await planMounts(context, run);
+  const devices = devicesOf(context, run);
   const args = [...state.args].map(([name, value]) => `${name}=${value}`).sort();
   const network = run.network === "default" ? session.request.network || "default" : run.network;
   const prefix = args.length === 0 ? "" : `|${args.length} ${args.join(" ")} `;
@@ -46,11 +49,12 @@ export async function runStep(context: StepContext, run: Instruction & { kind: "
     mounts: mountInputs(mounts),
     script: script?.content,
     security: run.security,
+    ...(devices.length > 0 ? { devices } : {}),
   };
   const createdBy = `RUN ${prefix}${script ? run.original : command.join(" ")}`;
   const isInsecure = run.security === "insecure";
   return layerStep(context, { kind: "run", createdBy, inputs }, (directory) =>
-    runFor(context, { command, args, network, mounts, script, isInsecure }, directory),
+    runFor(context, { command, args, network, mounts, devices, script, isInsecure }, directory),
   );
 }
 
@@ -59,6 +63,7 @@ interface Process {
   args: string[];
   network: string;
   mounts: PlannedMount[];
+  devices: CdiDevice[];
   script: Script | undefined;
   isInsecure: boolean;
 }
@@ -85,12 +90,13 @@ async function execute(context: StepContext, process: Process, directory: string
 
 async function runProcess(
   { session, state, info }: StepContext,
-  { command, args, network, mounts, isInsecure }: Process,
+  { command, args, network, mounts, devices, isInsecure }: Process,
   prepared: PreparedMounts,
   directory: string,
 ): Promise<void> {
   const { request, images, emit } = session;
   const { origin, layers, config } = state;
+  const cdi = cdiConfig(devices);
   const own = new Set(state.env.map((entry) => entry.split("=", 1)[0]));
   const { exitCode } = await session.steps.run({
     image: {
@@ -104,9 +110,12 @@ async function runProcess(
     config: {
       Cmd: command,
       Entrypoint: [],
-      Env: [...state.env, ...args, ...proxies(request.buildArgs)].filter(
-        (entry, index) => index < state.env.length || !own.has(entry.split("=", 1)[0]),
-      ),
+      Env: [
+        ...[...state.env, ...args, ...proxies(request.buildArgs)].filter(
+          (entry, index) => index < state.env.length || !own.has(entry.split("=", 1)[0]),
+        ),
+        ...cdi.env,
+      ],
       User: config.User,
       WorkingDir: config.WorkingDir,
       Hostname: request.buildArgs?.BUILDKIT_SANDBOX_HOSTNAME,
@@ -114,7 +123,8 @@ async function runProcess(
     hostConfig: {
       ...request.hostConfig,
       NetworkMode: network,
-      Mounts: prepared.mounts,
+      Mounts: [...prepared.mounts, ...cdi.mounts],
+      ...(devices.length > 0 ? cdi.host : {}),
       ...(isInsecure ? { Privileged: true } : {}),
     },
     secretEnv: prepared.env,
@@ -124,6 +134,7 @@ async function runProcess(
     take: (upper) => {
       removeMountPoints(upper, images.directories(layers), [
         ...mounts.map(({ target }) => target),
+        ...cdi.mounts.map(({ Target = "" }) => Target),
         ...ownMountPoints,
       ]);
       renameSync(upper, `${directory}/fs`);

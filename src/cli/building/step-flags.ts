@@ -6,8 +6,8 @@ export const stepFlags = {
   "add-host": { type: "list", placeholder: "host:ip", help: "Add a line to the steps' /etc/hosts" },
   allow: {
     type: "list",
-    completes: ["network.host", "security.insecure"],
-    help: "Let steps ask for more than containers get: network.host, security.insecure",
+    completes: ["device", "network.host", "security.insecure"],
+    help: "Let steps ask for more than containers get: network.host, security.insecure,\ndevice[=NAME]",
   },
   "cgroup-parent": { type: "string", help: "Cgroup to put the steps' below" },
   "cpu-period": { type: "int", help: "Period of the steps' CPU quota, in microseconds" },
