@@ -76,7 +76,7 @@ RUN --mount=type=bind,target=/src --mount=type=cache,id=machine,target=/cache --
     --mount=from=tools,source=/,target=/tools \\
     cat /src/input > /from-bind && echo x >> /cache/n && wc -l < /cache/n > /from-cache && df -k /memory | tail -1 > /from-tmpfs && \\
     cat /tools/tools-kernel > /from-stage && uname -r > /kernel && grep MemTotal /proc/meminfo > /memory-total && \\
-    chown 5:6 /kernel && ln /kernel /hard && rm -r /home && mkdir /home && touch /home/new
+    chown 5:6 /kernel && ln /kernel /hard && rm -r /var && mkdir /var && touch /var/new
 RUN --network=none ip -o link | wc -l > /links
 `,
     input: "input\n",
@@ -94,7 +94,7 @@ RUN --network=none ip -o link | wc -l > /links
   assert.equal(
     await inImage(
       "machine",
-      "stat -c '%u:%g %h' /kernel; ls / /home | grep -cE '^(src|cache|memory|tools|new)$'",
+      "stat -c '%u:%g %h' /kernel; ls / /var | grep -cE '^(src|cache|memory|tools|new)$'",
     ),
     "5:6 2\n1",
   );
