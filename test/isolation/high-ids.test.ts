@@ -12,7 +12,7 @@ before(async () => {
   daemon = await TestDaemon.start("high-ids");
   const layer = tarOf([
     { name: "secret", data: "kept\n", mode: 0o600, uid: 100_000, gid: 200_000 },
-    { name: "home/big/", type: "directory", mode: 0o700, uid: 1_000_000_000, gid: 1_000_000_000 },
+    { name: "srv/big/", type: "directory", mode: 0o700, uid: 1_000_000_000, gid: 1_000_000_000 },
     { name: "etc/passwd", data: "root:x:0:0::/:/bin/sh\nbig:x:100000:200000::/home:/bin/sh\n" },
   ]);
   const image = busyboxImage({
@@ -39,7 +39,7 @@ test("a user and further groups by any number that Docker takes", async () => {
 
 test("an image's files have their owners, and root its rights over them", async () => {
   const script =
-    "stat -c %u:%g /secret /home/big; cat /secret; touch /home/big/x; chown 300000:5 /secret; stat -c %u:%g /secret";
+    "stat -c %u:%g /secret /srv/big; cat /secret; touch /srv/big/x; chown 300000:5 /secret; stat -c %u:%g /secret";
   const expected = "100000:200000\n1000000000:1000000000\nkept\n300000:5";
   assert.equal(await run(["-u", "0", "high:1"], script), expected);
 });

@@ -59,9 +59,9 @@ for (const users of [[], ["--userns", "host"]])
 
 /** Where links lead: into the image, nowhere, out of it, round in circles, into what the kernel shows. */
 const leads = (own: string): string[] => [
-  "/home",
-  "home",
-  "/home/file",
+  "/srv",
+  "srv",
+  "/srv/file",
   "nowhere",
   "/nowhere/at/all",
   `../../../../../..${outside}`,
@@ -82,7 +82,7 @@ function linkedImages(): TestImage[] {
   for (const name of [...replaced, ...inside.split(" ")])
     for (const linkname of replaced.includes(name) ? [...leads(`/${name}`), null] : [outside, `/${name}`]) {
       const members = [
-        { name: "home/file", data: "inside\n" },
+        { name: "srv/file", data: "inside\n" },
         linkname === null
           ? { name, data: "a file" }
           : { name, type: "symlink" as const, linkname, mode: 0o777 },
