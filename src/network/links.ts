@@ -12,7 +12,7 @@ import {
   setPort,
 } from "./netlink/route.ts";
 import { networkOptions } from "./options.ts";
-import { addressBytes, parseAddress, parseCidr } from "./subnet.ts";
+import { addressBytes, linkLocalPrefix, parseAddress, parseCidr } from "./subnet.ts";
 import type { Endpoint, NetworkRecord } from "./types.ts";
 
 /** rtnetlink messages: sent on the host, with a descriptor of the container's namespace written in; and inside. */
@@ -71,8 +71,16 @@ export function insideMessages(
 ): LinkMessages["inside"] {
   const name = linkNameInside(endpoint);
   const inside: LinkMessages["inside"] = [{ message: setLinkUp(index), why: name }];
-  for (const address of [endpoint.ipv4, endpoint.ipv6].filter(Boolean)) {
-    const message = addAddress(index, toIp(address), prefixOf(network, address));
+  const addresses = [
+    ...[endpoint.ipv4, endpoint.ipv6]
+      .filter(Boolean)
+      .map((address) => [address, prefixOf(network, address)] as const),
+    ...(endpoint.linkLocal ?? []).map(
+      (address) => [address, linkLocalPrefix(parseAddress(address)) ?? 0] as const,
+    ),
+  ];
+  for (const [address, prefix] of addresses) {
+    const message = addAddress(index, toIp(address), prefix);
     inside.push({ message, why: `${name} has ${address}` });
   }
   if (isGateway) inside.push(...defaultRoutes(network, endpoint, index));

@@ -282,7 +282,8 @@ export class NetworkStore {
       const id = newId();
       const mac = network.driver === "ipvlan" ? "" : wish.mac ? normalizeMac(wish.mac) : macFor(ipv4 || ipv6);
       const link = network.driver === "bridge" ? `${this.linkPrefix}${id.slice(0, 7)}` : "";
-      return { id, networkId: network.id, mac, ipv4, ipv6, link, position };
+      const linkLocal = wish.linkLocal?.length ? { linkLocal: wish.linkLocal } : {};
+      return { id, networkId: network.id, mac, ipv4, ipv6, ...linkLocal, link, position };
     } catch (error) {
       for (const [allocator, address] of taken) allocator.release(address);
       throw error;

@@ -61,5 +61,14 @@ export const formatCidr = ({ version, first, prefix }: Range): string =>
 export const contains = (range: Range, { version, value }: Address): boolean =>
   range.version === version && value >= range.first && value <= range.last;
 
+/** Where addresses are that every link has for itself (RFC 3927, RFC 4291). */
+const LINK_LOCAL = { 4: parseCidr("169.254.0.0/16"), 6: parseCidr("fe80::/64") } as const;
+
+/** How long the network part of a link-local address is; undefined when it is none. */
+export function linkLocalPrefix(address: Address): number | undefined {
+  const range = LINK_LOCAL[address.version];
+  return contains(range, address) ? range.prefix : undefined;
+}
+
 export const overlap = (a: Range, b: Range): boolean =>
   a.version === b.version && a.first <= b.last && b.first <= a.last;

@@ -45,16 +45,23 @@ export interface Endpoint {
   /** Without a prefix; empty when the network has no such addresses. */
   ipv4: string;
   ipv6: string;
+  /** Further addresses, of 169.254.0.0/16 and fe80::/64, that are of no subnet. */
+  linkLocal?: string[];
   /** The link's name on the host; empty when it has none there. */
   link: string;
   /** Inside it is `eth<position>`. */
   position: number;
 }
 
+/** Whether an endpoint has an address of IPv6, if only a link-local one. */
+export const usesIpv6 = ({ ipv6, linkLocal = [] }: Endpoint): boolean =>
+  ipv6 !== "" || linkLocal.some((address) => address.includes(":"));
+
 /** What a container asks of an endpoint. */
 export interface EndpointWish {
   ipv4?: string;
   ipv6?: string;
+  linkLocal?: string[];
   mac?: string;
 }
 

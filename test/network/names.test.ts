@@ -230,3 +230,36 @@ test("what cannot be is refused in dockerd's words", async () => {
   assert.equal(await daemon.ok(["network", "ls", "-q", "--filter", "type=custom"]), "");
   assert.equal(await daemon.ok(["ps", "-aq"]), "");
 });
+
+test("link-local addresses beside the network's own", async () => {
+  await daemon.ok(["network", "create", "local"]);
+  const flags = ["--link-local-ip", "169.254.7.7", "--link-local-ip", "fe80::77"];
+  await sleeper("far", "--network", "local", ...flags);
+  await sleeper("near", "--network", "local");
+  await daemon.ok(["network", "disconnect", "local", "near"]);
+  await daemon.ok(["network", "connect", "--link-local-ip", "169.254.9.9", "local", "near"]);
+  const inside = await daemon.ok(["exec", "far", "ip", "-o", "addr", "show", "dev", "eth0"]);
+  assert.match(inside, /inet 169\.254\.7\.7\/16/);
+  assert.match(inside, /inet6 fe80::77\/64/);
+  const told = await daemon.ok([
+    "inspect",
+    "-f",
+    "{{.NetworkSettings.Networks.local.IPAMConfig.LinkLocalIPs}}",
+    "far",
+  ]);
+  assert.equal(told, "[169.254.7.7 fe80::77]");
+  assert.ok(await pings("near", "169.254.7.7"));
+  assert.ok(await pings("near", await addressOf("far", "local")));
+  const wrong = await daemon.docker([
+    "run",
+    "--network",
+    "local",
+    "--link-local-ip",
+    "10.1.1.1",
+    "busybox",
+    "true",
+  ]);
+  assert.match(wrong.stderr, /invalid link-local IP address: 10\.1\.1\.1/);
+  await daemon.ok(["rm", "-f", "far", "near"]);
+  await daemon.ok(["network", "rm", "local"]);
+});

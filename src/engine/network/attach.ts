@@ -22,7 +22,7 @@ import {
   type RuleElement,
   selfElements,
 } from "../../network/rules/elements.ts";
-import type { Endpoint, NetworkRecord } from "../../network/types.ts";
+import { type Endpoint, type NetworkRecord, usesIpv6 } from "../../network/types.ts";
 import { LaunchError } from "../../runtime/launch-error.ts";
 import type { FastPathSetup, NetworkSetup } from "../../runtime/types.ts";
 import type { Container } from "../container.ts";
@@ -126,7 +126,7 @@ export function endpointSysctls(
     const name = linkNameInside(endpoint);
     const network = context.networks.find(endpoint.networkId);
     return [
-      ...(hasIpv6 && endpoint.ipv6 === "" ? [[`net/ipv6/conf/${name}/disable_ipv6`, "1"]] : []),
+      ...(hasIpv6 && !usesIpv6(endpoint) ? [[`net/ipv6/conf/${name}/disable_ipv6`, "1"]] : []),
       ...(network && hasResolver(network, endpoint) ? [[`net/ipv4/conf/${name}/route_localnet`, "1"]] : []),
     ];
   });
@@ -173,6 +173,7 @@ export function takeEndpoint(
   const wanted = {
     ipv4: wish.IPAMConfig?.IPv4Address,
     ipv6: wish.IPAMConfig?.IPv6Address,
+    linkLocal: wish.IPAMConfig?.LinkLocalIPs,
     mac: wish.MacAddress,
   };
   return context.networks.takeEndpoint(network, wanted, position);

@@ -1,7 +1,7 @@
 import type { EndpointSettings } from "@docker/node-sdk";
 import { invalid } from "../../lib/errors.ts";
 import { normalizeMac } from "../../network/mac.ts";
-import { contains, parseAddress, parseCidr } from "../../network/subnet.ts";
+import { contains, linkLocalPrefix, parseAddress, parseCidr } from "../../network/subnet.ts";
 import type { NetworkRecord } from "../../network/types.ts";
 
 const predefined = new Set(["bridge", "host", "none"]);
@@ -16,7 +16,11 @@ export function checkWish(network: NetworkRecord, wish: EndpointSettings): void 
   if (!own && (ipv4 || ipv6)) refuse("user specified IP address is supported on user defined networks only");
   if (!own && (wish.Aliases?.length ?? 0) > 0)
     refuse("network-scoped alias is supported only for containers in user defined networks");
-  const faults = [...addressFaults(network, 4, ipv4), ...addressFaults(network, 6, ipv6)];
+  const faults = [
+    ...addressFaults(network, 4, ipv4),
+    ...addressFaults(network, 6, ipv6),
+    ...(wish.IPAMConfig?.LinkLocalIPs ?? []).flatMap(linkLocalFaults),
+  ];
   if (faults.length > 0) refuse(faults.join("\n"));
   if (wish.MacAddress) normalizeMac(wish.MacAddress);
 }
@@ -33,4 +37,13 @@ function addressFaults(network: NetworkRecord, version: 4 | 6, text: string | un
   if (address.version !== version) return bad;
   const inside = network.subnets.some(({ subnet }) => contains(parseCidr(subnet), address));
   return inside ? [] : [`no configured subnet contains IP address ${text}`];
+}
+
+function linkLocalFaults(text: string): string[] {
+  try {
+    if (linkLocalPrefix(parseAddress(text)) !== undefined) return [];
+  } catch {
+    // Neither is one that is no address at all.
+  }
+  return [`invalid link-local IP address: ${text}`];
 }

@@ -2,7 +2,7 @@ import type { Loopback6 } from "../loopback6.ts";
 import { macBytes } from "../mac.ts";
 import type { SetElement } from "../netlink/nftables.ts";
 import { addressBytes, parseAddress } from "../subnet.ts";
-import type { Endpoint, Protocol, PublishedPorts } from "../types.ts";
+import { type Endpoint, type Protocol, type PublishedPorts, usesIpv6 } from "../types.ts";
 
 const PROTOCOLS: Record<Protocol, number> = { tcp: 6, udp: 17, sctp: 132 };
 
@@ -81,13 +81,16 @@ export function bridgeElements({ link, internal, masquerade, routed, resolver }:
 }
 
 /** Which addresses may come from an endpoint's link. */
-export function endpointElements({ link, mac, ipv4, ipv6 }: Endpoint): RuleElement[] {
+export function endpointElements(endpoint: Endpoint): RuleElement[] {
+  const { link, mac, ipv4, ipv6, linkLocal: further = [] } = endpoint;
   if (link === "") return [];
   const bound = (set: string, address: string) =>
     element({ family: "bridge", set }, [linkField(link), macField(mac), addressField(address)]);
   return [
     ...(ipv4 ? [bound("bound4", ipv4)] : []),
-    ...(ipv6 ? [bound("bound6", ipv6), bound("bound6", linkLocal(mac))] : []),
+    ...(ipv6 ? [bound("bound6", ipv6)] : []),
+    ...(usesIpv6(endpoint) ? [bound("bound6", linkLocal(mac))] : []),
+    ...further.map((address) => bound(address.includes(":") ? "bound6" : "bound4", address)),
   ];
 }
 
