@@ -2,6 +2,12 @@ import { parseArgs } from "node:util";
 import { parseBytes } from "../lib/bytes.ts";
 import { invalid } from "../lib/errors.ts";
 import { type LogLevel, logLevels } from "../lib/log.ts";
+import {
+  type DefaultBridgeFlags,
+  defaultBridge,
+  defaultBridgeFlags,
+  withValues,
+} from "./default-bridge-flags.ts";
 
 export interface TlsFiles {
   ca: string;
@@ -27,6 +33,7 @@ export interface DaemonOptions {
   guestTemplates: boolean;
   /** Where networks without a subnet of their own get one; empty for Docker's pools. */
   addressPools: string[];
+  defaultBridge: DefaultBridgeFlags;
   /** What the build cache may be, bytes and milliseconds unused; undefined for the usual bounds. */
   experimental: boolean;
   cdiDirectories: readonly string[] | undefined;
@@ -56,6 +63,17 @@ Runs the engine and answers the Docker Engine API. A stop leaves the containers 
                           start virtual machines of containers from templates only where someone made one
       --default-address-pool base=CIDR,size=N
                           where networks get their subnets from; several may be given
+      --bip CIDR          address and subnet of the default network's bridge, as 10.1.0.1/24
+      --fixed-cidr CIDR   where its containers' addresses are from; without --bip also its subnet
+      --ipv6              it has IPv6 as well
+      --fixed-cidr-v6 CIDR
+                          its IPv6 subnet (default: one of its own in fd00::/8)
+      --default-gateway IP, --default-gateway-v6 IP
+                          what leads out of it instead of its bridge
+      --mtu BYTES         its largest packets (default 1500)
+      --icc=false         its containers do not reach each other
+      --ip-masq=false     packets that leave it keep their address
+      --ip IP             where ports are published that name no address (default 0.0.0.0)
       --build-cache-size SIZE
                           what builds may leave for later ones (default: a tenth of the disk, 2 GB at least)
       --build-cache-age DURATION
@@ -95,6 +113,7 @@ export function parseDaemonOptions(argv: string[]): DaemonOptions | null {
     guestKernel: values["guest-kernel"],
     guestTemplates: values["guest-templates"],
     addressPools: values["default-address-pool"] ?? [],
+    defaultBridge: defaultBridge(values),
     buildCache: {
       size: flagValue("build-cache-size", values["build-cache-size"], parseBytes),
       age: flagValue("build-cache-age", values["build-cache-age"], parseAge),
@@ -129,7 +148,7 @@ function flagValue(
 function readFlags(argv: string[]) {
   try {
     return parseArgs({
-      args: argv,
+      args: withValues(argv),
       allowNegative: true,
       options: {
         host: { type: "string", short: "H", multiple: true },
@@ -140,6 +159,7 @@ function readFlags(argv: string[]) {
         "guest-kernel": { type: "string" },
         "guest-templates": { type: "boolean", default: true },
         "default-address-pool": { type: "string", multiple: true },
+        ...defaultBridgeFlags,
         "build-cache-size": { type: "string" },
         "build-cache-age": { type: "string" },
         "cdi-spec-dir": { type: "string", multiple: true },

@@ -20,6 +20,7 @@ export type OpenEngine = (options: {
   guestKernel: string | undefined;
   guestTemplates: boolean;
   addressPools: string[];
+  defaultBridge: DaemonOptions["defaultBridge"];
   buildCache: DaemonOptions["buildCache"];
   experimental: boolean;
   cdiDirectories: readonly string[] | undefined;

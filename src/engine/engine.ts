@@ -6,6 +6,7 @@ import type { Images, ImageUser } from "../image/types.ts";
 import { FileWorker } from "../lib/file-worker.ts";
 import { type Logger, silentLogger } from "../lib/log.ts";
 import { nativeFile } from "../lib/own-file.ts";
+import { defaultSubnets } from "../network/default-bridge.ts";
 import { parsePool } from "../network/pools.ts";
 import { PortAllocator } from "../network/ports/allocator.ts";
 import { NetworkStore } from "../network/store.ts";
@@ -35,7 +36,7 @@ import { networkElements } from "./network/attach.ts";
 import { NetworkHost } from "./network/host.ts";
 import { NameDirectory } from "./network/names.ts";
 import { NetworkVerbs } from "./network/networks.ts";
-import { closeNetworks } from "./network/reconcile.ts";
+import { closeNetworks, configureDefaultNetwork } from "./network/reconcile.ts";
 import { reconcile } from "./reconcile.ts";
 import { StepRunner } from "./step.ts";
 import { SystemVerbs } from "./system/system.ts";
@@ -113,6 +114,8 @@ export class Engine {
     const log = options.log ?? silentLogger;
     for (const remark of requireFitHost()) log.info(remark);
     const pools = (options.addressPools ?? []).map(parsePool);
+    // Nothing is made for a daemon that cannot be.
+    defaultSubnets(options.defaultBridge ?? {});
     const state = openState(dataRoot);
     try {
       const events = new EventBus();
@@ -197,6 +200,7 @@ export class Engine {
       const execs = new ExecTable(context);
       const ahead = new Ahead(context);
       const templates = new Templates(context, { unasked: options.guestTemplates ?? true });
+      configureDefaultNetwork(context, options.defaultBridge ?? {});
       await reconcile(context);
       return new Engine(context);
     } catch (error) {

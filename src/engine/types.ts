@@ -23,6 +23,7 @@ import type {
   SystemInfo,
   SystemVersion,
 } from "@docker/node-sdk";
+import type { DefaultBridgeOptions } from "../network/default-bridge.ts";
 import type { GroupDetails, GroupTree } from "../runtime/cgroup/tree.ts";
 import type { ResourceOptions } from "../runtime/cgroup/validate.ts";
 import type { ContainerExplanation, LaunchExplanation } from "./explain/types.ts";
@@ -274,4 +275,6 @@ export interface EngineOptions {
    * pools that Docker has, in 172.16.0.0/12 and 192.168.0.0/16.
    */
   addressPools?: string[];
+  /** What the default network is to be, in terms of dockerd's flags. */
+  defaultBridge?: DefaultBridgeOptions;
 }

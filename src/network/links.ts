@@ -37,10 +37,15 @@ export function prefixOf(network: NetworkRecord, address: string): number {
   return subnet ? parseCidr(subnet.subnet).prefix : 0;
 }
 
+/** By the name of an auxiliary address a network says that another than its bridge leads out. */
+export const DEFAULT_GATEWAY = { 4: "DefaultGatewayIPv4", 6: "DefaultGatewayIPv6" } as const;
+
 /** The way out of a network; empty where there is none. */
 export function gatewayOf(network: NetworkRecord, version: 4 | 6): string {
   if (network.internal) return "";
-  return network.subnets.find(({ subnet }) => subnet.includes(":") === (version === 6))?.gateway ?? "";
+  const own = network.subnets.find(({ subnet }) => subnet.includes(":") === (version === 6));
+  const other = network.driver === "bridge" ? own?.auxAddresses?.[DEFAULT_GATEWAY[version]] : undefined;
+  return other ?? own?.gateway ?? "";
 }
 
 const toIp = (text: string): Ip => {

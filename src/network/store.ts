@@ -3,6 +3,7 @@ import { BerthError, conflict, invalid, notFound } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
 import { timestamp } from "../lib/time.ts";
 import { AddressAllocator } from "./allocator.ts";
+import { configureDefaultBridge, type DefaultBridgeOptions, defaultBridgeOptions } from "./default-bridge.ts";
 import { type HostRoute, hostRoutes } from "./host-routes.ts";
 import { checkSubnets, type SubnetRequest, toSubnet } from "./ipam.ts";
 import { macFor, normalizeMac } from "./mac.ts";
@@ -87,17 +88,7 @@ export class NetworkStore {
       ipv4: true,
       ipv6: false,
       subnets: [],
-      options:
-        driver === "bridge"
-          ? {
-              "com.docker.network.bridge.default_bridge": "true",
-              "com.docker.network.bridge.enable_icc": "true",
-              "com.docker.network.bridge.enable_ip_masquerade": "true",
-              "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",
-              "com.docker.network.bridge.name": bridge,
-              "com.docker.network.driver.mtu": "1500",
-            }
-          : {},
+      options: driver === "bridge" ? defaultBridgeOptions({}, bridge) : {},
       ipamOptions: {},
       labels: {},
       bridge: driver === "bridge" ? bridge : "",
@@ -237,11 +228,24 @@ export class NetworkStore {
     return freeSubnet(own.length > 0 ? own : defaultPools, taken, start);
   }
 
+  /**
+   * Makes the default network as the daemon was told. Addresses that are `used` in it stay where they are: false
+   * when it then is not what was asked for. Throws INVALID_PARAMETER.
+   */
+  configureDefault(wanted: DefaultBridgeOptions, used: boolean): boolean {
+    const network = this.get("bridge");
+    const done = configureDefaultBridge(network, wanted, used);
+    for (const version of [4, 6]) this.#allocators.delete(`${network.id}/${version}`);
+    this.#table.save(network);
+    return done;
+  }
+
   /** Gives the default bridge a subnet that is free now; others keep theirs. */
   chooseDefaultSubnet(network: NetworkRecord): void {
-    network.subnets = [];
+    const others = network.subnets.filter(({ subnet }) => subnet.includes(":"));
+    network.subnets = others;
     this.#allocators.delete(`${network.id}/4`);
-    network.subnets = [toSubnet({ Subnet: this.#freeSubnet(this.#takenRanges(), 4) })];
+    network.subnets = [toSubnet({ Subnet: this.#freeSubnet(this.#takenRanges(), 4) }), ...others];
     this.#table.save(network);
   }
 

@@ -28,6 +28,8 @@ export interface NetworkRecord {
   options: Record<string, string>;
   ipamOptions: Record<string, string>;
   labels: Record<string, string>;
+  /** The default network's subnets were said to the daemon, and are not chosen anew. */
+  fixedSubnets?: boolean;
   /** The bridge's link name on the host; empty for other drivers. */
   bridge: string;
   /** It was there before the network, so it stays after it. */

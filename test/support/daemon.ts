@@ -1,6 +1,7 @@
 // A Berth daemon of a test's own, with the real docker CLI pointed at it.
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -118,13 +119,18 @@ export class TestDaemon {
       { stdio: ["ignore", "pipe", "pipe"] },
     );
     this.#child = child;
+    const said = once(child, "close");
     const keep = (chunk: Buffer): void => {
       this.#log += chunk.toString();
     };
     child.stdout.on("data", keep);
     child.stderr.on("data", keep);
     for (let attempt = 0; attempt < 1000 * patience; attempt++) {
-      if (child.exitCode !== null) throw new Error(`the daemon ended at once:\n${this.#log}`);
+      if (child.exitCode !== null) {
+        // Its last words may be on the way.
+        await Promise.race([said, sleep(1000)]);
+        throw new Error(`the daemon ended at once:\n${this.#log}`);
+      }
       if (await answers(this.socket)) return;
       await sleep(10);
     }

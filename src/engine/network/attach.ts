@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import type { EndpointSettings } from "@docker/node-sdk";
 import { BerthError, invalid, notFound } from "../../lib/errors.ts";
+import { lacksSubnet } from "../../network/default-bridge.ts";
 import {
   defaultRoutes,
   endpointLinks,
@@ -104,8 +105,7 @@ export function networksToCome(context: EngineContext, container: Container): Ne
 export function previewNetworks(context: EngineContext, container: Container): NetworkSetup {
   const joined = memberships(context, container).filter(hasLink);
   // The default bridge has no addresses before its first use.
-  if (joined.some(({ network }) => network.driver === "bridge" && network.subnets.length === 0))
-    return loopbackOnly;
+  if (joined.some(({ network }) => lacksSubnet(network))) return loopbackOnly;
   const state = noNetwork();
   for (const [position, membership] of joined.entries()) {
     const endpoint = takeEndpoint(context, membership, position);

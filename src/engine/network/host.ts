@@ -4,6 +4,7 @@ import { system } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import { Mutex } from "../../lib/mutex.ts";
 import { allowForwarding, bridgeAddresses, isBridge, linkIndex, newBridge } from "../../network/bridge.ts";
+import { lacksSubnet } from "../../network/default-bridge.ts";
 import { hostRoutes } from "../../network/host-routes.ts";
 import { tapMessages } from "../../network/links.ts";
 import {
@@ -122,13 +123,14 @@ export class NetworkHost {
       return present;
     }
     for (let attempt = 1; ; attempt++) {
-      if (network.name === "bridge" && (network.subnets.length === 0 || isTaken(network)))
+      const chooses = network.name === "bridge" && !network.fixedSubnets;
+      if (chooses && (lacksSubnet(network) || isTaken(network)))
         this.#options.store.chooseDefaultSubnet(network);
       await this.#route([newBridge(network)]);
       const index = linkIndex(network.bridge);
       if (index === undefined) throw system(`the bridge ${network.bridge} vanished`);
       await this.#route(bridgeAddresses(network, index));
-      if (network.name !== "bridge" || attempt === ATTEMPTS || !isTaken(network)) return index;
+      if (!chooses || attempt === ATTEMPTS || !isTaken(network)) return index;
       await this.#route([deleteLink(network.bridge)]);
     }
   }

@@ -1,9 +1,19 @@
 import { existsSync } from "node:fs";
 import { linkIndex } from "../../network/bridge.ts";
+import type { DefaultBridgeOptions } from "../../network/default-bridge.ts";
 import type { NetworkRecord } from "../../network/types.ts";
 import type { EngineContext } from "../context.ts";
 import { settleConnections } from "./connect.ts";
 import { endpointsIn } from "./view.ts";
+
+/** Makes the default network as the daemon was told. Throws INVALID_PARAMETER. */
+export function configureDefaultNetwork(context: EngineContext, wanted: DefaultBridgeOptions): void {
+  const { id } = context.networks.get("bridge");
+  if (context.networks.configureDefault(wanted, usedNetworks(context).has(id))) return;
+  context.log.warn(
+    "containers are in the default network: it gets other addresses when none is in it at a start",
+  );
+}
 
 /** Ids of the networks in which containers are now. */
 export function usedNetworks(context: EngineContext): Set<string> {
