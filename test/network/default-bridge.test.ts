@@ -83,7 +83,7 @@ test("containers that run keep their addresses when flags change; without any th
   await sleeper("four");
   assert.match(
     await inside("four", "ip", "-o", "addr", "show", "dev", "eth0"),
-    /inet 10\.231\.8\.2\/24[^]*inet6 fd/,
+    /inet 10\.231\.8\.2\/24[\s\S]*inet6 fd/,
   );
   await daemon.ok(["rm", "-f", "four"]);
   await daemon.down("SIGKILL");
