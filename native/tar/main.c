@@ -8,7 +8,8 @@
  * berth-tar inherit LAYER LOWER... < paths: see inherit.c
  * berth-tar remove PATH...: see remove.c
  * berth-tar spread DIRECTORY: what is made in it does not start in one place of the disk
- * berth-tar sync DIRECTORY: all that was written to its file system reaches the disk */
+ * berth-tar sync DIRECTORY: all that was written to its file system reaches the disk
+ * berth-tar fingerprint DIRECTORY...: see fingerprint.c */
 #include "tar.h"
 
 #include <fcntl.h>
@@ -125,6 +126,14 @@ int main(int argc, char **argv)
 		if (fd < 0 || syncfs(fd) != 0)
 			fail_errno(argv[2]);
 		puts("{}");
+		return 0;
+	}
+	if (argc >= 3 && strcmp(argv[1], "fingerprint") == 0) {
+		for (int i = 2; i < argc; i++) {
+			putchar(i == 2 ? '[' : ',');
+			fingerprint_print(argv[i]);
+		}
+		puts("]");
 		return 0;
 	}
 	if (argc >= 3 && strcmp(argv[1], "remove") == 0) {

@@ -183,6 +183,10 @@ void output_finish(const char *expected);
 /* Writes the archive to `out` again, by the recipe on standard input and what was replaced, if anything was. */
 void assemble(int root, int replaced, int out, const char *expected);
 
+/* fingerprint.c */
+/* As a JSON string, empty when there is no such directory. */
+void fingerprint_print(const char *directory);
+
 /* inherit.c */
 void inherit(const char *layer, char **lowers, int count);
 

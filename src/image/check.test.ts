@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  mkdtempSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -74,9 +83,54 @@ test("without a packed form damage is told and stays", async () => {
   writeFileSync(join(top, "second"), "SECOND");
   const { problems } = await store.check({ repair: true });
   assert.equal(problems.length, 1);
-  assert.match(problems[0]?.message ?? "", /not what they were: sha256:/);
+  assert.match(problems[0]?.message ?? "", /not what they were: sha256:.*pull or load them again/);
   assert.equal(problems[0]?.repaired, false);
 });
+
+for (const [what, tamper] of [
+  ["owner", (file: string) => chownSync(file, 5, 6)],
+  ["mode", (file: string) => chmodSync(file, 0o4755)],
+  ["time", (file: string) => utimesSync(file, 1, 1)],
+  ["length", (file: string) => appendFileSync(file, "more")],
+  [
+    "attributes",
+    (file: string) => execFileSync("python3", ["-c", `import os; os.setxattr("${file}", "user.x", b"1")`]),
+  ],
+  ["neighbours", (file: string) => writeFileSync(`${file}-new`, "")],
+  ["directory", (file: string) => chmodSync(join(file, ".."), 0o700)],
+] as const) {
+  test(`a file's ${what} changed is found, and put right from its own archive`, async () => {
+    const implied = tarOf([{ name: "sbin/below/file", data: "implied" }]);
+    const owned = { type: "directory", mode: 0o750, uid: 7, gid: 8 } as const;
+    const below = tarOf([
+      { name: "sbin/", ...owned },
+      { name: "sbin/below/", ...owned },
+    ]);
+    const { store } = await open(dockerArchive([{ ...image, layers: [...image.layers, below, implied] }]));
+    await store.settled();
+    const [top = ""] = (await store.resolve("busybox")).layers;
+    const look = (): string[] =>
+      execFileSync("find", [top, "-mindepth", "1", "-printf", "%P %m %U %G %s %T@ %l\n"], {
+        encoding: "utf8",
+      })
+        .split("\n")
+        .sort();
+    const before = look();
+    tamper(join(top, "sbin/below/file"));
+    const { problems } = await store.check();
+    assert.deepEqual(
+      problems.map(({ message }) => message),
+      ["its files are not what they were: owners, modes, times, attributes"],
+    );
+    const repaired = await store.check({ repair: true });
+    assert.deepEqual(
+      repaired.problems.map(({ repaired }) => repaired),
+      [true],
+    );
+    assert.deepEqual(look(), before);
+    assert.deepEqual((await store.check()).problems, []);
+  });
+}
 
 test("a configuration that was tampered with", async () => {
   const { state, store } = await open(dockerArchive([image]));

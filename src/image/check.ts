@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import type { Readable } from "node:stream";
 import type { ImageContext } from "./context.ts";
 import { sha256 } from "./document.ts";
-import type { Layer } from "./layers.ts";
+import { renewFingerprint, sameFingerprint } from "./fingerprints.ts";
+import type { Candidate } from "./layer-writer.ts";
+import type { Layer, LayerStore } from "./layers.ts";
 import type { CheckProblem, CheckReport } from "./types.ts";
 
 /** See `Images.check`. */
@@ -85,26 +87,40 @@ async function checkLayer(
   sound: Set<string>,
   repair: boolean,
 ): Promise<CheckProblem | null> {
-  const reason = await context.layers.verify(layer);
-  if (reason === null) return null;
-  const [source] = sound;
-  const repaired = repair && source !== undefined && (await unpackAgain(context, layer, source));
-  return {
-    kind: "layer",
-    id: layer.diffId,
-    message: `its files are not what they were: ${reason}`,
-    repaired,
-  };
+  const { layers, content, state } = context;
+  const reason = await layers.verify(layer);
+  const changed =
+    reason ?? ((await sameFingerprint(state, layers, layer)) ? null : "owners, modes, times, attributes");
+  if (changed === null) return null;
+  const [packed] = sound;
+  // Files whose contents are right make their own archive.
+  const source =
+    packed !== undefined ? () => content.read(packed) : reason === null ? () => layers.archive(layer) : null;
+  const repaired = repair && source !== null && (await unpackAgain(context, layer, source()));
+  const advice = source === null ? "; remove its images and pull or load them again" : "";
+  const message = `its files are not what they were: ${changed}${advice}`;
+  return { kind: "layer", id: layer.diffId, message, repaired };
 }
 
-async function unpackAgain(context: ImageContext, layer: Layer, source: string): Promise<boolean> {
-  const writer = await context.layers.begin();
-  for await (const chunk of context.content.read(source)) await writer.write(chunk);
-  const candidate = await writer.finish();
+async function unpackAgain(context: ImageContext, layer: Layer, source: Readable): Promise<boolean> {
+  const { layers, state } = context;
+  const candidate = await unpack(layers, source);
   if (candidate.unpacked.diffId !== layer.diffId) {
-    await context.layers.discard(candidate);
+    await layers.discard(candidate);
     return false;
   }
-  await context.layers.replace(layer, candidate);
+  await layers.replace(layer, candidate);
+  await renewFingerprint(state, layers, layer);
   return true;
+}
+
+async function unpack(layers: LayerStore, source: Readable): Promise<Candidate> {
+  const writer = await layers.begin();
+  try {
+    for await (const chunk of source) if (!(await writer.write(chunk))) break;
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+  return writer.finish();
 }

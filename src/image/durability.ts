@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { tarWork } from "../lib/tar-work.ts";
 import type { State } from "../state/index.ts";
+import { recordFingerprints } from "./fingerprints.ts";
+import type { LayerStore } from "./layers.ts";
 
 /** Changes with every boot of the machine (random(4)). */
 const bootIdFile = "/proc/sys/kernel/random/boot_id";
@@ -12,18 +14,24 @@ const bootIdFile = "/proc/sys/kernel/random/boot_id";
  */
 export class Durability {
   readonly #state: State;
+  readonly #layers: LayerStore;
   #running: Promise<void> | null = null;
 
-  constructor(state: State) {
+  constructor(state: State, layers: LayerStore) {
     this.#state = state;
+    this.#layers = layers;
   }
 
-  /** Syncs all layers that there are now. Calls while one is under way share the next one. */
+  /**
+   * Syncs all layers that there are now, and notes what their files are like. Calls while one is under way
+   * share the next one.
+   */
   async sync(): Promise<void> {
     const before = this.#running;
     const next = (async () => {
       if (before) await before;
       await this.#syncNow();
+      await recordFingerprints(this.#state, this.#layers);
     })();
     this.#running = next.catch(() => undefined);
     await next;

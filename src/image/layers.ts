@@ -62,7 +62,7 @@ export class LayerStore {
   /** Layers that an operation under way has found or made: not to be collected. */
   readonly #held = new Map<number, number>();
   /** Has layers, which are unpacked in the temporary directory, start in different places of the disk. */
-  #spread: Promise<void> | null = null;
+  #spread: Promise<unknown> | null = null;
   /** Blobs that are in the content store before there is a row that says so, and by how many. */
   readonly #arriving = new Map<string, number>();
   readonly #byKey;
@@ -331,15 +331,43 @@ export class LayerStore {
    */
   async replace(layer: Layer, candidate: Candidate): Promise<void> {
     await candidate.packed?.abort();
+    const below = this.#anyBelow(layer);
+    if (candidate.unpacked.implied.length > 0 && below.length > 0) await this.#inherit(candidate, below);
     const place = dirname(this.directory(layer.id));
     const doomed = existsSync(place) ? await moveAway(place, this.#state.paths.temporary) : null;
     renameSync(candidate.directory, place);
     if (doomed !== null) await removeLargeTree(doomed);
   }
 
+  /** The layers below one, lowest first, in a stack that has it. */
+  #anyBelow(layer: Layer): Layer[] {
+    for (const owner of ["image", "container"] as const) {
+      const row = this.#state
+        .statement(`SELECT ${owner} AS owner FROM ${owner}_layers WHERE layer = ? LIMIT 1`)
+        .get(layer.id);
+      if (!row) continue;
+      const stack = this.of(owner, String(row.owner));
+      return stack.slice(
+        0,
+        stack.findIndex(({ id }) => id === layer.id),
+      );
+    }
+    return [];
+  }
+
   /** All layers. */
   all(): Layer[] {
     return this.#state.db.prepare("SELECT id, diff_id, size FROM layers ORDER BY id").all().map(toLayer);
+  }
+
+  /** So many layers after one of this number whose files have no fingerprint yet. */
+  withoutFingerprint(after: number, count: number): Layer[] {
+    return this.#state
+      .statement(
+        "SELECT id, diff_id, size FROM layers WHERE fingerprint IS NULL AND id > ? ORDER BY id LIMIT ?",
+      )
+      .all(after, count)
+      .map(toLayer);
   }
 
   /** Bytes of a layer's uncompressed archive. */

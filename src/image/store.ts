@@ -88,7 +88,7 @@ export class ImageStore implements Images {
       users: options.users ?? (() => []),
       emit: (event) => options.onEvent?.(this.#labelled(event)),
     };
-    this.#durability = new Durability(state);
+    this.#durability = new Durability(state, this.#context.layers);
     this.#registries = new Registries(this.#context, options.registries);
     this.building = new ImageBuilding(
       this.#context,

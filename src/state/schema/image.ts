@@ -79,5 +79,7 @@ export const imageSchema: Schema = {
     // The image that one was committed from. Not a reference: it may have been removed with the machine's power.
     `ALTER TABLE images ADD COLUMN parent TEXT;
      CREATE INDEX images_parent ON images(parent);`,
+    // What a layer's files were like when they had reached the disk, but for their contents; null until then.
+    "ALTER TABLE layers ADD COLUMN fingerprint TEXT",
   ],
 };
