@@ -62,6 +62,8 @@ void guest_main(char **argv, char **env) {
     if (fds[0].revents && read(events, info, sizeof info) > 0) {
       mux_host_may_be_back();
       while (waitpid(-1, NULL, WNOHANG) > 0) continue;
+      // What poll found is older than the signal, which does not come again: the port may not be hung up any more.
+      continue;
     }
     relay_handle(fds + 1);
     mux_handle(fds + relayed, n - relayed);
