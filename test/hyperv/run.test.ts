@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { TestDaemon, until } from "../support/daemon.ts";
 
 const isolated = ["--isolation=hyperv"];
@@ -128,6 +129,16 @@ test("update changes what the hypervisor can change, and says what it cannot", a
   await until("the guest has its memory again", async () => (await total()) === before);
   const more = await daemon.docker(["update", "--memory", "300m", "box"]);
   assert.match(more.stderr, /was started with 160 MiB of memory and cannot have 300 MiB while it runs/);
+});
+
+test("a machine that was paused for longer than a new daemon waits for it is reached when it goes on", async () => {
+  await daemon.ok(["pause", "box"]);
+  await daemon.down("SIGKILL");
+  await daemon.up();
+  await sleep(8000);
+  await until("the daemon has given up", () => daemon.log.includes("a virtual machine cannot be reached"));
+  await daemon.ok(["unpause", "box"]);
+  assert.equal(await inside("echo again"), "again");
 });
 
 test("a new daemon finds the machine and all in it", async () => {

@@ -53,7 +53,10 @@ interface Guest {
 
 interface Running {
   supervisor: Shim;
+  shim: MachineShim;
   guest: Promise<Guest>;
+  /** The guest did not answer or its channel ended: whoever needs it next tries again. */
+  lost: boolean;
 }
 
 /** What furnishes a guest's links, whose numbers are known when it has booted. */
@@ -164,11 +167,7 @@ export class ContainerMachines {
   /** Takes up a machine that ran before this daemon did. One whose start was cut off is ended. */
   adopt(container: Container, supervisor: Shim): Shim {
     const { shim, running } = this.#take(container, supervisor, () => this.#reach(container, supervisor));
-    running.guest.catch((error: unknown) => {
-      this.#options.log.warn("a virtual machine cannot be reached", {
-        container: container.id,
-        error: String(error),
-      });
+    running.guest.catch(() => {
       if (!container.record.state.machine?.pid) supervisor.signal(SIGKILL).catch(() => undefined);
     });
     return shim;
@@ -179,19 +178,13 @@ export class ContainerMachines {
       container.machineFailure = this.#reason(supervisor.id);
       return status;
     });
-    const running: Running = { supervisor, guest: reach() };
-    this.#running.set(container.id, running);
     const shim = new MachineShim(supervisor, () => this.#first(container), {
       tty: container.record.config.Tty ?? false,
       ended,
     });
-    running.guest.then(
-      ({ first, channel }) => {
-        first.onOom(() => shim.noteOom());
-        void channel.closed.then((reason) => this.#channelClosed(container, running, reason));
-      },
-      () => undefined,
-    );
+    const running: Running = { supervisor, shim, guest: reach(), lost: false };
+    this.#running.set(container.id, running);
+    this.#watch(container, running);
     const forget = (): void => {
       if (this.#running.get(container.id) === running) this.#running.delete(container.id);
       running.guest.then(
@@ -203,14 +196,27 @@ export class ContainerMachines {
     return { shim, running };
   }
 
+  #watch(container: Container, running: Running): void {
+    running.guest.then(
+      ({ first, channel }) => {
+        first.onOom(() => running.shim.noteOom());
+        void channel.closed.then((reason) => this.#channelClosed(container, running, reason));
+      },
+      (error: unknown) => this.#lose(container, running, String(error)),
+    );
+  }
+
   /** A channel ends before the machine's end is told; without that end something is wrong. */
   async #channelClosed(container: Container, running: Running, reason: Error | null): Promise<void> {
     await sleep(endMs);
-    if (!reason || this.#running.get(container.id) !== running) return;
-    this.#options.log.warn("the control channel of a virtual machine ended", {
-      container: container.id,
-      reason: reason.message,
-    });
+    if (reason) this.#lose(container, running, reason.message);
+  }
+
+  #lose(container: Container, running: Running, reason: string): void {
+    // A start that fails is told to whom asked for it.
+    if (this.#running.get(container.id) !== running || !container.record.state.machine?.pid) return;
+    running.lost = true;
+    this.#options.log.warn("a virtual machine cannot be reached", { container: container.id, reason });
   }
 
   async #boot(
@@ -272,6 +278,11 @@ export class ContainerMachines {
   async #guest(container: Container): Promise<Guest> {
     const running = this.#running.get(container.id);
     if (!running) throw conflict(`container ${container.id} is not running`);
+    if (running.lost) {
+      running.lost = false;
+      running.guest = this.#reach(container, running.supervisor);
+      this.#watch(container, running);
+    }
     return running.guest;
   }
 
