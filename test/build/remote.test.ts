@@ -81,7 +81,8 @@ class Repositories {
 
   static async start(directory: string): Promise<Repositories> {
     mkdirSync(directory, { recursive: true });
-    const port = 20_000 + (process.pid % 20_000);
+    // Below those that the kernel gives away, beside those that other tests publish.
+    const port = 29_000 + (process.pid % 3_000);
     const child = spawn(
       "git",
       [

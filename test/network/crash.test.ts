@@ -76,8 +76,9 @@ async function elements(family: string, kind: string, set: string): Promise<stri
 test(`${ROUNDS} rounds under kill -9 of the daemon`, {
   timeout: Math.max(300_000, ROUNDS * 1500),
 }, async () => {
-  await daemon.ok(["network", "create", "--ipv6", "one"]);
-  await daemon.ok(["network", "create", "two"]);
+  // Of their own: a killed daemon's bridges may be gone for a while, and subnets of the pools then are for others.
+  await daemon.ok(["network", "create", "--ipv6", "--subnet", "10.217.1.0/24", "one"]);
+  await daemon.ok(["network", "create", "--subnet", "10.217.2.0/24", "two"]);
   let next = 0;
   let over = false;
   let kills = 0;

@@ -124,7 +124,7 @@ test("subnets come from the daemon's pools", async () => {
   const pooled = new TestDaemon("pools");
   await pooled.up(
     "--default-address-pool",
-    "base=10.213.0.0/16,size=24",
+    "base=10.216.0.0/16,size=24",
     "--default-address-pool",
     "base=fd00:213::/56,size=64",
   );
@@ -136,7 +136,7 @@ test("subnets come from the daemon's pools", async () => {
     "{{range .IPAM.Config}}{{.Subnet}} {{end}}",
     "one",
   ]);
-  assert.match(subnets, /^10\.213\.\d+\.0\/24 fd00:213:(0:)?\S*\/64/);
+  assert.match(subnets, /^10\.216\.\d+\.0\/24 fd00:213:(0:)?\S*\/64/);
   await pooled.ok(["network", "rm", "one"]);
   await pooled.end();
   assert.deepEqual(pooled.leftovers(), []);

@@ -157,10 +157,10 @@ test("-P gives every exposed port one of the host's; a range picks what is free"
   await daemon.ok(["rm", "-f", "all"]);
 
   for (const name of ["one", "two"])
-    await daemon.ok(["run", "-d", "--name", name, "-p", "28100-28109:80", "busybox", ...serve(name)]);
+    await daemon.ok(["run", "-d", "--name", name, "-p", "27100-27109:80", "busybox", ...serve(name)]);
   const ports = await Promise.all(["one", "two"].map((name) => daemon.ok(["port", name, "80"])));
-  assert.deepEqual(ports, ["0.0.0.0:28100", "0.0.0.0:28101"]);
-  await eventually("http://127.0.0.1:28101/", "two");
+  assert.deepEqual(ports, ["0.0.0.0:27100", "0.0.0.0:27101"]);
+  await eventually("http://127.0.0.1:27101/", "two");
   await daemon.ok(["rm", "-f", "one", "two"]);
 });
 
