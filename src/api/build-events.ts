@@ -36,7 +36,7 @@ function toMessage(event: BuildEvent): BuildMessage | null {
         kind: "output",
         step: event.step.number,
         stream: event.stream,
-        text: event.data.toString("utf8"),
+        text: event.text,
       };
     case "trigger":
       return { kind: "output", step: event.step.number, stream: "stdout", text: `ONBUILD ${event.text}\n` };

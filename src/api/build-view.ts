@@ -80,7 +80,7 @@ function stepView(send: (line: object) => void): { total: number; show(event: St
           stream(` ---> Running in ${shortId(event.id)}\n`);
           break;
         case "output":
-          stream(event.data.toString("utf8"));
+          stream(event.text);
           break;
         case "trigger":
           if (event.number === 1)

@@ -5,6 +5,7 @@ import type { Workshop } from "../engine/engine.ts";
 import { formatPlatform, parsePlatform } from "../image/platform.ts";
 import type { Images } from "../image/types.ts";
 import { invalid } from "../lib/errors.ts";
+import { isOn } from "./build-args.ts";
 import { StepCache } from "./cache.ts";
 import { CacheMounts } from "./cache-mounts.ts";
 import { withCache } from "./cache-records.ts";
@@ -208,7 +209,7 @@ function wantsInlineCache(
     throw invalid("a cache of type inline cannot go with --squash: use type=registry or type=local");
   if (inlineCache && epoch !== undefined)
     throw invalid("a cache of type inline cannot go with SOURCE_DATE_EPOCH: use type=registry or type=local");
-  return inlineCache === true || (buildArgs?.BUILDKIT_INLINE_CACHE === "1" && epoch === undefined && !squash);
+  return inlineCache === true || (isOn(buildArgs?.BUILDKIT_INLINE_CACHE) && epoch === undefined && !squash);
 }
 
 /** All at once; the first failure ends the others and is told when all have ended. */

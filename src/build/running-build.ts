@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Workshop } from "../engine/engine.ts";
 import type { ImageBuilding } from "../image/building.ts";
 import type { Layer } from "../image/layers.ts";
+import { hostPlatform, parsePlatform } from "../image/platform.ts";
 import type { ImageDocument, Images } from "../image/types.ts";
 import type { StepCache } from "./cache.ts";
 import type { CacheMounts } from "./cache-mounts.ts";
@@ -211,6 +212,12 @@ export class RunningBuild {
     return state;
   }
 
+  #checkPlatform({ stage, platform }: PlannedStage, found: ImageDocument): void {
+    const { checks, request } = this.#parts;
+    const wanted = platform ?? request.platform;
+    checks.basePlatform(stage.base, found, wanted ? parsePlatform(wanted) : hostPlatform, stage.location);
+  }
+
   /** The base and what it wants to be done first. */
   async #from(planned: PlannedStage, info: StepInfo): Promise<StageState> {
     const { location } = planned.stage;
@@ -257,7 +264,10 @@ export class RunningBuild {
       signal,
     );
     this.#held.push(...found.layers);
-    if (found.origin) this.materials.add(found.origin);
+    if (found.origin) {
+      this.materials.add(found.origin);
+      this.#checkPlatform(planned, found.document);
+    }
     const state = new StageState(found.document, found.layers, found.id);
     if (!state.env.some((entry) => entry.startsWith("PATH="))) {
       state.config.Env = [...state.env, defaultPath];

@@ -73,7 +73,8 @@ export type BuildEvent =
   | { kind: "trouble"; message: string }
   | { kind: "begin"; step: StepInfo }
   | { kind: "container"; step: StepInfo; id: string }
-  | { kind: "output"; step: StepInfo; stream: "stdout" | "stderr"; data: Buffer }
+  /** What a step says, in whole characters. */
+  | { kind: "output"; step: StepInfo; stream: "stdout" | "stderr"; text: string }
   | { kind: "pull"; step: StepInfo; progress: object }
   /** An instruction that the image of a FROM brought along is done, as part of the same step. */
   | { kind: "trigger"; step: StepInfo; text: string; number: number; total: number }

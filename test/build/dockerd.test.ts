@@ -100,6 +100,7 @@ USER root
 EXPOSE 80 53/udp 8000-8003/tcp
 VOLUME /data "/quoted"
 VOLUME ["/json a", "/b"]
+RUN ls -ld /data "/json a" | cut -c1-10 > /volumes
 STOPSIGNAL 9
 HEALTHCHECK --interval=5s --timeout=3s --start-period=1s --retries=3 CMD [ -f /ready ] || exit 1
 SHELL ["/bin/sh", "-ec"]
@@ -111,6 +112,10 @@ FROM first AS second
 MAINTAINER me <me@example.com>
 ENV PLAIN=
 CMD ["x"]
+ENTRYPOINT
+FROM first AS third
+MAINTAINER me <me@example.com>
+CMD
 FROM scratch
 COPY --from=first /work /work
 COPY --from=1 /onbuild /later /
@@ -122,6 +127,7 @@ ENTRYPOINT []
     });
     await same(context, ["--target", "first", "--build-arg", "WHO=you", "--label", "more=$x"]);
     await same(context, ["--target", "second"]);
+    await same(context, ["--target", "third"]);
     await same(context);
   });
 
@@ -286,6 +292,8 @@ WORKDIR rel
       'WORKDIR ""',
       "WORKDIR /bin/busybox",
       "HEALTHCHECK --interval=1us CMD x",
+      "CMD [1]",
+      'COPY ["a", 2]',
     ])
       await sameFailure({ Dockerfile: from + text, a: "", b: "" });
     for (const text of ["", "# only", "RUN x", "FROM", "FROM $x", "from scratch\nADD x"])

@@ -173,6 +173,25 @@ COPY app/li[a-c]/a?js app/lib/[^a]*.js /globs/
   assert.equal(await found("/globs"), "./a.js ./c.js");
 });
 
+test("letters of several bytes, switches among the arguments, and how deep an image may be", async () => {
+  const text = "äöü€𝄞".repeat(3000);
+  const said = await mustBuild(daemon, { Dockerfile: "FROM busybox\nCOPY text /\nRUN cat /text", text });
+  assert.ok(said.includes(text));
+  const cache = (namespace: string, run: string): Promise<string> =>
+    mustBuild(daemon, { Dockerfile: `FROM busybox\nRUN --mount=type=cache,target=/c ${run}` }, [
+      ...["--no-cache", "--build-arg", `BUILDKIT_CACHE_MOUNT_NS=${namespace}`],
+    ]);
+  await cache("one", "touch /c/x");
+  await cache("two", "test ! -e /c/x");
+  await cache("one", "test -e /c/x");
+  const steps = Array.from({ length: 497 }, (_, index) => `COPY a /${index}`);
+  const deep = ["FROM busybox", ...steps];
+  await mustBuild(daemon, { Dockerfile: [...deep, "CMD ls / | wc -l"].join("\n"), a: "" }, ["-t", "deep"]);
+  assert.ok(Number(await daemon.ok(["run", "--rm", "deep"])) > 497);
+  const failed = await failedBuild(daemon, { Dockerfile: [...deep, "RUN true > /x"].join("\n"), a: "" });
+  assert.match(failed.stderr, /max depth exceeded/);
+});
+
 test("stages that come later, in a circle, or not at all", async () => {
   const later = "FROM busybox AS a\nCOPY --from=b /b /a\nFROM busybox AS b\nRUN echo b > /b";
   await mustBuild(daemon, { Dockerfile: later }, ["-t", "later", "--target", "a"]);

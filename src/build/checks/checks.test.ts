@@ -14,6 +14,15 @@ function findings(text: string, options?: string, patterns: string[] = []): stri
   for (const { stage } of plan.stages) {
     checks.variables(stage.instructions, ["PATH"]);
     checks.ignored(stage.instructions, patterns);
+    // The name says what the image would be for.
+    const [os = "", architecture = ""] = stage.base.split("-");
+    if (architecture !== "")
+      checks.basePlatform(
+        stage.base,
+        { os, architecture },
+        { os: "linux", architecture: "amd64" },
+        stage.location,
+      );
   }
   return checks.warnings.map(({ rule, message, location }) => `${rule} ${location.line}: ${message}`);
 }
@@ -108,6 +117,11 @@ const cases: Record<keyof typeof rules, { odd: string; says: string; sound: stri
     odd: "FROM a\nCOPY ./ignored/x /",
     says: '2: Attempting to Copy file "./ignored/x" that is excluded by .dockerignore',
     sound: "FROM a\nCOPY . /\nCOPY --from=b ignored /",
+  },
+  InvalidBaseImagePlatform: {
+    odd: "FROM linux-arm64",
+    says: '1: Base image linux-arm64 was pulled with platform "linux/arm64", expected "linux/amd64" for current build',
+    sound: "FROM linux-amd64",
   },
   InvalidDefinitionDescription: {
     odd: "# some\nFROM a AS b",

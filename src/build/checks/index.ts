@@ -1,3 +1,5 @@
+import { formatPlatform, platformDistance } from "../../image/platform.ts";
+import type { Platform } from "../../image/types.ts";
 import { BerthError } from "../../lib/errors.ts";
 import { ignores } from "../../lib/ignore.ts";
 import type { Dockerfile, Instruction } from "../dockerfile/instruction.ts";
@@ -77,6 +79,17 @@ export class Checks {
         );
       }
     }
+  }
+
+  /** An image that is not for the platform that a stage is for. */
+  basePlatform(image: string, found: Platform, wanted: Platform, location: Location): void {
+    if (platformDistance(wanted, found) !== null) return;
+    const [is, expected] = [found, wanted].map((platform) => JSON.stringify(formatPlatform(platform)));
+    this.#report(
+      "InvalidBaseImagePlatform",
+      location,
+      `Base image ${image} was pulled with platform ${is}, expected ${expected} for current build`,
+    );
   }
 
   /** Throws `CheckError` when findings are errors and there are some. */

@@ -29,6 +29,7 @@ export const rules = {
   CopyIgnoredFile: false,
   InvalidDefinitionDescription: true,
   ExposeProtoCasing: false,
+  InvalidBaseImagePlatform: false,
   ExposeInvalidFormat: false,
 } as const;
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { Workshop } from "../../engine/engine.ts";
 import { invalid } from "../../lib/errors.ts";
+import { isOn } from "../build-args.ts";
 import { webAuthorization } from "../remote/credentials.ts";
 import { download } from "../remote/download.ts";
 import { parseGitUrl } from "../remote/git-url.ts";
@@ -115,7 +116,7 @@ async function fetchContext(
   const { signal, ssh, secrets, buildArgs = {} } = request;
   const git = parseGitUrl(address.replace(/^github\.com\//, "https://github.com/"));
   if (git) {
-    const keepGitDirectory = git.keepGitDirectory ?? buildArgs.BUILDKIT_CONTEXT_KEEP_GIT_DIR === "1";
+    const keepGitDirectory = git.keepGitDirectory ?? isOn(buildArgs.BUILDKIT_CONTEXT_KEEP_GIT_DIR);
     const remote = new RemoteSources(workshop, { ssh, secrets, signal });
     const files = await (await remote.git({ ...git, keepGitDirectory })).open();
     return { ...readableContext(files.directory, files.index, dockerfile), discard: files.discard };

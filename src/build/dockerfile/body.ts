@@ -4,7 +4,7 @@ import { nearest } from "../../lib/nearest.ts";
 import { readFlags } from "./flags.ts";
 import type { Body, Command } from "./instruction.ts";
 import type { Location } from "./location.ts";
-import { parseError } from "./location.ts";
+import { DockerfileError, parseError } from "./location.ts";
 import { type Statement, splitStatement, wordPlace } from "./statements.ts";
 import { parseTransfer } from "./transfer.ts";
 import { blankWords, jsonWords, quotedWords } from "./words.ts";
@@ -36,7 +36,12 @@ export function parseBody(statement: Statement, escapeToken: string): Body {
   const { keyword, location } = statement;
   const parser = Object.hasOwn(parsers, keyword) ? parsers[keyword] : undefined;
   if (!parser) throw parseError(location, `unknown instruction: ${keyword}${suggestion(keyword)}`);
-  return parser(statement, escapeToken);
+  try {
+    return parser(statement, escapeToken);
+  } catch (error) {
+    if (!(error instanceof BerthError) || error instanceof DockerfileError) throw error;
+    throw parseError(location, error.message);
+  }
 }
 
 /** The instruction that one or two wrong letters lead away from. */
@@ -131,13 +136,7 @@ function parseVolume(statement: Statement): Body {
 function parseHealthcheck(statement: Statement): Body {
   const text = statement.original.slice(statement.keyword.length).trim();
   if (text === "") throw parseError(statement.location, "HEALTHCHECK requires at least one argument");
-  try {
-    const config = changeHealthcheck(text, jsonWords);
-    return { kind: "healthcheck", config };
-  } catch (error) {
-    if (!(error instanceof BerthError)) throw error;
-    throw parseError(statement.location, error.message);
-  }
+  return { kind: "healthcheck", config: changeHealthcheck(text, jsonWords) };
 }
 
 function parseOnbuild(statement: Statement): Body {

@@ -1,14 +1,21 @@
-/** The words of the JSON form, or undefined when the text is something else. */
+import { invalid } from "../../lib/errors.ts";
+
+/**
+ * The words of the JSON form, or undefined when the text is something else. Throws INVALID_PARAMETER for a list of
+ * other things than texts.
+ */
 export function jsonWords(text: string): string[] | undefined {
   if (!text.startsWith("[")) return undefined;
+  let value: unknown;
   try {
-    const value: unknown = JSON.parse(text);
-    if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
+    value = JSON.parse(text);
   } catch (error) {
     // What is not JSON is text that begins with a bracket.
-    if (!(error instanceof SyntaxError)) throw error;
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
   }
-  return undefined;
+  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
+  throw invalid("when using JSON array syntax, arrays must be comprised of strings only");
 }
 
 /** Splits at blanks outside of quotes; quotes and escapes stay for the expansion. */

@@ -4,6 +4,7 @@ import { formatPlatform } from "../../image/platform.ts";
 import { parseReference } from "../../image/reference.ts";
 import type { Images } from "../../image/types.ts";
 import { invalid } from "../../lib/errors.ts";
+import { isOn } from "../build-args.ts";
 import { cacheImage, type StepRecord } from "../cache-records.ts";
 import type { BuiltImage } from "../running-build.ts";
 import type { BuildRequest, BuildResult, StepInfo } from "../types.ts";
@@ -101,7 +102,7 @@ async function make(
     case "image":
       return keepImage(production, images, output, step);
     case "files": {
-      const several = images.length > 1;
+      const several = images.length > 1 || isOn(request.buildArgs?.BUILDKIT_MULTI_PLATFORM);
       const below = ({ document }: BuiltImage): string =>
         several ? formatPlatform(document).replaceAll("/", "_") : "";
       const directories = workshop.images.directories.bind(workshop.images);

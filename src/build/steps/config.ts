@@ -1,12 +1,14 @@
 import { exposedPorts } from "../../image/change.ts";
 import { BerthError } from "../../lib/errors.ts";
+import { FileWorkError } from "../../lib/file-worker.ts";
 import { signalNumber } from "../../lib/signals.ts";
+import { copyFiles } from "../context/files.ts";
 import { ExpansionError, expandWords } from "../dockerfile/expand.ts";
 import type { Command, Instruction } from "../dockerfile/instruction.ts";
 import { DockerfileError } from "../dockerfile/location.ts";
 import { expandAt, failedToProcess } from "../plan.ts";
 import type { StepContext, StepResult } from "../stage-build.ts";
-import { configurationStep } from "./outcome.ts";
+import { configurationStep, layerStep } from "./outcome.ts";
 
 type Handler<K extends Instruction["kind"]> = (
   context: StepContext,
@@ -60,8 +62,10 @@ export const labelStep: Handler<"label"> = (context, instruction) => {
   return configurationStep(context, "label", `LABEL ${pairs.map((pair) => pair.join("=")).join(" ")}`);
 };
 
-const fullCommand = (command: Command, shell: readonly string[]): string[] =>
-  command.form === "exec" ? command.words : [...shell, command.text];
+function fullCommand(command: Command, shell: readonly string[]): string[] {
+  if (command.form === "exec") return command.words;
+  return command.text === "" ? [...shell] : [...shell, command.text];
+}
 
 export const cmdStep: Handler<"cmd"> = (context, { command }) => {
   const { state } = context;
@@ -72,7 +76,9 @@ export const cmdStep: Handler<"cmd"> = (context, { command }) => {
 
 export const entrypointStep: Handler<"entrypoint"> = (context, { command }) => {
   const { state } = context;
-  state.config.Entrypoint = fullCommand(command, state.shell);
+  // Without words there is none any more.
+  const isEmpty = command.form === "shell" && command.text === "";
+  state.config.Entrypoint = isEmpty ? [] : fullCommand(command, state.shell);
   // The base's command was for the base's entrypoint.
   if (!state.cmdSet) delete state.config.Cmd;
   return configurationStep(context, "entrypoint", `ENTRYPOINT ${JSON.stringify(state.config.Entrypoint)}`);
@@ -91,11 +97,26 @@ export const exposeStep: Handler<"expose"> = (context, instruction) => {
   return configurationStep(context, "expose", `EXPOSE ${list.join(" ")}`);
 };
 
+/** The places of volumes are there for later steps, as if a volume were. */
 export const volumeStep: Handler<"volume"> = (context, instruction) => {
-  const { config } = context.state;
+  const { session, state } = context;
+  const { config } = state;
   const paths = instruction.paths.map((path) => expand(context, instruction, path));
   config.Volumes = { ...config.Volumes, ...Object.fromEntries(paths.map((path) => [path, {}])) };
-  return configurationStep(context, "volume", `VOLUME ${JSON.stringify(paths)}`);
+  const places = paths.map((path) => state.absolute(path));
+  const createdBy = `VOLUME ${JSON.stringify(paths)}`;
+  return layerStep(context, { kind: "volume", createdBy, inputs: { places } }, async (directory) => {
+    const lower = session.images.directories(state.layers);
+    const source = { layers: session.images.directories([]) };
+    for (const place of places) {
+      try {
+        await copyFiles(session.files, { lower, directory, source, orders: [["m", "", place]] });
+      } catch (error) {
+        // A file can be a volume's place too.
+        if (!(error instanceof FileWorkError) || error.code !== "ENOTDIR") throw error;
+      }
+    }
+  });
 };
 
 export const userStep: Handler<"user"> = (context, instruction) => {

@@ -147,7 +147,7 @@ async function prepare(
       const { uid, gid, sharing, mode = 0o755 } = wish;
       const fill = source ? (to: string) => fillCache(session, source, to) : undefined;
       const cache = await session.cacheMounts.acquire({
-        id: wish.id || target,
+        id: `${session.request.buildArgs?.BUILDKIT_CACHE_MOUNT_NS ?? ""}${wish.id || target}`,
         sharing,
         uid,
         gid,

@@ -1,3 +1,4 @@
+import { invalid } from "../../lib/errors.ts";
 import type { Outcome } from "../cache.ts";
 import { sealWith } from "../context/files.ts";
 import { keyOf } from "../key.ts";
@@ -57,11 +58,16 @@ export async function layerStep(
   return { cached };
 }
 
+/** As many layers as overlayfs stacks, with the one that is written to and that of the engine's own. */
+const maxDepth = 498;
+
 async function makeLayer(
-  { session }: StepContext,
+  { session, state }: StepContext,
   make: (directory: string) => Promise<void>,
 ): Promise<Outcome> {
   session.signal.throwIfAborted();
+  if (state.layers.length >= maxDepth)
+    throw invalid(`max depth exceeded: the image would have more than ${maxDepth} layers`);
   const directory = await session.images.beginDirectory();
   try {
     await make(directory);

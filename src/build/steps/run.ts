@@ -1,4 +1,5 @@
 import { renameSync } from "node:fs";
+import { StringDecoder } from "node:string_decoder";
 import { BerthError, invalid } from "../../lib/errors.ts";
 import { type CdiDevice, cdiConfig } from "../cdi.ts";
 import type { Command, Instruction } from "../dockerfile/instruction.ts";
@@ -98,6 +99,11 @@ async function runProcess(
   const { origin, layers, config } = state;
   const cdi = cdiConfig(devices);
   const own = new Set(state.env.map((entry) => entry.split("=", 1)[0]));
+  // A character may come in two parts.
+  const decoders = { stdout: new StringDecoder("utf8"), stderr: new StringDecoder("utf8") };
+  const say = (stream: "stdout" | "stderr", text: string): void => {
+    if (text !== "") emit({ kind: "output", step: info, stream, text });
+  };
   const { exitCode } = await session.steps.run({
     image: {
       id: images.chainId(layers) || "scratch",
@@ -130,7 +136,7 @@ async function runProcess(
     secretEnv: prepared.env,
     signal: session.signal,
     onCreate: (id) => emit({ kind: "container", step: info, id }),
-    onOutput: (stream, data) => emit({ kind: "output", step: info, stream, data }),
+    onOutput: (stream, data) => say(stream, decoders[stream].write(data)),
     take: (upper) => {
       removeMountPoints(upper, images.directories(layers), [
         ...mounts.map(({ target }) => target),
@@ -140,6 +146,7 @@ async function runProcess(
       renameSync(upper, `${directory}/fs`);
     },
   });
+  for (const stream of ["stdout", "stderr"] as const) say(stream, decoders[stream].end());
   if (exitCode !== 0) throw new RunError(command, exitCode);
 }
 
