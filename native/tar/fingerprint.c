@@ -16,6 +16,15 @@
 #include <unistd.h>
 
 static unsigned char sum[SHA256_DIGEST_LENGTH];
+static bool gone; /* the tree is being removed */
+
+/* Fails, unless what was looked for went away. */
+static void look_gone(const char *what)
+{
+	if (errno != ENOENT)
+		fail_errno(what);
+	gone = true;
+}
 
 static void add(const unsigned char *digest)
 {
@@ -39,13 +48,15 @@ static void digest_xattrs(SHA256_CTX *hash, const char *name)
 	unsigned char each[SHA256_DIGEST_LENGTH], all[SHA256_DIGEST_LENGTH] = { 0 };
 	ssize_t size = llistxattr(name, names, sizeof names);
 	if (size < 0 && errno != ENOTSUP)
-		fail_errno("llistxattr");
+		look_gone("llistxattr");
 	for (char *key = names; key < names + size; key += strlen(key) + 1) {
 		if (!counts(key))
 			continue;
 		ssize_t length = lgetxattr(name, key, value, sizeof value);
-		if (length < 0)
-			fail_errno("lgetxattr");
+		if (length < 0) {
+			look_gone("lgetxattr");
+			return;
+		}
 		SHA256_CTX one;
 		SHA256_Init(&one);
 		SHA256_Update(&one, key, strlen(key) + 1);
@@ -74,8 +85,9 @@ static void take(const char *path, size_t length, const char *name, const struct
 	if (S_ISLNK(st->st_mode)) {
 		ssize_t size = readlink(name, target, sizeof target);
 		if (size < 0)
-			fail_errno("readlink");
-		SHA256_Update(&hash, target, (size_t)size);
+			look_gone("readlink");
+		else
+			SHA256_Update(&hash, target, (size_t)size);
 	} else {
 		digest_xattrs(&hash, name);
 	}
@@ -100,16 +112,20 @@ static void walk(size_t length)
 	char **directories = NULL;
 	size_t count = 0;
 	DIR *stream = opendir(".");
-	if (!stream)
-		fail_errno("read of a directory");
+	if (!stream) {
+		look_gone("open of a directory");
+		return;
+	}
 	struct dirent *item;
-	while ((errno = 0, item = readdir(stream))) {
+	while (!gone && (errno = 0, item = readdir(stream))) {
 		const char *name = item->d_name;
 		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 			continue;
 		struct stat st;
-		if (lstat(name, &st) != 0)
-			fail_errno("lstat");
+		if (lstat(name, &st) != 0) {
+			look_gone("lstat");
+			break;
+		}
 		size_t size = strlen(name);
 		reserve(length + size + 1);
 		path[length] = '/';
@@ -122,20 +138,22 @@ static void walk(size_t length)
 		if (!(directories[count++] = strdup(name)))
 			fail("out of memory");
 	}
-	if (errno)
-		fail_errno("read of a directory");
+	if (!gone && errno)
+		look_gone("read of a directory");
 	closedir(stream);
 	for (size_t i = 0; i < count; i++) {
 		size_t size = strlen(directories[i]);
 		reserve(length + size + 1);
 		path[length] = '/';
 		memcpy(path + length + 1, directories[i], size);
-		if (chdir(directories[i]) != 0)
-			fail_errno("chdir");
+		if (!gone && chdir(directories[i]) != 0)
+			look_gone("chdir");
 		free(directories[i]);
+		if (gone)
+			continue;
 		walk(length + 1 + size);
 		if (chdir("..") != 0)
-			fail_errno("chdir");
+			look_gone("chdir");
 	}
 	free(directories);
 }
@@ -144,18 +162,16 @@ void fingerprint_print(const char *directory)
 {
 	struct stat st;
 	memset(sum, 0, sizeof sum);
-	/* It may have been removed since it was named. */
+	gone = false;
 	if (chdir(directory) != 0 || lstat(".", &st) != 0) {
-		if (errno != ENOENT)
-			fail_errno(directory);
-		printf("\"\"");
-		return;
+		look_gone(directory);
+	} else {
+		reserve(0);
+		take("", 0, ".", &st);
+		walk(0);
 	}
-	reserve(0);
-	take("", 0, ".", &st);
-	walk(0);
 	putchar('"');
-	for (size_t i = 0; i < sizeof sum; i++)
+	for (size_t i = 0; !gone && i < sizeof sum; i++)
 		printf("%02x", sum[i]);
 	putchar('"');
 }

@@ -20,21 +20,18 @@ function record(state: State, layer: Layer, fingerprint: string): void {
   state.statement("UPDATE layers SET fingerprint = ? WHERE id = ?").run(fingerprint, layer.id);
 }
 
-/** Notes the fingerprints of all layers that have none yet. */
+/**
+ * Notes the fingerprints of all layers that have none yet. They are not held, so that nobody's removal misses
+ * them meanwhile: what is gone or going has no fingerprint.
+ */
 export async function recordFingerprints(state: State, layers: LayerStore): Promise<void> {
   for (let last = 0; state.db.isOpen; ) {
     const wanted = layers.withoutFingerprint(last, batch);
     last = wanted.at(-1)?.id ?? 0;
     if (last === 0) return;
-    for (const layer of wanted) layers.hold(layer);
-    try {
-      const found = await fingerprintsOf(layers, wanted);
-      if (!state.db.isOpen) return;
-      // A directory that is missing is told by a check.
-      for (const [index, layer] of wanted.entries()) if (found[index]) record(state, layer, found[index]);
-    } finally {
-      for (const layer of wanted) layers.release(layer);
-    }
+    const found = await fingerprintsOf(layers, wanted);
+    if (!state.db.isOpen) return;
+    for (const [index, layer] of wanted.entries()) if (found[index]) record(state, layer, found[index]);
   }
 }
 
@@ -43,7 +40,7 @@ export async function sameFingerprint(state: State, layers: LayerStore, layer: L
   const row = state.statement("SELECT fingerprint FROM layers WHERE id = ?").get(layer.id);
   const [actual = ""] = await fingerprintsOf(layers, [layer]);
   if (typeof row?.fingerprint === "string") return row.fingerprint === actual;
-  record(state, layer, actual);
+  if (actual !== "") record(state, layer, actual);
   return true;
 }
 
