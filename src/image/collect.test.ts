@@ -1,6 +1,6 @@
 // What nobody refers to any more is removed while other work goes on.
 import assert from "node:assert/strict";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -25,5 +25,20 @@ test("a layer that comes again while its last image is removed keeps its packed 
   await store.load(stream({ tags: ["small:1"], layers: [small] }));
   await removing;
   assert.deepEqual((await store.check()).problems, []);
+  state.close();
+});
+
+test("what is removed while it is saved is saved whole, and goes then", async () => {
+  const state = openState(join(base, "saving"));
+  const store = new ImageStore({ state });
+  const image = { tags: ["saved:1"], layers: [tarOf([{ name: "a", data: "a".repeat(3_000_000) }])] };
+  await store.load(stream(image));
+  const saving = await store.save(["saved:1"]);
+  await store.remove("saved:1");
+  const other = new ImageStore({ state: openState(join(base, "loading")) });
+  assert.deepEqual(await other.load(saving), ["saved:1"]);
+  await store.settled();
+  for (const directory of [state.paths.layers, join(state.paths.content, "sha256")])
+    assert.deepEqual(readdirSync(directory), []);
   state.close();
 });

@@ -61,6 +61,10 @@ export class LayerStore {
   readonly #limits: UnpackLimits;
   /** Layers that an operation under way has found or made: not to be collected. */
   readonly #held = new Map<number, number>();
+  /** Whether a collection has passed over layers that were held. */
+  #passedOver = false;
+  /** Called when layers that a collection passed over have been released. */
+  onFree: () => void = () => undefined;
   /** Has layers, which are unpacked in the temporary directory, start in different places of the disk. */
   #spread: Promise<unknown> | null = null;
   /** Blobs that are in the content store before there is a row that says so, and by how many. */
@@ -270,8 +274,14 @@ export class LayerStore {
 
   release(layer: Layer): void {
     const count = (this.#held.get(layer.id) ?? 0) - 1;
-    if (count > 0) this.#held.set(layer.id, count);
-    else this.#held.delete(layer.id);
+    if (count > 0) {
+      this.#held.set(layer.id, count);
+      return;
+    }
+    this.#held.delete(layer.id);
+    if (!this.#passedOver) return;
+    this.#passedOver = false;
+    this.onFree();
   }
 
   /** The layers of an image or a container, lowest first. */
@@ -391,15 +401,16 @@ export class LayerStore {
    */
   async collect(later?: (work: Promise<void>) => void): Promise<Layer[]> {
     const { db } = this.#state;
-    const unused = db
+    const found = db
       .prepare(
         `SELECT id, diff_id, size FROM layers
          WHERE id NOT IN (SELECT layer FROM image_layers) AND id NOT IN (SELECT layer FROM container_layers)
            AND id NOT IN (SELECT layer FROM build_steps WHERE layer IS NOT NULL)`,
       )
       .all()
-      .map(toLayer)
-      .filter(({ id }) => !this.#held.has(id));
+      .map(toLayer);
+    const unused = found.filter(({ id }) => !this.#held.has(id));
+    if (unused.length < found.length) this.#passedOver = true;
     const blobs = this.#state.transaction(() =>
       unused.flatMap(({ id }) => {
         const kept = db.prepare("SELECT digest FROM packed_layers WHERE layer = ? AND kept = 1").all(id);

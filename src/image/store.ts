@@ -88,6 +88,9 @@ export class ImageStore implements Images {
       users: options.users ?? (() => []),
       emit: (event) => options.onEvent?.(this.#labelled(event)),
     };
+    const { layers } = this.#context;
+    // After whoever releases has released all.
+    layers.onFree = () => this.#inBackground(Promise.resolve().then(() => layers.collect()));
     this.#durability = new Durability(state, this.#context.layers);
     this.#registries = new Registries(this.#context, options.registries);
     this.building = new ImageBuilding(
