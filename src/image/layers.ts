@@ -388,13 +388,6 @@ export class LayerStore {
     return size;
   }
 
-  /** Bytes of all layers, each once. */
-  totalSize(): number {
-    return Number(
-      this.#state.db.prepare("SELECT coalesce(sum(size), 0) AS size FROM layers").get()?.size ?? 0,
-    );
-  }
-
   /**
    * Removes the layers that nothing refers to; resolves with them when their files are gone, or with `later`
    * as soon as nobody finds them any more: that is given the rest of the work.

@@ -92,7 +92,7 @@ function addSharedSizes(context: ImageContext, summaries: ImageSummary[]): void 
   const rows = context.state.db
     .prepare(
       `SELECT i.image, sum(l.size) AS size FROM image_layers i JOIN layers l ON l.id = i.layer
-       WHERE (SELECT count(*) FROM image_layers o WHERE o.layer = i.layer) > 1 GROUP BY i.image`,
+       WHERE (SELECT count(DISTINCT o.image) FROM image_layers o WHERE o.layer = i.layer) > 1 GROUP BY i.image`,
     )
     .all();
   const shared = new Map(rows.map((row) => [String(row.image), Number(row.size)]));

@@ -15,6 +15,7 @@ import { checkStore } from "./check.ts";
 import { commitImage } from "./commit.ts";
 import { ContentStore } from "./content.ts";
 import type { ImageContext } from "./context.ts";
+import { type ImageDiskUsage, imageDiskUsage } from "./disk-usage.ts";
 import { platformOf } from "./document.ts";
 import { Durability } from "./durability.ts";
 import { ExtrasStore, type ImageExtras } from "./extras.ts";
@@ -277,11 +278,7 @@ export class ImageStore implements Images {
     return checkStore(this.#context, options);
   }
 
-  async diskUsage(): Promise<{ layersSize: number; images: ImageSummary[] }> {
-    const counts = new Map<string, number>();
-    for (const { imageId } of this.#context.users()) counts.set(imageId, (counts.get(imageId) ?? 0) + 1);
-    const images = listImages(this.#context, { sharedSize: true });
-    for (const image of images) image.Containers = counts.get(image.Id) ?? 0;
-    return { layersSize: this.#context.layers.totalSize(), images };
+  async diskUsage(): Promise<ImageDiskUsage> {
+    return imageDiskUsage(this.#context);
   }
 }
