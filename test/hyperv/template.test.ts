@@ -176,12 +176,13 @@ test("one that is damaged, or that the hypervisor refuses, is told of and the ma
     assert.match(daemon.log.slice(before), told);
     assert.equal(await ok("ls", "-q"), "");
   }
-  const { code, stderr } = await vm("rm", template);
+  const { code, stderr } = await vm("rm", "absent");
   assert.match(stderr, /No such template/);
   assert.equal(code, 1);
 });
 
 test("a daemon that is killed or stopped while it makes one leaves nothing", async () => {
+  await vm("rm", template);
   for (const signal of ["SIGKILL", "SIGTERM"] as const) {
     const making = vm("create");
     await until("it is being made", () => readdirSync(join(daemon.dataRoot, "tmp")).length > 0);
@@ -196,6 +197,7 @@ test("a daemon that is killed or stopped while it makes one leaves nothing", asy
 });
 
 test("one is made unasked after a machine had to boot; a removed one is not made again", async () => {
+  await vm("rm", template);
   await daemon.down();
   await daemon.up("--guest-templates");
   const first = await token();
