@@ -15,6 +15,7 @@ import { installedEngines } from "./peers/engines.ts";
 import { installedRuntimes } from "./peers/runtimes.ts";
 import { pushHost, registryFiles, registryHost, startRegistry } from "./registry.ts";
 import { table } from "./table.ts";
+import { hasMachines, machineLives, manyMachines } from "./vm-works.ts";
 import { type Measured, measure, rate, ratio, type Work } from "./work.ts";
 import * as works from "./works.ts";
 
@@ -78,6 +79,7 @@ async function compare(): Promise<void> {
   await take(works.runtimeAlone(runtimes, directory, rootfs, rounds(30)));
   await compareBuilds();
   await compareImages();
+  await compareMachines();
   const docker = works.dockerClient(daemons, rounds(20));
   if (docker) await takeRatio(docker.run, docker.version, 1.6);
   const berth = daemons.find(({ name }) => name === "berth");
@@ -94,6 +96,19 @@ async function compareNetworks(): Promise<void> {
   if (wanted("TCP names")) for (const work of paths(daemons, directory, rounds(5))) await takeAlways(work);
   const berth = daemons.find(({ name }) => name === "berth");
   if (berth) for (const work of wide(berth, 500, 5000)) await take(work);
+}
+
+/** Where there is a hypervisor; the rows share what they prepare, so all of a kind are taken or none. */
+async function compareMachines(): Promise<void> {
+  const berth = daemons.find(({ name }) => name === "berth");
+  const wanted = options.only.split(",").some((part) => "virtual machine".includes(part));
+  if (!berth || !wanted) return;
+  if (!hasMachines()) {
+    console.error("QEMU and a guest kernel are not all there: no virtual machines (setup.sh --with-vm)");
+    return;
+  }
+  await takeAlways(...machineLives(berth, directory, rounds(10)));
+  for (const work of manyMachines(berth, 10, rounds(3))) await takeAlways(work);
 }
 
 /** In turn within each kind of work, the works one after the other. */

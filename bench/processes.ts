@@ -46,6 +46,19 @@ export function proportionalBytes(pids: number[]): number {
   return pids.reduce((sum, pid) => sum + kilobytes(`${pid}/smaps_rollup`, "Pss") * 1024, 0);
 }
 
+/** The same of mappings of certain files alone. */
+export function proportionalBytesOf(pids: number[], name: RegExp): number {
+  const ofOne = (pid: number): number => {
+    let [wanted, sum] = [false, 0];
+    for (const line of (readProc(`${pid}/smaps`) ?? "").split("\n")) {
+      if (/^[0-9a-f]+-/.test(line)) wanted = name.test(line);
+      else if (wanted && line.startsWith("Pss:")) sum += Number(/\d+/.exec(line)?.[0] ?? 0) * 1024;
+    }
+    return sum;
+  };
+  return pids.reduce((sum, pid) => sum + ofOne(pid), 0);
+}
+
 /** The processes that hold a container: the ancestors of its first process below `shared` ones and PID 1. */
 export function holdersOf(containerPid: number, shared: number[]): number[] {
   const holders: number[] = [];

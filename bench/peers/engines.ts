@@ -24,6 +24,8 @@ function berth(): Engine | null {
       join(directory, "exec"),
       "--pidfile",
       join(directory, "pid"),
+      // Else machines are made beside what is measured.
+      "--no-guest-templates",
     ],
   };
 }
