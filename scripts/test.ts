@@ -102,6 +102,13 @@ const stages: Stage[] = [
     needsRoot: true,
     env: { BERTH_TEST_ISOLATION: "hyperv" },
   },
+  {
+    name: "templates",
+    what: "the same, in virtual machines that go on from a template",
+    command: nodeTests(["test/lifecycle/lifecycle.test.ts", "test/cli/terminal.test.ts"], 1),
+    needsRoot: true,
+    env: { BERTH_TEST_ISOLATION: "hyperv", BERTH_TEST_TEMPLATES: "1" },
+  },
 ];
 
 function readCounts(output: string): Counts | null {
@@ -155,7 +162,7 @@ function describe({ stage, state, seconds, counts, note }: Outcome): string {
         .concat(counts.skipped > 0 ? `${counts.skipped} skipped` : [])
         .join(", ")
     : note;
-  return `  ${stage.name.padEnd(8)}${state.padEnd(9)}${seconds.toFixed(1).padStart(7)} s  ${detail}`;
+  return `  ${stage.name.padEnd(10)}${state.padEnd(9)}${seconds.toFixed(1).padStart(7)} s  ${detail}`;
 }
 
 const unknown = wanted.filter((name) => !stages.some((stage) => stage.name === name));
