@@ -118,8 +118,12 @@ async function compileOne(context: EngineContext, name: string, values: string[]
       return ({ record }) =>
         values.some((value) => matchesPort(Object.keys(record.config.ExposedPorts ?? {}), value));
     case "publish":
-      return ({ record }) =>
-        values.some((value) => matchesPort(Object.keys(record.hostConfig.PortBindings ?? {}), value));
+      return (container) => {
+        const ports = (summaryPorts(container) ?? []).flatMap(({ PublicPort, Type }) =>
+          PublicPort === undefined ? [] : [`${PublicPort}/${Type}`],
+        );
+        return values.some((value) => matchesPort(ports, value));
+      };
     case "is-task":
       return () => values.every((value) => value === "false" || value === "0");
     default:

@@ -1,15 +1,25 @@
 import { isIP } from "node:net";
-import type { ContainerCreateRequest } from "@docker/node-sdk";
+import type { ContainerCreateRequest, EndpointSettings } from "@docker/node-sdk";
 import { invalid } from "../lib/errors.ts";
 import { checkPortBindings } from "./network/ports.ts";
 
 /** Refuses malformed variables, ports and hosts of a request, with dockerd's texts. */
-export function checkRequest({ Env, HostConfig }: ContainerCreateRequest): void {
+export function checkRequest({ Env, HostConfig, NetworkingConfig }: ContainerCreateRequest): void {
   for (const variable of Env ?? [])
     if (variable === "" || variable.startsWith("="))
       throw invalid(`invalid environment variable: ${variable}`);
   checkPortBindings(HostConfig?.PortBindings);
+  for (const wish of Object.values(NetworkingConfig?.EndpointsConfig ?? {})) checkAddresses(wish ?? {});
   for (const entry of HostConfig?.ExtraHosts ?? []) checkExtraHost(entry);
+}
+
+/** Whether they fit the network is asked at the start. */
+function checkAddresses({ IPAMConfig }: EndpointSettings): void {
+  const { IPv4Address: ipv4, IPv6Address: ipv6, LinkLocalIPs: linkLocal } = IPAMConfig ?? {};
+  if (ipv4 && isIP(ipv4) !== 4) throw invalid(`invalid IPv4 address: ${ipv4}`);
+  if (ipv6 && isIP(ipv6) !== 6) throw invalid(`invalid IPv6 address: ${ipv6}`);
+  for (const address of linkLocal ?? [])
+    if (isIP(address) === 0) throw invalid(`Invalid link-local IP address: ${address}`);
 }
 
 /** A line of /etc/hosts is made of it. */

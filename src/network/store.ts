@@ -89,7 +89,7 @@ export class NetworkStore {
       ipv6: false,
       subnets: [],
       options: driver === "bridge" ? defaultBridgeOptions({}, bridge) : {},
-      ipamOptions: {},
+      ipamOptions: null,
       labels: {},
       bridge: driver === "bridge" ? bridge : "",
     };
@@ -140,7 +140,7 @@ export class NetworkStore {
       ipv6,
       subnets: this.#chooseSubnets({ id, driver }, given, { ipv4, ipv6 }),
       options,
-      ipamOptions: request.ipamOptions ?? {},
+      ipamOptions: request.ipamOptions ?? null,
       labels: request.labels ?? {},
       bridge,
     };
@@ -184,7 +184,11 @@ export class NetworkStore {
       const range = parseCidr(request.Subnet ?? "");
       if (!(range.version === 4 ? families.ipv4 : families.ipv6)) continue;
       if (chosen.some(({ Subnet = "" }) => parseCidr(Subnet).version === range.version)) {
-        throw invalid(`a network has one IPv${range.version} subnet; ${request.Subnet} is a second`);
+        throw invalid(
+          driver === "bridge"
+            ? "bridge driver doesn't support multiple subnets"
+            : `a network has one IPv${range.version} subnet; ${request.Subnet} is a second`,
+        );
       }
       // Who shares a link of the host is in its network most often.
       this.#refuseOverlap(range, taken, driver === "bridge" ? hostRoutes() : []);

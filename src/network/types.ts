@@ -26,7 +26,7 @@ export interface NetworkRecord {
   subnets: Subnet[];
   /** As the user gave them, e.g. com.docker.network.driver.mtu. */
   options: Record<string, string>;
-  ipamOptions: Record<string, string>;
+  ipamOptions: Record<string, string> | null;
   labels: Record<string, string>;
   /** The default network's subnets were said to the daemon, and are not chosen anew. */
   fixedSubnets?: boolean;

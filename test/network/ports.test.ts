@@ -107,7 +107,40 @@ test("a port that Berth or another program has is refused in dockerd's words, an
     /failed to bind host port for 127\.0\.0\.1:\d+:[\d.]+:80\/tcp: address already in use/,
   );
   server.close();
+  for (const ports of ["8000:80", "8000-8099:8000-8099"]) {
+    const away = await daemon.docker(["run", "--rm", "-p", `203.0.113.9:${ports}`, "busybox", "true"]);
+    assert.match(
+      away.stderr,
+      /failed to bind host port for 203\.0\.113\.9:8000:.*: cannot assign requested address/,
+    );
+  }
   assert.equal(await daemon.ok(["ps", "-aq"]), "");
+});
+
+test("containers are listed by the host's ports that lead to them, while they do", async () => {
+  const port = await freePort();
+  await daemon.ok([
+    "run",
+    "-d",
+    "--name",
+    "listed",
+    "-p",
+    `${port}:80`,
+    "-p",
+    "53/udp",
+    "busybox",
+    "sleep",
+    "1000",
+  ]);
+  const chosen = (await daemon.ok(["port", "listed", "53/udp"])).replace(/.*:/, "");
+  const listed = (publish: string): Promise<string> =>
+    daemon.ok(["ps", "-a", "--filter", `publish=${publish}`, "--format", "{{.Names}}"]);
+  for (const mine of [`${port}`, `${port}/tcp`, `${port - 1}-${port + 1}`, `${chosen}/udp`])
+    assert.equal(await listed(mine), "listed", mine);
+  for (const other of ["80", "53/udp", `${port}/udp`, chosen]) assert.equal(await listed(other), "", other);
+  await daemon.ok(["stop", "-t", "0", "listed"]);
+  assert.equal(await listed(`${port}`), "");
+  await daemon.ok(["rm", "listed"]);
 });
 
 test("udp arrives with its sender's address and the answer comes back", async () => {

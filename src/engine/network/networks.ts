@@ -4,7 +4,7 @@ import type {
   NetworkInspect,
   NetworkPruneResponse,
 } from "@docker/node-sdk";
-import { BerthError, invalid } from "../../lib/errors.ts";
+import { BerthError, invalid, notFound } from "../../lib/errors.ts";
 import { orNull } from "../../lib/or-null.ts";
 import { isBridge, linkIndex } from "../../network/bridge.ts";
 import { isPredefined } from "../../network/store.ts";
@@ -82,7 +82,7 @@ export class NetworkVerbs implements Networks {
   async disconnect(ref: string, container: string, options: { force?: boolean } = {}): Promise<void> {
     const network = this.#context.networks.get(ref);
     const found = this.#context.table.find(container);
-    if (!found && options.force) return;
+    if (!found && options.force) throw notFound(`endpoint ${container} not found`);
     await disconnectContainer(this.#context, network, found ?? this.#context.table.get(container));
   }
 

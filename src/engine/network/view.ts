@@ -36,7 +36,7 @@ export function describeNetwork(
     EnableIPv6: network.ipv6,
     IPAM: {
       Driver: "default",
-      Options: orNull(Object.keys(network.ipamOptions).length > 0 ? network.ipamOptions : null),
+      Options: orNull(network.ipamOptions),
       Config: network.subnets.map(({ subnet, gateway, ipRange, auxAddresses }) => ({
         Subnet: subnet,
         ...(ipRange ? { IPRange: ipRange } : {}),

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { system } from "../../lib/errors.ts";
 import type { Protocol, PublishedPorts } from "../types.ts";
 import { type Listener, listeners } from "./listening.ts";
-import { canBind } from "./probe.ts";
+import { bindRefusal } from "./probe.ts";
 
 /** A port of a container that is to be published; hostPort 0 to 0 for any. */
 export interface PortWish {
@@ -86,7 +86,7 @@ export class PortAllocator {
       this.release(ports);
       if (fixed) {
         throw system(
-          `failed to bind host port for ${shown(foreign)}:${hostPort}:${addressOf(foreign)}:${containerPort}/${protocol}: address already in use`,
+          `failed to bind host port for ${shown(foreign.ip)}:${hostPort}:${addressOf(foreign.ip)}:${containerPort}/${protocol}: ${foreign.why}`,
         );
       }
     }
@@ -106,13 +106,15 @@ export class PortAllocator {
   }
 }
 
-/** The first address on which another program of the host has the port. */
+/** The first address on which the port cannot be had because of others than Berth, and why. */
 async function firstForeign(
   suspects: Suspects,
   ports: readonly PublishedPorts[],
-): Promise<string | undefined> {
-  for (const { protocol, hostIp, hostPort } of ports)
-    if (await suspects.isForeign(protocol, hostIp, hostPort)) return hostIp;
+): Promise<{ ip: string; why: string } | undefined> {
+  for (const { protocol, hostIp, hostPort } of ports) {
+    const why = await suspects.refusal(protocol, hostIp, hostPort);
+    if (why !== undefined) return { ip: hostIp, why };
+  }
   return undefined;
 }
 
@@ -122,16 +124,20 @@ const FEW = 16;
 /** What other programs of the host have. */
 class Suspects {
   readonly #few: boolean;
+  readonly #seen = new Set<string>();
   readonly #lists = new Map<Protocol, Map<number, Listener[]>>();
 
   constructor(count: number) {
     this.#few = count <= FEW;
   }
 
-  async isForeign(protocol: Protocol, ip: string, port: number): Promise<boolean> {
-    if (protocol !== "sctp" && this.#few) return !(await canBind(protocol, ip, port));
+  async refusal(protocol: Protocol, ip: string, port: number): Promise<string | undefined> {
+    const first = !this.#seen.has(ip);
+    this.#seen.add(ip);
+    // Whether the host has an address at all shows with any port of it.
+    if (protocol !== "sctp" && (this.#few || first)) return bindRefusal(protocol, ip, port);
     const suspected = (this.#list(protocol).get(port) ?? []).some((listener) => serves(listener.ip, ip));
-    return suspected && !(await canBind(protocol, ip, port));
+    return suspected ? bindRefusal(protocol, ip, port) : undefined;
   }
 
   #list(protocol: Protocol): Map<number, Listener[]> {

@@ -3,9 +3,15 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import type { Protocol } from "../types.ts";
 
-/** Whether a port of the host could be bound now: the kernel's own answer, for TCP and UDP. */
-export async function canBind(protocol: Protocol, ip: string, port: number): Promise<boolean> {
-  if (protocol === "sctp") return false;
+const IN_USE = "address already in use";
+const reasons: Record<string, string> = {
+  EADDRNOTAVAIL: "cannot assign requested address",
+  EACCES: "permission denied",
+};
+
+/** Why a port of the host cannot be bound now: the kernel's own answer, for TCP and UDP; undefined when it can. */
+export async function bindRefusal(protocol: Protocol, ip: string, port: number): Promise<string | undefined> {
+  if (protocol === "sctp") return IN_USE;
   const six = ip.includes(":");
   const socket =
     protocol === "tcp" ? createServer() : createSocket({ type: six ? "udp6" : "udp4", ipv6Only: six });
@@ -14,10 +20,10 @@ export async function canBind(protocol: Protocol, ip: string, port: number): Pro
     if ("listen" in socket) socket.listen({ host: ip, port, ipv6Only: six, exclusive: true });
     else socket.bind({ address: ip, port, exclusive: true });
     await listening;
-    return true;
-  } catch {
-    // In use, or an address that this host does not have: either way it cannot be had.
-    return false;
+    return undefined;
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    return reasons[code] ?? IN_USE;
   } finally {
     socket.on("error", () => undefined);
     socket.close();
