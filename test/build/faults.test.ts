@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
@@ -7,7 +8,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TestDaemon, until } from "../support/daemon.ts";
 import { tarOf } from "../support/images.ts";
-import { failedBuild, mustBuild } from "./support.ts";
+import { ContextDirectory, failedBuild, mustBuild } from "./support.ts";
 
 let daemon: TestDaemon;
 before(async () => {
@@ -121,25 +122,68 @@ test("a client that goes away while servers keep its build waiting", async () =>
 
 test("a killed daemon leaves nothing half-made and a sound cache", async () => {
   const steps = Array.from({ length: 8 }, (_, index) => `RUN echo ${index} > /${index}; sleep 0.05`);
-  const Dockerfile = ["FROM busybox", "COPY data /data", ...steps].join("\n");
+  const Dockerfile = [
+    "FROM busybox AS other",
+    "COPY many /many",
+    "RUN --mount=type=cache,target=/c,sharing=locked echo x >> /c/kept; find /many -type f | wc -l > /count",
+    "FROM busybox",
+    "COPY data /data",
+    ...steps,
+    "COPY --from=other /many /count /many/",
+  ].join("\n");
+  const many = Object.fromEntries(
+    Array.from({ length: 400 }, (_, index): [string, string] => [`many/${index}`, `${index}\n`]),
+  );
   const body = tarOf([
     { name: "Dockerfile", data: Dockerfile },
     { name: "data", data: Buffer.alloc(300_000, 7) },
+    ...Object.entries(many).map(([name, data]) => ({ name, data })),
   ]);
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < 9; round++) {
     const { sent, answer } = post(body, "t=survivor&nocache=1");
     answer.catch(() => undefined);
     sent.end(body);
-    await sleep(100 + round * 130);
+    await sleep(40 + round * 90);
     await daemon.down("SIGKILL");
     await daemon.up();
     await nothingLeft();
     assert.deepEqual(daemon.leftovers(), []);
   }
-  const output = await mustBuild(daemon, { Dockerfile, data: Buffer.alloc(300_000, 7) }, ["-t", "survivor"]);
+  const files = { Dockerfile, data: Buffer.alloc(300_000, 7), ...many };
+  const output = await mustBuild(daemon, files, ["-t", "survivor"]);
   assert.match(output, /Successfully tagged survivor/);
-  const files = await daemon.ok(["run", "--rm", "survivor", "sh", "-c", "cat /[0-7]; wc -c < /data"]);
-  assert.equal(files, "0\n1\n2\n3\n4\n5\n6\n7\n300000");
+  const seen = await daemon.ok([
+    ...["run", "--rm", "survivor", "sh", "-c"],
+    "cat /[0-7]; wc -c < /data; cat /many/count; cat /many/[0-9]* | sort -n | uniq | wc -l",
+  ]);
+  assert.equal(seen, "0\n1\n2\n3\n4\n5\n6\n7\n300000\n400\n400");
+});
+
+test("a killed launcher or file worker is replaced; the build goes on or says why not", async () => {
+  const Dockerfile = `FROM busybox
+COPY many /many
+RUN --mount=type=cache,target=/c sleep 0.2; echo x >> /c/x; ls /many | wc -l > /count
+COPY many /again
+RUN sleep 0.1; ls /again | wc -l >> /count
+`;
+  const many = Array.from({ length: 1000 }, (_, index): [string, string] => [`many/${index}`, `${index}`]);
+  using context = new ContextDirectory({ Dockerfile, ...Object.fromEntries(many) });
+  const helper = (name: string): number | undefined => {
+    const found = spawnSync("pgrep", ["-P", String(daemon.pid), name], { encoding: "utf8" }).stdout;
+    return Number.parseInt(found, 10) || undefined;
+  };
+  for (let round = 0; round < 8; round++) {
+    const building = daemon.berth(["build", "--no-cache", "-t", "helpers", context.path]);
+    await sleep(60 + Math.floor(round / 2) * 110);
+    const victim = helper(round % 2 === 0 ? "berth-launcher" : "berth-files");
+    if (victim !== undefined) process.kill(victim, "SIGKILL");
+    const { code, stderr } = await building;
+    if (code !== 0) assert.match(stderr, /ended early|the launcher|berth-launcher/);
+    await nothingLeft();
+  }
+  const built = await daemon.berth(["build", "-t", "helpers", context.path]);
+  assert.equal(built.code, 0, built.stderr);
+  assert.equal(await daemon.ok(["run", "--rm", "helpers", "cat", "/count"]), "1000\n1000");
 });
 
 test("contexts that reach out are refused or stay within", async () => {
