@@ -2,12 +2,13 @@
 // dockerd makes of them where it is installed.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { TestDaemon } from "../support/daemon.ts";
 import { noDockerd, Peer } from "../support/dockerd.ts";
-import { busyboxImage, dockerArchive } from "../support/images.ts";
+import { busyboxImage, dockerArchive, tarOf } from "../support/images.ts";
+import { xz } from "./archives.ts";
 import { compilerRoot, programFiles } from "./programs.ts";
 import { configOf, filesOf } from "./same-image.ts";
 import { ContextDirectory, dockerBuild } from "./support.ts";
@@ -34,12 +35,12 @@ describe("shapes", () => {
     await Promise.all([daemon.ok(args), peer?.ok(args)]);
   }
 
-  async function buildAll(context: ContextDirectory, tag: string): Promise<void> {
-    const args = ["-t", tag, "--network", "none"];
+  async function buildAll(context: ContextDirectory, tag: string, ...more: string[]): Promise<void> {
+    const args = ["-t", tag, "--network", "none", ...more];
     const ours = await dockerBuild(daemon, context.path, args, { timeout: 120_000 });
     assert.equal(ours.code, 0, ours.stderr + ours.stdout);
     const own = await daemon.berth(
-      ["build", "--no-cache", "-t", `${tag}-own`, "--network", "none", context.path],
+      ["build", "--no-cache", "-t", `${tag}-own`, "--network", "none", ...more, context.path],
       {
         timeout: 120_000,
       },
@@ -163,6 +164,92 @@ CMD ["world"]
     }
     await buildAll(context, "heavy");
     assert.equal(await daemon.ok(["run", "--rm", "heavy", "cat", "/count"]), "2022");
+  });
+
+  test("a site over a base that has triggers", async () => {
+    using below = new ContextDirectory({
+      Dockerfile: `FROM busybox
+RUN echo web:x:1001:1001::/srv:/bin/sh >> /etc/passwd && echo web:x:1001: >> /etc/group && mkdir -p /srv/cgi-bin && chown -R web:web /srv
+WORKDIR /srv
+COPY --chown=web:web httpd.conf /etc/
+VOLUME /srv/data
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+ONBUILD ARG TITLE=untitled
+ONBUILD COPY --chown=web site/ /srv/
+ONBUILD RUN sed -i "s/@TITLE@/$TITLE/" /srv/index.html && find /srv -type f | sort > /list
+ONBUILD USER web
+ENTRYPOINT ["httpd", "-f"]
+CMD ["-p", "8080", "-h", "/srv"]
+`,
+      "httpd.conf": "I:index.html\n",
+    });
+    await buildAll(below, "site-base");
+    using site = new ContextDirectory({
+      Dockerfile: `FROM site-base
+LABEL org.opencontainers.image.source="https://example.com/site" \\
+      version="1"
+ENV PAGES="one two"
+RUN for page in $PAGES; do echo "<p>$page" > /srv/$page.html; done
+COPY robots.txt ./
+`,
+      ".dockerignore": "**/*.tmp\n!site/keep.tmp\n**/.cache\n",
+      "site/index.html": "<title>@TITLE@</title>\n",
+      "site/img/logo.svg": "<svg/>\n",
+      "site/img/.cache/x": "x",
+      "site/not.tmp": "x",
+      "site/keep.tmp": "kept\n",
+      "robots.txt": "User-agent: *\n",
+    });
+    await buildAll(site, "site", "--build-arg", "TITLE=mine");
+    const served =
+      "httpd -p 8080 -h /srv && wget -qO- http://127.0.0.1:8080/ && wget -qO- http://127.0.0.1:8080/two.html && id -un";
+    for (const image of ["site", "site-own"]) {
+      const said = await daemon.ok([
+        ...["run", "--rm", "--network", "none", "--entrypoint", "sh", image, "-c", served],
+      ]);
+      assert.equal(said, "<title>mine</title>\n<p>two\nweb");
+    }
+  });
+
+  test("a system from an archive, with links, rights and device files", async () => {
+    const busybox = readFileSync("/bin/busybox");
+    const applets = ["sh", "ls", "cat", "stat", "id"].map((name) => ({
+      name: `bin/${name}`,
+      type: "link" as const,
+      linkname: "bin/busybox",
+      mode: 0o755,
+    }));
+    const archive = tarOf([
+      { name: "./", type: "directory", mode: 0o755 },
+      { name: "bin/", type: "directory", mode: 0o755 },
+      { name: "bin/busybox", data: busybox, mode: 0o755 },
+      ...applets,
+      { name: "usr/bin/su", data: busybox, mode: 0o4755 },
+      { name: "sbin", type: "symlink", linkname: "bin" },
+      { name: "etc/passwd", data: "root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/:/bin/sh\n" },
+      { name: "etc/group", data: "root:x:0:\nuser:x:1000:\n" },
+      { name: "tmp/", type: "directory", mode: 0o1777 },
+      { name: "var/spool/mine", data: "x", uid: 1000, gid: 1000, mode: 0o600 },
+      { name: "run/fifo", type: "fifo", mode: 0o620 },
+    ]);
+    using context = new ContextDirectory({
+      Dockerfile: `FROM scratch AS system
+ADD root.tar.xz /
+ENV PATH=/usr/bin:/bin
+RUN ["/bin/sh", "-c", "echo made > /etc/made; ls -l /bin/ | grep -c busybox > /etc/count"]
+FROM system
+SHELL ["/bin/sh", "-ec"]
+RUN cat /etc/made && id -u user > /etc/uid
+COPY --from=system --chown=user /etc/made /etc/count /home/
+USER user
+CMD stat -c %a /usr/bin/su
+`,
+      "root.tar.xz": xz(archive),
+    });
+    await buildAll(context, "system");
+    for (const image of ["system", "system-own"])
+      assert.equal(await daemon.ok(["run", "--rm", "--network", "none", image]), "4755");
   });
 
   test("every type of mount", async () => {
