@@ -42,8 +42,9 @@ function askByUdp(query: Buffer, server: string): Promise<Buffer | null> {
       query.copy(answer, 0, 0, 2);
       end(answer);
     });
-    // Connected: only that server's answers arrive.
-    socket.connect(PORT, server, () => socket.send(sent));
+    // Connected: only that server's answers arrive. Without a callback, which would be called for errors as well.
+    socket.on("connect", () => socket.send(sent));
+    socket.connect(PORT, server);
   });
 }
 
