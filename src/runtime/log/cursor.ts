@@ -7,21 +7,26 @@ const BLOCK = 64 * 1024;
 export class Cursor {
   readonly segment: Segment;
   readonly #format: LogFormat;
+  readonly #end: number;
   #position: number;
   #data: Buffer = Buffer.alloc(0);
   #damaged = false;
 
-  constructor(segment: Segment, format: LogFormat, offset: number) {
+  /** Reads from `offset` on, and nothing from `end` on. */
+  constructor(segment: Segment, format: LogFormat, offset: number, end: number) {
     this.segment = segment;
     this.#format = format;
     this.#position = offset;
+    this.#end = end;
   }
 
   /** Complete records up to the present end of the file; called again, those that came since. */
   async *records(signal?: AbortSignal): AsyncGenerator<LogRecord> {
     while (!this.#damaged && !signal?.aborted) {
-      const block = Buffer.allocUnsafe(BLOCK);
-      const { bytesRead } = await this.segment.handle.read(block, 0, BLOCK, this.#position);
+      const size = Math.min(BLOCK, this.#end - this.#position);
+      if (size <= 0) return;
+      const block = Buffer.allocUnsafe(size);
+      const { bytesRead } = await this.segment.handle.read(block, 0, size, this.#position);
       if (bytesRead === 0) return;
       this.#position += bytesRead;
       const fresh = block.subarray(0, bytesRead);

@@ -157,6 +157,19 @@ for (const driver of ["json-file", "local"] as const) {
   });
 }
 
+for (const driver of ["json-file", "local"] as const) {
+  test(`${driver}: what is written while it is read is for those who follow`, async () => {
+    using writer = new Writer(driver);
+    writer.lines(3);
+    const read: string[] = [];
+    for await (const { line } of readLog(writer.source, { tail: 2 })) {
+      read.push(String(line));
+      if (read.length < 100) writer.line("late\n");
+    }
+    assert.deepEqual(read, ["1\n", "2\n"]);
+  });
+}
+
 test("json-file: attributes, and damaged lines are left out", async () => {
   using writer = new Writer("json-file");
   writer.line("a\n", "stdout", { colour: "red" });

@@ -67,7 +67,8 @@ async function* allRecords(
           yield* cursor.records(signal);
           await cursor.segment.handle.close();
         }
-        cursor = new Cursor(next, format, offset);
+        // Without following a log is what it was when it was opened: it may grow faster than it is read.
+        cursor = new Cursor(next, format, offset, changes ? Number.POSITIVE_INFINITY : next.size);
         offset = 0;
       } else if (over) return;
       else await changes?.next();
