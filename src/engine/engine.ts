@@ -218,6 +218,7 @@ export class Engine {
     await this.#context.ahead.close();
     await this.#context.templates.close();
     await closeNetworks(this.#context);
+    this.#context.ports.close();
     // Its socket is in the exec root, which may go with the runtime.
     await this.#context.files.close();
     this.#context.machines.close();

@@ -237,6 +237,27 @@ test("a container reaches published ports by the host's address: another's and i
   await daemon.ok(["network", "rm", "elsewhere"]);
 });
 
+test("a published port is kept from other programs, and given back", async () => {
+  const port = await freePort();
+  const other = (): Promise<string> =>
+    new Promise((done) => {
+      const server = createServer().listen(port, "0.0.0.0");
+      server.once("error", (error) => done(String(error)));
+      server.once("listening", () => server.close(() => done("")));
+    });
+  await daemon.ok(["run", "-d", "--name", "web", "-p", `${port}:80`, "busybox", ...serve("held")]);
+  await eventually(`http://127.0.0.1:${port}/`, "held");
+  assert.match(await other(), /EADDRINUSE/);
+  await daemon.down("SIGKILL");
+  await daemon.up();
+  await eventually(`http://127.0.0.1:${port}/`, "held");
+  assert.match(await other(), /EADDRINUSE/);
+  await daemon.ok(["restart", "-t", "0", "web"]);
+  await eventually(`http://127.0.0.1:${port}/`, "held");
+  await daemon.ok(["rm", "-f", "web"]);
+  assert.equal(await other(), "");
+});
+
 test("what an administrator took away is made again on demand, and by a restart", async () => {
   const port = await freePort();
   // Out of the pools: other daemons take from these what has no bridge for the moment.

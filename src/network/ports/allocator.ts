@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { system } from "../../lib/errors.ts";
 import type { Protocol, PublishedPorts } from "../types.ts";
+import { IN_USE, PortHolds } from "./holds.ts";
 import { type Listener, listeners } from "./listening.ts";
-import { bindRefusal } from "./probe.ts";
 
 /** A port of a container that is to be published; hostPort 0 to 0 for any. */
 export interface PortWish {
@@ -18,6 +18,7 @@ export interface PortWish {
 export class PortAllocator {
   /** "tcp/8080" to the addresses it is taken on. */
   readonly #taken = new Map<string, string[]>();
+  readonly #holds = new PortHolds();
   #nextEphemeral = 0;
 
   /**
@@ -25,7 +26,7 @@ export class PortAllocator {
    * messages. Throws with dockerd's words when one is not to be had; then nothing is taken.
    */
   async take(wishes: readonly PortWish[], addressOf: (hostIp: string) => string): Promise<PublishedPorts[]> {
-    const suspects = new Suspects(wishes.length);
+    const suspects = new Suspects(this.#holds, wishes.length);
     const taken: PublishedPorts[] = [];
     try {
       for (const wish of wishes) taken.push(...(await this.#takeOne(wish, suspects, addressOf)));
@@ -36,21 +37,35 @@ export class PortAllocator {
     return merge(taken);
   }
 
-  /** Takes what a running container has, asked or not. */
+  /** Takes what a running container has, asked or not; what another program took meanwhile is held by nobody. */
   adopt(ports: readonly PublishedPorts[]): void {
-    each(ports, (key, { hostIp }) => {
-      const holders = this.#taken.get(key);
-      if (holders) holders.push(hostIp);
-      else this.#taken.set(key, [hostIp]);
+    this.#mark(ports);
+    if (ports.reduce((sum, { count }) => sum + count, 0) > FEW) return;
+    each(ports, (_, { protocol, hostIp }, port) => {
+      if (protocol !== "sctp") void this.#holds.hold(protocol, hostIp, port);
     });
   }
 
   release(ports: readonly PublishedPorts[]): void {
-    each(ports, (key, { hostIp }) => {
+    each(ports, (key, { protocol, hostIp }, port) => {
+      this.#holds.release(protocol, hostIp, port);
       const holders = this.#taken.get(key) ?? [];
       const at = holders.indexOf(hostIp);
       if (at >= 0) holders.splice(at, 1);
       if (holders.length === 0) this.#taken.delete(key);
+    });
+  }
+
+  /** Lets the ports go that it holds; containers keep theirs. */
+  close(): void {
+    this.#holds.close();
+  }
+
+  #mark(ports: readonly PublishedPorts[]): void {
+    each(ports, (key, { hostIp }) => {
+      const holders = this.#taken.get(key);
+      if (holders) holders.push(hostIp);
+      else this.#taken.set(key, [hostIp]);
     });
   }
 
@@ -77,7 +92,7 @@ export class PortAllocator {
       }
       const ports = hostIps.map((hostIp) => ({ protocol, hostIp, hostPort, containerPort, count: 1 }));
       // Nobody else may come to it while the kernel is asked.
-      this.adopt(ports);
+      this.#mark(ports);
       const foreign = await firstForeign(suspects, ports);
       if (foreign === undefined) {
         if (hostFirst === 0) this.#nextEphemeral = hostPort + 1;
@@ -118,26 +133,30 @@ async function firstForeign(
   return undefined;
 }
 
-/** As many ports are probed one by one; for more a list is read first, which takes ten milliseconds. */
+/** As many ports are tried and held one by one; for more a list is read first, which takes ten milliseconds. */
 const FEW = 16;
 
 /** What other programs of the host have. */
 class Suspects {
+  readonly #holds: PortHolds;
   readonly #few: boolean;
   readonly #seen = new Set<string>();
   readonly #lists = new Map<Protocol, Map<number, Listener[]>>();
 
-  constructor(count: number) {
+  constructor(holds: PortHolds, count: number) {
+    this.#holds = holds;
     this.#few = count <= FEW;
   }
 
+  /** Why the port cannot be had; if it can, it is held, unless it is one of many. */
   async refusal(protocol: Protocol, ip: string, port: number): Promise<string | undefined> {
     const first = !this.#seen.has(ip);
     this.#seen.add(ip);
     // Whether the host has an address at all shows with any port of it.
-    if (protocol !== "sctp" && (this.#few || first)) return bindRefusal(protocol, ip, port);
+    if (protocol !== "sctp" && (this.#few || first)) return this.#holds.hold(protocol, ip, port);
     const suspected = (this.#list(protocol).get(port) ?? []).some((listener) => serves(listener.ip, ip));
-    return suspected ? bindRefusal(protocol, ip, port) : undefined;
+    if (!suspected) return undefined;
+    return protocol === "sctp" ? IN_USE : this.#holds.hold(protocol, ip, port);
   }
 
   #list(protocol: Protocol): Map<number, Listener[]> {
@@ -160,9 +179,13 @@ function meets(a: string, b: string): boolean {
 const serves = (listener: string, hostIp: string): boolean =>
   meets(listener, hostIp) || (listener === "::" && !hostIp.includes(":"));
 
-function each(ports: readonly PublishedPorts[], work: (key: string, ports: PublishedPorts) => void): void {
+function each(
+  ports: readonly PublishedPorts[],
+  work: (key: string, ports: PublishedPorts, port: number) => void,
+): void {
   for (const entry of ports)
-    for (let at = 0; at < entry.count; at++) work(`${entry.protocol}/${entry.hostPort + at}`, entry);
+    for (let port = entry.hostPort; port < entry.hostPort + entry.count; port++)
+      work(`${entry.protocol}/${port}`, entry, port);
 }
 
 /** Neighbours become ranges. */
