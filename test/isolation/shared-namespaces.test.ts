@@ -42,7 +42,9 @@ test("--ipc container: shares its memory, which has to be shareable", async () =
 });
 
 test("a link that the donor put in place of its memory is not followed", async () => {
-  const script = "umount /dev/shm && rmdir /dev/shm && ln -s /etc /dev/shm && sleep 600";
+  // Another program that looks at the mount at this moment makes it busy.
+  const script =
+    "until umount /dev/shm; rmdir /dev/shm; do sleep 0.1; done; ln -s /etc /dev/shm && sleep 600";
   const open = ["--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "--ipc", "shareable"];
   await daemon.ok(["run", "-d", "--name", "liar", ...open, "busybox", "sh", "-c", script]);
   const kind = ["exec", "liar", "sh", "-c", "until [ -L /dev/shm ]; do sleep 0.1; done"];
