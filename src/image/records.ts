@@ -1,3 +1,4 @@
+import { invalid } from "../lib/errors.ts";
 import type { State } from "../state/index.ts";
 import { parseDocument } from "./document.ts";
 import type { ImageDocument } from "./types.ts";
@@ -148,6 +149,9 @@ export class ImageRecords {
 
   /** Gives an image a name, taking it from another that has it. */
   setTag(ref: string, id: string): void {
+    // It would read like a digest.
+    if (ref.startsWith("docker.io/library/sha256:"))
+      throw invalid("refusing to create an ambiguous tag using digest algorithm as name");
     this.#state.transaction(() => {
       this.#state.db.prepare("INSERT OR REPLACE INTO tags VALUES (?, ?)").run(ref, id);
       this.#state.db.prepare("UPDATE images SET tagged = ? WHERE id = ?").run(Date.now(), id);

@@ -245,6 +245,7 @@ describe("names", () => {
     assert.equal(history[0]?.CreatedBy, "layer 0");
     assert.equal(history[0]?.Tags.length, 3);
     await assert.rejects(store.tag("busybox", "Bad"), { code: "INVALID_PARAMETER" });
+    await assert.rejects(store.tag("busybox", "sha256", "abc"), /ambiguous tag/);
     assert.deepEqual(
       events.map(({ action }) => action),
       ["load", "tag", "tag"],

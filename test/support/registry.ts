@@ -135,7 +135,8 @@ export class TestRegistry {
     const tags = [...this.manifests.keys()]
       .filter((key) => key.startsWith(`${repository}:`))
       .map((key) => key.slice(repository.length + 1));
-    response.end(JSON.stringify({ name: repository, tags }));
+    if (tags.length === 0) refuse(response, 404, "NAME_UNKNOWN");
+    else response.end(JSON.stringify({ name: repository, tags }));
   }
 
   #blob(request: IncomingMessage, response: ServerResponse, digest: string): void {

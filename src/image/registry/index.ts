@@ -1,8 +1,10 @@
-import { invalid } from "../../lib/errors.ts";
+import { invalid, notFound } from "../../lib/errors.ts";
 import type { ImageContext } from "../context.ts";
 import { parsePlatform } from "../platform.ts";
 import {
   canonical,
+  familiar,
+  familiarRepository,
   parseReference,
   type Reference,
   repositoryOf,
@@ -21,6 +23,7 @@ import type {
 } from "../types.ts";
 import { inspectDistribution } from "./distribution.ts";
 import { Downloads } from "./downloads.ts";
+import { RegistryError } from "./failure.ts";
 import { defaultRegistryConfig, type RegistryConfig, RegistryHosts } from "./hosts.ts";
 import { type PullTarget, pullReference } from "./pull.ts";
 import { noLocalImage, otherRepositories, type PushedImage, pushBuilt, pushReference } from "./push.ts";
@@ -47,9 +50,16 @@ export class Registries {
     const target = this.#pullTarget(asked, options);
     const { repository } = target;
     let id = "";
-    for (const reference of await wantedReferences(repository, asked, options.allTags ?? false)) {
-      id = (await pullReference(target, reference)).id;
+    let anyNew = false;
+    const references = await wantedReferences(repository, asked, options.allTags ?? false);
+    for (const reference of references) {
+      const pulled = await pullReference(target, reference);
+      id = pulled.id;
+      anyNew ||= pulled.isNew;
     }
+    const what = anyNew ? "Downloaded newer image for" : "Image is up to date for";
+    const [only] = references;
+    target.tell({ status: `Status: ${what} ${familiar(references.length === 1 && only ? only : asked)}` });
     return id;
   }
 
@@ -169,5 +179,10 @@ async function wantedReferences(
   all: boolean,
 ): Promise<Reference[]> {
   if (!all || asked.tag !== undefined || asked.digest !== undefined) return [withDefaultTag(asked)];
-  return (await repository.tags()).map((tag) => ({ ...asked, tag }));
+  try {
+    return (await repository.tags()).map((tag) => ({ ...asked, tag }));
+  } catch (error) {
+    if (!(error instanceof RegistryError) || error.registryCode !== "NAME_UNKNOWN") throw error;
+    throw notFound(`repository ${familiarRepository(repositoryOf(asked))} not found: ${error.message}`);
+  }
 }

@@ -138,9 +138,16 @@ describe("pull", () => {
     const { store } = open();
     const digest = registry.add("x:1", manifestOf(image("one")));
     registry.add("x:2", manifestOf(image("two")));
-    const id = await store.pull(`${registry.host}/x@${digest}`);
+    const told: string[] = [];
+    const onProgress = ({ id, status }: Progress): void => void told.push(`${id ?? ""}|${status}`);
+    const name = `${registry.host}/x`;
+    const id = await store.pull(`${name}@${digest}`, { onProgress });
+    assert.equal(told[0], `${name}@${digest}|Pulling from x`);
     assert.deepEqual((await store.inspect(id)).RepoTags, []);
-    await store.pull(`${registry.host}/x`, { allTags: true });
+    told.length = 0;
+    await store.pull(name, { allTags: true, onProgress });
+    const states = told.filter((line) => line.startsWith("|Status"));
+    assert.deepEqual(states, [`|Status: Downloaded newer image for ${name}`]);
     assert.equal(
       (await store.list({ filters: { reference: ["*/x"] } })).flatMap(({ RepoTags }) => RepoTags).length,
       2,
@@ -372,6 +379,10 @@ describe("faults", () => {
     await assert.rejects(store.pull(`${registry.host}/x:nope`), {
       code: "NOT_FOUND",
       message: `manifest for ${registry.host}/x:nope not found: manifest unknown: manifest unknown`,
+    });
+    await assert.rejects(store.pull(`${registry.host}/none`, { allTags: true }), {
+      code: "NOT_FOUND",
+      message: /^repository .*\/none not found: /,
     });
     await assert.rejects(store.pull("127.0.0.1:1/x"), /ECONNREFUSED|connection refused/);
   });

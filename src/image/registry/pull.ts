@@ -31,7 +31,8 @@ export async function pullReference(
   const name = repositoryOf(reference);
   const wanted = reference.digest ?? reference.tag ?? "latest";
   const top = await fetchManifest(repository, wanted, reference);
-  tell({ status: `Pulling from ${reference.path}`, id: wanted });
+  const asked = reference.digest === undefined ? wanted : canonical({ ...reference, tag: undefined });
+  tell({ status: `Pulling from ${reference.path}`, id: asked });
   const before =
     reference.tag === undefined
       ? undefined
@@ -45,8 +46,6 @@ export async function pullReference(
     context.records.setDigest(name, top.digest, id);
   });
   tell({ status: `Digest: ${top.digest}` });
-  const what = isNew ? "Downloaded newer image for" : "Image is up to date for";
-  tell({ status: `Status: ${what} ${familiar(reference)}` });
   context.emit({ action: "pull", id: familiar(reference), attributes: { name: familiarRepository(name) } });
   return { id, isNew };
 }

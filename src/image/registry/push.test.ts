@@ -127,6 +127,8 @@ describe("push", () => {
     await store.tag("a:1", `${registry.host}/many:2`);
     await store.push(`${registry.host}/many`, { allTags: true });
     assert.ok(registry.manifests.has("many:1") && registry.manifests.has("many:2"));
+    const name = `${registry.host}/many:latest`;
+    await assert.rejects(store.push(name), { code: "NOT_FOUND", message: `tag does not exist: ${name}` });
   });
 
   for (const kind of ["basic", "bearer"] as const) {

@@ -31,7 +31,12 @@ export async function pushReference(
 ): Promise<string> {
   const { context, tell, repository } = target;
   const id = context.records.byTag(canonical(reference));
-  if (id === undefined) throw noLocalImage(reference);
+  if (id === undefined) {
+    const others = context.records.tagsOf(repositoryOf(reference));
+    throw others.length > 0
+      ? notFound(`tag does not exist: ${familiar(reference)}`)
+      : noLocalImage(reference);
+  }
   const members = context.extras.members(canonical(reference));
   const images = (members.length > 0 ? members : [id]).map((image) => ({
     id: image,
@@ -39,6 +44,8 @@ export async function pushReference(
   }));
   const layers = images.flatMap((image) => image.layers);
   for (const layer of layers) context.layers.hold(layer);
+  for (const layer of layers.toReversed())
+    tell({ status: "Preparing", progressDetail: {}, id: shortId(layer.diffId) });
   try {
     const { annotations, attached } = context.extras.get(id);
     const isPlain = members.length === 0 && annotations.length === 0 && !attached;
@@ -176,7 +183,6 @@ async function pushLayer(target: PushTarget, reference: Reference, layer: Layer)
       return form;
     }
   }
-  tell({ status: "Preparing", progressDetail: {}, id: shortId(layer.diffId) });
   const form = await packLayer(context, layer);
   try {
     return await pushForm(target, reference, layer, form);
