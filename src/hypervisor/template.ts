@@ -112,6 +112,12 @@ export class TemplateStore {
     }
   }
 
+  /** The same for whom only wants to know: nothing is looked at closely or removed. */
+  peek(source: TemplateSource, size: TemplateSize): Template | null {
+    const name = templateName(source, size);
+    return this.list().find((template) => template.name === name) ?? null;
+  }
+
   /** Those that can be read. */
   list(): Template[] {
     return this.#names().flatMap((name) => {

@@ -118,6 +118,23 @@ test("top lists the guest's processes, stats the machine's use", async () => {
   assert.match(stats, /MiB \/ 320MiB [1-9][\d.]*k?B \/ [1-9][\d.]*k?B/);
 });
 
+test("explain shows the machine: its programs, its sandbox on the host, and what is done in the guest", async () => {
+  const planned = await daemon.berth(["explain", "run", ...isolated, "-m", "160m", "busybox", "echo", "hi"]);
+  for (const expected of [
+    /^\d+ system calls would make the sandbox of a virtual machine that runs \["echo","hi"\] of busybox, \d+ more/,
+    /160MiB of memory, 1 processor, kernel \d+\.\d+\.\S+\n {2}by the accelerator \w+ \(.*\); boots/,
+    /^ {4}-machine microvm,/m,
+    /^ {4}-device vhost-user-fs-pci,/m,
+    /^── On the host: the sandbox.*exec_vmm.*^── In the guest: the container's process.*execve\(\["echo", "hi"\]/ms,
+  ])
+    assert.match(planned.stdout, expected, planned.stderr);
+  const { stdout } = await daemon.berth(["explain", "box"]);
+  assert.match(
+    stdout,
+    /in a virtual machine of its own.*virtiofsd\n.*qemu-system-x86_64\n {4}-name guest=box/,
+  );
+});
+
 test("update changes what the hypervisor can change, and says what it cannot", async () => {
   const total = async (): Promise<number> =>
     Number(/(\d+) kB/.exec(await inside("grep MemTotal /proc/meminfo"))?.[1]);

@@ -1,4 +1,5 @@
 import { alignColumns } from "../format/columns.ts";
+import { renderProgram } from "./program.ts";
 import type { ContainerExplanation } from "./types.ts";
 
 const kinds: Record<string, string> = {
@@ -26,6 +27,13 @@ export function renderContainer(explained: ContainerExplanation): string {
   ];
   return [
     `${name} (${id.slice(0, 12)}) is ${status}: ${JSON.stringify(command)} of ${image}`,
+    ...(explained.machine
+      ? [
+          "in a virtual machine of its own; all below is of the sandbox on the host that holds these programs",
+          "",
+        ]
+      : []),
+    ...(explained.machine?.programs ?? []).flatMap((program) => [...renderProgram(program), ""]),
     `PID ${pid} on the host, ${pidInside} inside`,
     ...sections.map(([title, lines]) => `\n${title}\n${table(lines)}`),
     "",

@@ -2,7 +2,26 @@
 export interface LaunchExplanation {
   image: string;
   command: string[];
-  steps: { phase: string; group: string; call: string; why: string }[];
+  steps: Step[];
+  machine?: {
+    memory: number;
+    cpus: number;
+    kernel: string;
+    accelerator: string;
+    type: string;
+    template: string | null;
+    hypervisor: string[];
+    fileServer: string[];
+    plugged: string[];
+    inside: Step[];
+  };
+}
+
+interface Step {
+  phase: string;
+  group: string;
+  call: string;
+  why: string;
 }
 
 interface IdMapLine {
@@ -18,6 +37,7 @@ export interface ContainerExplanation {
   image: string;
   command: string[];
   status: string;
+  machine?: { programs: string[][] };
   pid: number;
   pidInside: number;
   user: { uid: number; gid: number; groups: number[] };

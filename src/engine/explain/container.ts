@@ -3,7 +3,9 @@ import { conflict } from "../../lib/errors.ts";
 import { namespaceId, parseMountinfo, readIdMap, readStatus } from "../../lib/proc.ts";
 import { capabilitiesOf } from "../../runtime/capabilities.ts";
 import type { Container } from "../container.ts";
+import { isIsolated } from "../isolation/isolation.ts";
 import { explainCgroups } from "./cgroups.ts";
+import { runningPrograms } from "./machine.ts";
 import type { ContainerExplanation } from "./types.ts";
 
 /** Kinds of namespaces in the order of a container's making, by their files in /proc/PID/ns. */
@@ -23,6 +25,7 @@ export function explainContainer(container: Container): ContainerExplanation {
     image: record.config.Image ?? "",
     command: [record.path, ...record.args],
     status: record.state.status,
+    ...(isIsolated(record.hostConfig) ? { machine: { programs: runningPrograms(pid) } } : {}),
     pid,
     pidInside: Number(status.get("NSpid")?.split("\t").at(-1) ?? pid),
     user: {

@@ -3,10 +3,12 @@ import { shortId } from "../../lib/ids.ts";
 import { Container } from "../container.ts";
 import type { EngineContext } from "../context.ts";
 import { newRecord } from "../create.ts";
+import { isIsolated } from "../isolation/isolation.ts";
 import { previewLaunch } from "../launch.ts";
 import { plannedMounts } from "../mounts/volume-use.ts";
 import type { Explains } from "../types.ts";
 import { explainContainer } from "./container.ts";
+import { explainMachine } from "./machine.ts";
 import type { ContainerExplanation, LaunchExplanation } from "./types.ts";
 
 /** Shows what a launch would do and what the kernel says of a container; changes nothing. */
@@ -22,16 +24,24 @@ export class ExplainVerbs implements Explains {
     const { record } = newRecord(this.#context, request, image);
     record.mounts = plannedMounts(this.#context, record);
     const container = new Container(record);
-    const { steps } = await this.#context.runtime.explain(
-      previewLaunch(this.#context, container, image.layers),
-    );
+    const launch = previewLaunch(this.#context, container, image.layers);
+    const isolated = isIsolated(record.hostConfig)
+      ? await explainMachine(this.#context, container, launch)
+      : null;
+    const { steps } = isolated?.sandbox ?? (await this.#context.runtime.explain(launch));
     // The id is not known before there is a container.
     const nameless = (text: string): string =>
       text.replaceAll(record.id, "ID").replaceAll(shortId(record.id), "ID");
+    const told = (step: LaunchExplanation["steps"][number]) => ({
+      ...step,
+      call: nameless(step.call),
+      why: nameless(step.why),
+    });
     return {
       image: record.config.Image ?? "",
       command: [record.path, ...record.args],
-      steps: steps.map((step) => ({ ...step, call: nameless(step.call), why: nameless(step.why) })),
+      steps: steps.map(told),
+      ...(isolated ? { machine: { ...isolated.machine, inside: isolated.machine.inside.map(told) } } : {}),
     };
   }
 

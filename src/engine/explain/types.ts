@@ -5,6 +5,27 @@ import type { PlanView } from "../../runtime/types.ts";
 export interface LaunchExplanation extends PlanView {
   image: string;
   command: string[];
+  /** With --isolation=hyperv. The steps then are those of the sandbox that holds the machine. */
+  machine?: MachineExplanation;
+}
+
+export interface MachineExplanation {
+  /** Bytes. */
+  memory: number;
+  cpus: number;
+  kernel: string;
+  accelerator: string;
+  /** "type 2" or "hardware-backed". */
+  type: string;
+  /** What it would go on from; null when it would boot. */
+  template: string | null;
+  /** The programs in the sandbox. */
+  hypervisor: string[];
+  fileServer: string[];
+  /** Devices that a machine which goes on from a template is given before that. */
+  plugged: string[];
+  /** What is done in the guest for the container's process. */
+  inside: PlanView["steps"];
 }
 
 /** A running container as the kernel shows it. */
@@ -14,6 +35,8 @@ export interface ContainerExplanation {
   image: string;
   command: string[];
   status: string;
+  /** The programs of its virtual machine; the rest then is of the sandbox that holds them. */
+  machine?: { programs: string[][] };
   /** Of its first process, on the host. */
   pid: number;
   /** The same in its own PID namespace. */

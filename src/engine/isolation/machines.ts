@@ -5,12 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { HostConfig } from "@docker/node-sdk";
 import { type Accelerator, chooseAccelerator } from "../../hypervisor/accelerator.ts";
 import { GuestChannel, newToken } from "../../hypervisor/guest/channel.ts";
-import {
-  type ContainerMachine,
-  findTools,
-  type MachineTools,
-  planMachine,
-} from "../../hypervisor/guest/machine.ts";
+import { type ContainerMachine, findTools, type MachineTools } from "../../hypervisor/guest/machine.ts";
 import { templateSource } from "../../hypervisor/guest/template.ts";
 import { Qmp } from "../../hypervisor/qmp.ts";
 import { mostNetworks, type Template, type TemplateSize, TemplateStore } from "../../hypervisor/template.ts";
@@ -20,20 +15,16 @@ import { GuestRuntime } from "../../runtime/guest/runtime.ts";
 import { LaunchError } from "../../runtime/launch-error.ts";
 import type { Resources } from "../../runtime/oci.ts";
 import type { SeccompCompiler } from "../../runtime/seccomp/compile.ts";
-import { containerSeccomp } from "../../runtime/seccomp/container.ts";
-import { enclosedRootfs } from "../../runtime/spec/enclosure.ts";
 import type { ContainerLaunch, ExecLaunch, GuestLaunch, Runtime, Shim } from "../../runtime/types.ts";
 import type { Container } from "../container.ts";
+import { enclose, files, insideOf, machineOf, macsOf } from "./enclose.ts";
 import { awaken, clock, linkIndices } from "./guest-setup.ts";
 import { machineSize } from "./isolation.ts";
+import { reasonIn } from "./reason.ts";
 import { resumeMachine } from "./resume.ts";
 import { MachineShim } from "./shim.ts";
-import { enclosureSpec, guestSpec, mountPoints, supervisorCapabilities } from "./specs.ts";
 import type { MachineState } from "./types.ts";
 
-/** Files of a machine in its shim's directory. */
-const files = { log: "machine.log", control: "control.sock", monitor: "monitor.sock" } as const;
-const rootTag = "root";
 /** How long a guest may take to come up, on a machine under load and without hardware help. */
 const bootTimeoutMs = 60_000;
 /** How long a guest that ran before may take to answer a new daemon. */
@@ -58,6 +49,20 @@ interface Running {
   /** The guest did not answer or its channel ended: whoever needs it next tries again. */
   lost: boolean;
 }
+
+/** How a container's machine would be made. */
+export interface MachinePreview {
+  tools: MachineTools;
+  machine: ContainerMachine;
+  template: Template | null;
+  /** Its sandbox on the host. */
+  enclosed: ContainerLaunch;
+  /** The container's process in the guest. */
+  inside: GuestLaunch;
+}
+
+/** The number that a guest gives to its first link beside the loopback. */
+const firstLink = 2;
 
 /** What furnishes a guest's links, whose numbers are known when it has booted. */
 export type FurnishLinks = (indices: readonly number[]) => GuestLaunch["links"];
@@ -134,8 +139,8 @@ export class ContainerMachines {
   ): Promise<Shim> {
     const size = machineSize(container.record.hostConfig);
     const state: MachineState = { token: template?.token ?? newToken(), pid: 0, startTime: 0, ...size };
-    const machine = this.#machine(container, state.token, template);
-    const enclosed = this.#enclose(container, launch, machine, template);
+    const machine = machineOf(container, state.token, template);
+    const enclosed = enclose(this.tools(), container, launch, machine, template);
     container.record.state.machine = state;
     // For a daemon that comes after a crash in the middle.
     this.#options.save(container);
@@ -233,16 +238,9 @@ export class ContainerMachines {
     const runtime = new GuestRuntime(channel, this.#options.filters);
     await runtime.run(resumed ? awaken() : clock());
     resumed?.answers();
-    const spec = guestSpec(launch.spec);
-    const first = await runtime.start({
-      id: launch.id,
-      spec,
-      stdio: launch.stdio,
-      init: launch.init,
-      rootTag,
-      links: links(await linkIndices(runtime, macsOf(container))),
-    });
-    container.spec = spec;
+    const inside = insideOf(launch, links(await linkIndices(runtime, macsOf(container))));
+    const first = await runtime.start(inside);
+    container.spec = inside.spec;
     const { machine: state } = container.record.state;
     if (state) Object.assign(state, { pid: first.pid, startTime: first.startTime });
     return { channel, runtime, first };
@@ -305,7 +303,7 @@ export class ContainerMachines {
     return join(this.#options.shims, id, file);
   }
 
-  /** The last things that the machine's programs and its console said, when it did not end in order. */
+  /** Why a machine did not end in order, as far as it said so. */
   #reason(id: string): string {
     let text: string;
     try {
@@ -313,12 +311,7 @@ export class ContainerMachines {
     } catch {
       return "";
     }
-    const lines = text
-      .split(/[\r\n]+/)
-      .map(printable)
-      .filter(isTelling);
-    const panic = lines.find((line) => line.startsWith("Kernel panic"));
-    return (panic ? [panic, ...lines.slice(-1)] : lines.slice(-reasonLines)).join("; ");
+    return reasonIn(text);
   }
 
   /** The template that a container's machine can go on from. */
@@ -329,50 +322,27 @@ export class ContainerMachines {
     );
   }
 
+  /** What `start` would do for a container that nobody has made; does and takes nothing. */
+  preview(container: Container, launch: ContainerLaunch, links: FurnishLinks): MachinePreview {
+    const tools = this.tools();
+    const size = machineSize(container.record.hostConfig);
+    const macs = macsOf(container);
+    const template = macs.length > mostNetworks ? null : this.templates.peek(templateSource(tools), size);
+    const machine = machineOf(container, "TOKEN", template);
+    return {
+      tools,
+      machine,
+      template,
+      enclosed: enclose(tools, container, launch, machine, template),
+      inside: insideOf(launch, links(macs.map((_, at) => firstLink + at))),
+    };
+  }
+
   #unusable(template: string, reason: string): void {
     this.#options.log.warn("a template of virtual machines cannot be used and is removed", {
       template,
       reason,
     });
-  }
-
-  #machine(container: Container, token: string, template: Template | null): ContainerMachine {
-    const { name, hostConfig } = container.record;
-    return {
-      name,
-      ...machineSize(hostConfig),
-      token,
-      rootTag,
-      rootfs: enclosedRootfs,
-      macs: macsOf(container),
-      ...(template ? { fromTemplate: template } : {}),
-    };
-  }
-
-  #enclose(
-    container: Container,
-    launch: ContainerLaunch,
-    machine: ContainerMachine,
-    template: Template | null,
-  ): ContainerLaunch {
-    const tools = this.tools();
-    const { hostConfig } = container.record;
-    const { args, tools: seen, links } = planMachine(tools, machine);
-    const kvm = tools.accelerator.name === "kvm";
-    const seccomp = containerSeccomp(undefined, supervisorCapabilities);
-    return {
-      ...launch,
-      spec: enclosureSpec(launch.spec, hostConfig, { args, seccomp, kvm }),
-      enclosure: {
-        tools: seen,
-        links,
-        log: files.log,
-        sockets: [files.control, files.monitor],
-        saved: template ? [template.state, template.saved] : [],
-        taps: container.record.state.network?.endpoints.map(({ link }) => link) ?? [],
-        mountPoints: mountPoints(launch.spec),
-      },
-    };
   }
 
   /**
@@ -424,9 +394,6 @@ class NotResumed extends Error {}
 
 const mib = (bytes: number): string => `${Math.floor(bytes / (1 << 20))} MiB`;
 
-const macsOf = ({ record }: Container): string[] =>
-  record.state.network?.endpoints.map(({ mac }) => mac) ?? [];
-
 /** Ends a machine that did not come up, so that it leaves what it said. */
 async function giveUp(supervisor: Shim): Promise<void> {
   await supervisor.signal(SIGTERM).catch(() => undefined);
@@ -434,19 +401,6 @@ async function giveUp(supervisor: Shim): Promise<void> {
   await supervisor.signal(SIGKILL).catch(() => undefined);
   await supervisor.exited.catch(() => undefined);
 }
-
-const reasonLines = 4;
-
-/** A guest may write anything to its console. */
-const printable = (line: string): string =>
-  line
-    .replace(/[^ -~]/g, "")
-    .replace(/^\[ *\d+\.\d+\] /, "")
-    .trim();
-
-/** What every boot says on this kind of machine, and what QEMU's end makes virtiofsd say. */
-const usual = /^PCI: Fatal: No config space|^virtio_loop: /;
-const isTelling = (line: string): boolean => line !== "" && !usual.test(line);
 
 /** A step of the plan that failed in the guest is told as it would be without one. */
 function startError(error: unknown, reason: string): Error {

@@ -113,6 +113,8 @@ export function previewNetworks(context: EngineContext, container: Container): N
     state.endpoints.push(endpoint);
   }
   state.gateway = chooseGateway(joined, state.endpoints);
+  // Of a container that there is only to look at.
+  container.record.state.network = state;
   return setup(context, container, joined, state, []);
 }
 

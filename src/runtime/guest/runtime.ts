@@ -12,7 +12,8 @@ import { parseExit } from "../shim/exit.ts";
 import { planExec } from "../spec/exec.ts";
 import { planGuest } from "../spec/guest.ts";
 import type { Machine, PlannedLaunch } from "../spec/launch.ts";
-import type { ExecLaunch, GuestLaunch, Shim } from "../types.ts";
+import type { ExecLaunch, GuestLaunch, PlanView, Shim } from "../types.ts";
+import { viewPlan } from "../view.ts";
 import { GuestLauncher } from "./launcher.ts";
 import { GuestShim } from "./shim.ts";
 
@@ -55,6 +56,21 @@ const guestCgroups: CgroupHost = {
 /** The container's group in its guest. */
 export const guestGroup = "/container";
 
+const machine: Machine = {
+  // Neither is asked for in a guest.
+  features: { idmappedOverlay: false, overlayLayerList: false },
+  limits: unlimited,
+  shims,
+  stallSeconds: 0xffff,
+};
+
+/** The steps of a process in a guest as text. */
+export async function viewGuest(launch: GuestLaunch, filters: SeccompCompiler): Promise<PlanView> {
+  const { seccomp } = launch.spec.linux;
+  const filter = seccomp ? await filters.compile(seccomp) : null;
+  return viewPlan(planGuest(launch, machine, groupsOf(guestCgroups, launch.spec), filter));
+}
+
 /** How a guest is reached. */
 export interface GuestConnections {
   /** A connection to a socket in the guest, or with an empty path to a launcher of its own. */
@@ -68,13 +84,6 @@ export class GuestRuntime {
   readonly #connections: GuestConnections;
   readonly #filters: SeccompCompiler;
   readonly #launcher: GuestLauncher;
-  readonly #machine: Machine = {
-    // Neither is asked for in a guest.
-    features: { idmappedOverlay: false, overlayLayerList: false },
-    limits: unlimited,
-    shims,
-    stallSeconds: 0xffff,
-  };
 
   constructor(connections: GuestConnections, filters: SeccompCompiler) {
     this.#connections = connections;
@@ -86,7 +95,7 @@ export class GuestRuntime {
   async start(launch: GuestLaunch): Promise<Shim> {
     await this.run(enableControllers());
     const filter = await this.#filter(launch.spec);
-    const planned = planGuest(launch, this.#machine, groupsOf(guestCgroups, launch.spec), filter);
+    const planned = planGuest(launch, machine, groupsOf(guestCgroups, launch.spec), filter);
     planned.options.dir = `${shims}/${first}`;
     const shim = await this.#launch(planned, "create");
     await this.adopt();
@@ -106,7 +115,7 @@ export class GuestRuntime {
   async exec(launch: ExecLaunch): Promise<Shim> {
     const filter = await this.#filter(launch.spec);
     const groups = joinableGroups(guestCgroups, launch.spec, null);
-    return this.#launch(planExec(launch, this.#machine, groups, filter), "exec");
+    return this.#launch(planExec(launch, machine, groups, filter), "exec");
   }
 
   /** Runs the host steps of a plan in the guest. Resolves with what its steps read. */
