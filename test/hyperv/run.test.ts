@@ -131,7 +131,7 @@ test("explain shows the machine: its programs, its sandbox on the host, and what
   const { stdout } = await daemon.berth(["explain", "box"]);
   assert.match(
     stdout,
-    /in a virtual machine of its own.*virtiofsd\n.*qemu-system-x86_64\n {4}-name guest=box/,
+    /in a virtual machine of its own.*virtiofsd\n.*qemu-system-x86_64\n {4}-name guest=box/s,
   );
 });
 
