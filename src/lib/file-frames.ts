@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { Readable } from "node:stream";
+import { toText } from "./byte-text.ts";
 import { Channel } from "./channel.ts";
 import { system } from "./errors.ts";
 
@@ -132,4 +133,4 @@ function lineReader(onLine: (line: string) => void): (data: Buffer) => void {
 const beyondAscii = /\\u00[89a-f]|[\x80-\xff]/i;
 
 /** Names come one byte a character, since they need not be UTF-8. */
-const fromBytes = (text: string): string => Buffer.from(text, "latin1").toString("utf8");
+const fromBytes = (text: string): string => toText(Buffer.from(text, "latin1"));

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { unlinkSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
+import { toBytes } from "./byte-text.ts";
 import { system } from "./errors.ts";
 import { type FileReport, readFrames } from "./file-frames.ts";
 import { nativeFile } from "./own-file.ts";
@@ -36,7 +37,7 @@ export class FileWorker {
   /** Starts a piece of work. */
   async start(args: readonly string[]): Promise<FileWork> {
     const socket = await this.#connect();
-    const words = Buffer.from(args.map((arg) => `${arg}\0`).join(""));
+    const words = toBytes(args.map((arg) => `${arg}\0`).join(""));
     const size = Buffer.alloc(4);
     size.writeUInt32LE(words.length);
     socket.write(Buffer.concat([size, words]));

@@ -1,8 +1,17 @@
 import assert from "node:assert/strict";
-import { linkSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  linkSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { TestDaemon } from "../support/daemon.ts";
+import { type Result, TestDaemon } from "../support/daemon.ts";
 import { tarOf } from "../support/images.ts";
 import { ContextDirectory, dockerBuild, mustBuild } from "./support.ts";
 
@@ -95,6 +104,54 @@ test("which names are the same file decides a copy", async () => {
     assert.equal(await inImage("names", "cat /names; stat -c %h /d/b"), "1\n1\n1");
     rmSync(other);
   }
+});
+
+test("names that are no UTF-8, and other odd ones", async () => {
+  using context = new ContextDirectory({
+    Dockerfile:
+      "FROM busybox\nCOPY d /d\nCOPY --exclude=*.md d /e\nRUN cd / && find d e | LC_ALL=C sort | md5sum > /names\n",
+    "d/new\nline": "n",
+    "d/*[star]": "s",
+    "d/ blank ": "b",
+    'd/"quote"': "q",
+    "d/ü€𝄞": "u",
+    [`d/${"n".repeat(255)}`]: "l",
+  });
+  const at = (name: string): Buffer => Buffer.from(`${context.path}/d/${name}`, "latin1");
+  writeFileSync(at("a\xff"), "bytes");
+  writeFileSync(at("a\xff.md"), "left out");
+  symlinkSync(Buffer.from([0xfe]), at("link"));
+  const builds: [string, () => Promise<Result>][] = [
+    ["docker", () => dockerBuild(daemon, context.path, ["-t", "odd-names"])],
+    ["berth", () => daemon.berth(["build", "-t", "odd-names", context.path])],
+    // It is sent: something is mounted below for all that the client knows.
+    [
+      "sent",
+      () => daemon.berth(["build", "-t", "odd-names", "--build-context", `x=${context.path}`, context.path]),
+    ],
+  ];
+  const expected = execFileSync(
+    "sh",
+    ["-c", "(find d; find d ! -name '*.md' | sed 's/^d/e/') | LC_ALL=C sort | md5sum"],
+    { cwd: context.path, encoding: "utf8" },
+  );
+  for (const [name, build] of builds) {
+    const { code, stderr } = await build();
+    assert.equal(code, 0, `${name}: ${stderr}`);
+    assert.equal(await inImage("odd-names", "cat /names"), expected.trim(), name);
+  }
+  // Another name of the kind is another file.
+  renameSync(at("a\xff"), at("a\xfe"));
+  for (const [name, build] of builds.slice(0, 2)) {
+    const { stdout, stderr } = await build();
+    assert.doesNotMatch(stdout + stderr, /cached|Using cache/, name);
+    renameSync(at(name === "docker" ? "a\xfe" : "a\xfd"), at(name === "docker" ? "a\xfd" : "a\xfc"));
+  }
+  using out = new ContextDirectory();
+  const written = await daemon.berth(["build", "-o", out.path, context.path]);
+  assert.equal(written.code, 0, written.stderr);
+  assert.equal(readFileSync(Buffer.from(`${out.path}/d/a\xfc`, "latin1"), "utf8"), "bytes");
+  assert.equal(readlinkSync(`${out.path}/d/link`, "buffer")[0], 0xfe);
 });
 
 test("ADD unpacks archives, COPY does not", async () => {

@@ -1,4 +1,5 @@
 import type { SealDirectory } from "../../image/layers.ts";
+import { toBytes } from "../../lib/byte-text.ts";
 import { FileWorkError, type FileWorker } from "../../lib/file-worker.ts";
 import { ContextChangedError, isChange } from "./changed.ts";
 import { FileIndex, type IndexedFile } from "./file-index.ts";
@@ -114,7 +115,7 @@ export async function copyFiles(worker: FileWorker, options: CopyOptions): Promi
   ]);
   // A program that stops reading says why itself.
   work.stdin.on("error", () => undefined);
-  work.stdin.end(options.orders.map((order) => order.map((word) => `${word}\0`).join("")).join(""));
+  work.stdin.end(toBytes(options.orders.map((order) => order.map((word) => `${word}\0`).join("")).join("")));
   try {
     for await (const _ of work.lines);
   } catch (error) {

@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { toBytes } from "../../lib/byte-text.ts";
 import { conflict } from "../../lib/errors.ts";
 import { FileWorkError, type FileWorker } from "../../lib/file-worker.ts";
 import { ignores, readIgnore } from "../../lib/ignore.ts";
@@ -99,7 +100,7 @@ async function scanQuiet(
 async function scan(worker: FileWorker, path: string, pruned: readonly string[]): Promise<Scanned[]> {
   const work = await worker.start(["directory", path, "scan"]);
   work.stdin.on("error", () => undefined);
-  work.stdin.end(pruned.map((word) => `${word}\0`).join(""));
+  work.stdin.end(toBytes(pruned.map((word) => `${word}\0`).join("")));
   const files: Scanned[] = [];
   try {
     // Whose they are here says nothing: in a build they are root's.
@@ -122,7 +123,7 @@ async function readDigests(
 ): Promise<void> {
   const work = await worker.start(["directory", path, "digest"]);
   work.stdin.on("error", () => undefined);
-  work.stdin.end(files.map((file) => `${file.path}\0`).join(""));
+  work.stdin.end(toBytes(files.map((file) => `${file.path}\0`).join("")));
   let next = 0;
   try {
     for await (const { digest, capability, identity } of work.lines) {

@@ -1,4 +1,5 @@
 import type { BigIntStats } from "node:fs";
+import { toBytes, toText } from "../../lib/byte-text.ts";
 import { padding } from "../../lib/tar/entry.ts";
 import { type TarEntryInit, tarEnd, tarHeader } from "../../lib/tar/write.ts";
 import { fs } from "../builtin.ts";
@@ -30,8 +31,11 @@ export interface PackChoice {
 /** The members of what is in a directory, without an end of the archive. */
 export function* packFiles(root: string, choice: PackChoice): Generator<Buffer> {
   const seen = new Map<string, string>();
-  for (const child of fs.readdirSync(root).sort()) yield* packChosen(`${root}/${child}`, child, seen, choice);
+  for (const child of namesIn(root)) yield* packChosen(`${root}/${child}`, child, seen, choice);
 }
+
+const namesIn = (directory: string): string[] =>
+  fs.readdirSync(toBytes(directory), "buffer").map(toText).sort();
 
 function* packChosen(
   path: string,
@@ -42,18 +46,17 @@ function* packChosen(
   const isLeftOut = choice.excludes(name);
   const member = `${choice.prefix ?? ""}${name}`;
   if (isLeftOut && !choice.mayHold) return;
-  if (!fs.lstatSync(path).isDirectory()) {
+  if (!fs.lstatSync(toBytes(path)).isDirectory()) {
     if (!isLeftOut) yield* packEntry(path, member, seen);
     return;
   }
-  const entry = describe(path, member, fs.lstatSync(path, { bigint: true }));
+  const entry = describe(path, member, fs.lstatSync(toBytes(path), { bigint: true }));
   if (entry && !isLeftOut) yield tarHeader(entry);
-  for (const child of fs.readdirSync(path).sort())
-    yield* packChosen(`${path}/${child}`, `${name}/${child}`, seen, choice);
+  for (const child of namesIn(path)) yield* packChosen(`${path}/${child}`, `${name}/${child}`, seen, choice);
 }
 
 function* packEntry(path: string, name: string, seen: Map<string, string>): Generator<Buffer> {
-  const stat = fs.lstatSync(path, { bigint: true });
+  const stat = fs.lstatSync(toBytes(path), { bigint: true });
   const entry = describe(path, name, stat);
   // A socket means nothing elsewhere.
   if (entry === undefined) return;
@@ -69,7 +72,7 @@ function* packEntry(path: string, name: string, seen: Map<string, string>): Gene
   if (entry.type !== "file") {
     yield tarHeader(entry);
     if (entry.type === "directory")
-      for (const child of fs.readdirSync(path).sort())
+      for (const child of namesIn(path))
         yield* packEntry(`${path}/${child}`, `${name.replace(/\/$/, "")}/${child}`, seen);
     return;
   }
@@ -79,7 +82,7 @@ function* packEntry(path: string, name: string, seen: Map<string, string>): Gene
 function* packFile(path: string, entry: TarEntryInit): Generator<Buffer> {
   let file: number;
   try {
-    file = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+    file = fs.openSync(toBytes(path), fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
   } catch (error) {
     throw new CliError(openError(path, error));
   }
@@ -109,7 +112,8 @@ function describe(path: string, name: string, stat: BigIntStats): TarEntryInit |
   };
   if (stat.isDirectory()) return { ...common, type: "directory", name: `${name.replace(/\/$/, "")}/` };
   if (stat.isFile()) return { ...common, type: "file", name, size: Number(stat.size) };
-  if (stat.isSymbolicLink()) return { ...common, type: "symlink", name, linkname: fs.readlinkSync(path) };
+  if (stat.isSymbolicLink())
+    return { ...common, type: "symlink", name, linkname: toText(fs.readlinkSync(toBytes(path), "buffer")) };
   if (stat.isFIFO()) return { ...common, type: "fifo", name };
   if (stat.isCharacterDevice() || stat.isBlockDevice()) {
     const device = stat.rdev;

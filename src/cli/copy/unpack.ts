@@ -1,5 +1,6 @@
 import type { Stats } from "node:fs";
 import { dirname, join } from "node:path";
+import { toBytes } from "../../lib/byte-text.ts";
 import type { TarEntry } from "../../lib/tar/entry.ts";
 import { readTar } from "../../lib/tar/read.ts";
 import { fs } from "../builtin.ts";
@@ -33,9 +34,12 @@ export async function unpackTree(
       safe.delete(path);
       remove(path);
       if (entry.type === "file") await writeFile(path, entry, data);
-      else if (entry.type === "symlink") fs.symlinkSync(entry.linkname, path);
+      else if (entry.type === "symlink") fs.symlinkSync(toBytes(entry.linkname), toBytes(path));
       else if (entry.type === "link")
-        fs.linkSync(resolveInside(directory, renameMember(entry.linkname, rename), safe), path);
+        fs.linkSync(
+          toBytes(resolveInside(directory, renameMember(entry.linkname, rename), safe)),
+          toBytes(path),
+        );
       else throw new CliError(`${path}: cannot make a ${entry.type} file here`);
     }
   }
@@ -53,7 +57,7 @@ function resolveInside(directory: string, name: string, safe: Set<string>): stri
     parent = join(parent, part);
     if (safe.has(parent)) continue;
     const stat = statOf(parent);
-    if (stat === undefined) fs.mkdirSync(parent, 0o755);
+    if (stat === undefined) fs.mkdirSync(toBytes(parent), 0o755);
     else if (!stat.isDirectory()) throw new CliError(`${parent}: not a directory`);
     safe.add(parent);
   }
@@ -61,27 +65,28 @@ function resolveInside(directory: string, name: string, safe: Set<string>): stri
 }
 
 function statOf(path: string): Stats | undefined {
-  return fs.lstatSync(path, { throwIfNoEntry: false });
+  return fs.lstatSync(toBytes(path), { throwIfNoEntry: false });
 }
 
 function makeDirectory(path: string, entry: TarEntry): void {
   const stat = statOf(path);
   if (stat && !stat.isDirectory())
     throw new CliError(`cannot overwrite non-directory ${JSON.stringify(path)} with directory`);
-  if (!stat) fs.mkdirSync(path);
-  fs.chmodSync(path, entry.mode & 0o7777);
+  if (!stat) fs.mkdirSync(toBytes(path));
+  fs.chmodSync(toBytes(path), entry.mode & 0o7777);
 }
 
 function remove(path: string): void {
   const stat = statOf(path);
   if (stat?.isDirectory())
     throw new CliError(`cannot overwrite directory ${JSON.stringify(path)} with non-directory`);
-  if (stat) fs.unlinkSync(path);
-  else if (!fs.existsSync(dirname(path))) throw new CliError(`${dirname(path)}: no such file or directory`);
+  if (stat) fs.unlinkSync(toBytes(path));
+  else if (!fs.existsSync(toBytes(dirname(path))))
+    throw new CliError(`${dirname(path)}: no such file or directory`);
 }
 
 async function writeFile(path: string, entry: TarEntry, data: AsyncIterable<Buffer>): Promise<void> {
-  const file = fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  const file = fs.openSync(toBytes(path), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   try {
     for await (const chunk of data) write(file, chunk);
     fs.fchmodSync(file, entry.mode & 0o7777);
@@ -94,5 +99,5 @@ async function writeFile(path: string, entry: TarEntry, data: AsyncIterable<Buff
 
 function setTime(path: string, entry: TarEntry): void {
   const seconds = Number(entry.mtime) / 1e9;
-  fs.utimesSync(path, seconds, seconds);
+  fs.utimesSync(toBytes(path), seconds, seconds);
 }

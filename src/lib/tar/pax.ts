@@ -1,3 +1,4 @@
+import { toText } from "../byte-text.ts";
 import { type TarEntry, TarError } from "./entry.ts";
 
 const xattrPrefix = "SCHILY.xattr.";
@@ -27,8 +28,8 @@ export function applyPax(entry: TarEntry, records: Map<string, Buffer>): void {
   for (const [key, value] of records) {
     // An empty value takes an earlier one back.
     if (value.length === 0 && !key.startsWith(xattrPrefix)) continue;
-    if (key === "path") entry.name = value.toString("utf8");
-    else if (key === "linkpath") entry.linkname = value.toString("utf8");
+    if (key === "path") entry.name = toText(value);
+    else if (key === "linkpath") entry.linkname = toText(value);
     else if (key === "size" && entry.type === "file") entry.size = integer(value);
     else if (key === "uid") entry.uid = integer(value);
     else if (key === "gid") entry.gid = integer(value);

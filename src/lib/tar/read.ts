@@ -1,3 +1,4 @@
+import { toText } from "../byte-text.ts";
 import { blockSize, padding, type TarEntry, TarError, type TarType } from "./entry.ts";
 import { applyPax, parsePax } from "./pax.ts";
 
@@ -82,7 +83,7 @@ function cString(data: Buffer): Buffer {
 }
 
 function readString(block: Buffer, offset: number, size: number): string {
-  return cString(block.subarray(offset, offset + size)).toString("utf8");
+  return toText(cString(block.subarray(offset, offset + size)));
 }
 
 /** Octal text, or with the top bit set a big-endian number. Negative numbers read as 0. */

@@ -1,3 +1,4 @@
+import { toBytes } from "../byte-text.ts";
 import { blockSize, type TarEntry, typeFlags } from "./entry.ts";
 
 /** What `tarHeader` needs; the rest has defaults: mode 0644 (directories 0755), owner 0:0, time 0. */
@@ -83,7 +84,11 @@ function paxTime(nanoseconds: bigint): string {
 
 /** "<length> <key>=<value>\n", where the length counts its own digits. */
 function paxRecord(key: string, value: string | Buffer): Buffer {
-  const rest = Buffer.concat([Buffer.from(` ${key}=`), Buffer.from(value), Buffer.from("\n")]);
+  const rest = Buffer.concat([
+    Buffer.from(` ${key}=`),
+    typeof value === "string" ? toBytes(value) : value,
+    Buffer.from("\n"),
+  ]);
   let length = rest.length + 1;
   while (length !== rest.length + String(length).length) length = rest.length + String(length).length;
   return Buffer.concat([Buffer.from(String(length)), rest]);
