@@ -5,9 +5,11 @@ import {
   addRoute,
   addVeth,
   addVirtualLan,
+  deleteRoute,
   type Ip,
   LOOPBACK,
   plugLink,
+  type Route,
   setLinkUp,
   setPort,
 } from "./netlink/route.ts";
@@ -103,18 +105,31 @@ export function tapMessages(network: NetworkRecord, endpoint: Endpoint, onto: nu
 }
 
 /** The messages, sent inside, that lead out through an endpoint. */
-export function defaultRoutes(
+export const defaultRoutes = (
   network: NetworkRecord,
   endpoint: Endpoint,
   index = linkIndexInside(endpoint),
-): LinkMessages["inside"] {
+): LinkMessages["inside"] =>
+  waysOut(network, endpoint, index).map(({ version, way, by }) => ({
+    message: addRoute(version, way),
+    why: `out of ${network.name} by ${by}`,
+  }));
+
+/** The messages, sent inside, after which none leads out through an endpoint. */
+export const noDefaultRoutes = (network: NetworkRecord, endpoint: Endpoint): Buffer[] =>
+  waysOut(network, endpoint, linkIndexInside(endpoint)).map(({ version, way }) => deleteRoute(version, way));
+
+function waysOut(
+  network: NetworkRecord,
+  endpoint: Endpoint,
+  index: number,
+): { version: 4 | 6; way: Route; by: string }[] {
   return ([4, 6] as const).flatMap((version) => {
     const gateway = gatewayOf(network, version);
     if (gateway === "" || !(version === 4 ? endpoint.ipv4 : endpoint.ipv6)) return [];
     const layer3 = network.driver === "ipvlan" && ipvlanMode(network) !== 0;
     const way = layer3 ? { index } : { gateway: toIp(gateway).bytes, index };
-    const by = layer3 ? linkNameInside(endpoint) : gateway;
-    return [{ message: addRoute(version, way), why: `out of ${network.name} by ${by}` }];
+    return [{ version, way, by: layer3 ? linkNameInside(endpoint) : gateway }];
   });
 }
 

@@ -133,6 +133,11 @@ test("connect and disconnect of running containers, with address and alias", asy
   assert.ok(await pings("web", "db"));
   await daemon.ok(["restart", "-t", "0", "web"]);
   assert.ok(await pings("web", "db"));
+  // Of two networks that have a name the first answers.
+  for (const name of ["db", "web"]) await daemon.ok(["network", "connect", "shop", name]);
+  assert.deepEqual(await resolve("web", "db"), [await addressOf("db", "back")]);
+  await daemon.ok(["network", "disconnect", "shop", "db"]);
+  await daemon.ok(["network", "disconnect", "shop", "web"]);
   await daemon.ok(["rm", "-f", "db", "web"]);
   await daemon.ok(["network", "rm", "back"]);
 });

@@ -258,6 +258,52 @@ test("a published port is kept from other programs, and given back", async () =>
   assert.equal(await other(), "");
 });
 
+test("the first network by name leads out, or that of the highest priority, and published ports follow", async () => {
+  const names = ["zoo", "alps", "beach"];
+  for (const name of names) await daemon.ok(["network", "create", name]);
+  const port = await freePort();
+  await daemon.ok([
+    "run",
+    "-d",
+    "--name",
+    "web",
+    "--network",
+    "zoo",
+    "-p",
+    `${port}:80`,
+    "busybox",
+    ...serve("out"),
+  ]);
+  const leads = async (network: string): Promise<void> => {
+    const format = `{{(index .NetworkSettings.Networks "${network}").Gateway}}`;
+    const gateway = await daemon.ok(["inspect", "-f", format, "web"]);
+    const routes = await daemon.ok(["exec", "web", "ip", "route"]);
+    assert.deepEqual(
+      [...routes.matchAll(/^default via (\S+)/gm)].map(([, way]) => way),
+      [gateway],
+      network,
+    );
+    await eventually(`http://127.0.0.1:${port}/`, "out");
+  };
+  await leads("zoo");
+  await daemon.ok(["network", "connect", "alps", "web"]);
+  await leads("alps");
+  await daemon.ok(["network", "connect", "--gw-priority", "1", "beach", "web"]);
+  await leads("beach");
+  await daemon.ok(["restart", "-t", "0", "web"]);
+  await leads("beach");
+  await daemon.ok(["network", "disconnect", "beach", "web"]);
+  await leads("alps");
+  await daemon.down("SIGKILL");
+  await daemon.up();
+  await leads("alps");
+  await daemon.ok(["network", "disconnect", "alps", "web"]);
+  await leads("zoo");
+  await daemon.ok(["rm", "-f", "web"]);
+  await assert.rejects(fetchText(`http://127.0.0.1:${port}/`));
+  await daemon.ok(["network", "rm", ...names]);
+});
+
 test("what an administrator took away is made again on demand, and by a restart", async () => {
   const port = await freePort();
   // Out of the pools: other daemons take from these what has no bridge for the moment.

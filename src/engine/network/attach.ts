@@ -181,7 +181,7 @@ export function takeEndpoint(
   return context.networks.takeEndpoint(network, wanted, position);
 }
 
-/** The endpoint whose network leads out: of the highest priority, else the first that has a gateway. */
+/** The endpoint whose network leads out: of those that have a gateway the highest priority's, else the first by name. */
 export function chooseGateway(joined: readonly Membership[], endpoints: readonly Endpoint[]): string {
   const priority = ({ wish }: Membership): number => wish.GwPriority ?? 0;
   const candidates = joined
@@ -189,7 +189,10 @@ export function chooseGateway(joined: readonly Membership[], endpoints: readonly
     .filter(({ membership: { network } }) =>
       [4, 6].some((version) => gatewayOf(network, version as 4 | 6) !== ""),
     )
-    .sort((a, b) => priority(b.membership) - priority(a.membership));
+    .sort(
+      ({ membership: a }, { membership: b }) =>
+        priority(b) - priority(a) || (a.network.name < b.network.name ? -1 : 1),
+    );
   return candidates[0]?.endpoint?.id ?? "";
 }
 

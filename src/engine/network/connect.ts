@@ -1,8 +1,9 @@
 import type { EndpointSettings } from "@docker/node-sdk";
 import { BerthError, conflict } from "../../lib/errors.ts";
-import { endpointLinks, gatewayOf, linkNameInside } from "../../network/links.ts";
+import { endpointLinks, linkNameInside, noDefaultRoutes } from "../../network/links.ts";
 import { NETLINK_NETFILTER } from "../../network/netlink/nftables.ts";
 import { deleteLink, NETLINK_ROUTE } from "../../network/netlink/route.ts";
+import type { RuleElement } from "../../network/rules/elements.ts";
 import type { Endpoint, NetworkRecord, PublishedPorts } from "../../network/types.ts";
 import { O_RDONLY } from "../../runtime/linux.ts";
 import { Plan } from "../../runtime/plan/plan.ts";
@@ -16,6 +17,7 @@ import {
   endpointSysctls,
   fastPathOf,
   gatewayRoutes,
+  type Membership,
   networkElements,
   resolverEndpoint,
   resolverRoutes,
@@ -27,6 +29,7 @@ import { networkEvent } from "./events.ts";
 import { rewriteNeighbourFiles, rewriteNetworkFiles } from "./files.ts";
 
 const CLONE_NEWNET = 0x40000000;
+const ESRCH = 3;
 const EEXIST = 17;
 const ENODEV = 19;
 
@@ -118,21 +121,23 @@ async function connectLive(
   const used = new Set(old.endpoints.map(({ position }) => position));
   const position = [...used, -1].findIndex((_, candidate) => !used.has(candidate));
   const endpoint = takeEndpoint(context, { network, wish }, position);
-  const isFirstWayOut =
-    old.gateway === "" && [4, 6].some((version) => gatewayOf(network, version as 4 | 6) !== "");
-  state.network = {
-    endpoints: [...old.endpoints, endpoint],
-    gateway: isFirstWayOut ? endpoint.id : old.gateway,
-    ports: old.ports,
-  };
+  const { loopback } = context.networkHost;
+  const joined = [...membershipsAt(context, container, old.endpoints), { network, wish }];
+  const endpoints = [...old.endpoints, endpoint];
+  const gateway = chooseGateway(joined, endpoints);
+  const way = endpoints.find(({ id }) => id === gateway);
+  state.network = { endpoints, gateway, ports: old.ports.filter((ports) => leadsTo(way, ports)) };
   try {
-    if (isFirstWayOut) state.network.ports = await takePorts(context, container);
+    if (old.gateway === "" && gateway !== "") state.network.ports = await takePorts(context, container);
     context.table.save(container);
-    const links = endpointLinks(network, endpoint, onto, isFirstWayOut);
+    // Ports that another network leads to from now on.
+    await context.networkHost.change(
+      "remove",
+      without(networkElements(old, loopback), networkElements(state.network, loopback), elementKey),
+    );
+    const links = endpointLinks(network, endpoint, onto, false);
     const plan = new Plan().group("network");
-    for (const batch of context.networkHost.additions(
-      networkElements(state.network, context.networkHost.loopback),
-    ))
+    for (const batch of context.networkHost.additions(networkElements(state.network, loopback)))
       plan.add("host", "netlink", [NETLINK_NETFILTER, null, -1, batch], "");
     const namespace = enter(plan, container);
     for (const { message, descriptorAt } of links.host)
@@ -146,22 +151,56 @@ async function connectLive(
     const routes = resolver?.endpoint === endpoint ? resolverRoutes(context, [endpoint]) : [];
     for (const { message } of [...links.inside, ...routes])
       plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, message], "");
+    if (gateway !== old.gateway) {
+      const before = old.endpoints.findIndex(({ id }) => id === old.gateway);
+      const [home, last] = [joined[before], old.endpoints[before]];
+      for (const message of home && last ? noDefaultRoutes(home.network, last) : [])
+        plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, message], "", ESRCH);
+      for (const message of gatewayRoutes(joined, state.network))
+        plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, message], "");
+    }
     await context.runtime.run(plan);
+    context.ports.release(without(old.ports, state.network.ports, portKey));
   } catch (error) {
     const failed = state.network;
     state.network = old;
     context.table.save(container);
-    const kept = new Set(networkElements(old, context.networkHost.loopback).map(({ text }) => text));
-    await context.networkHost.release(
-      networkElements(failed, context.networkHost.loopback).filter(({ text }) => !kept.has(text)),
-      [endpoint],
-    );
+    const [begun, kept] = [networkElements(failed, loopback), networkElements(old, loopback)];
+    await context.networkHost.release(without(begun, kept, elementKey), [endpoint]);
+    await context.networkHost.change("add", without(kept, begun, elementKey));
     await context.networkHost.removeLink(endpoint.link);
     context.networks.releaseEndpoint(endpoint);
-    if (isFirstWayOut) context.ports.release(failed.ports);
+    context.ports.release(without(failed.ports, old.ports, portKey));
     throw error;
   }
 }
+
+/** The networks of endpoints with what the container wants in each, in their order. */
+function membershipsAt(
+  context: EngineContext,
+  { record }: Container,
+  endpoints: readonly Endpoint[],
+): Membership[] {
+  return endpoints.flatMap(({ networkId }) => {
+    const home = context.networks.find(networkId);
+    const wish = home && record.networking.EndpointsConfig?.[home.name];
+    return home ? [{ network: home, wish: wish ?? {} }] : [];
+  });
+}
+
+/** Without an address of a family there is nothing that ports of it could lead to. */
+const leadsTo = (way: Endpoint | undefined, { hostIp }: PublishedPorts): boolean =>
+  !!(hostIp.includes(":") ? way?.ipv6 : way?.ipv4);
+
+/** Those that are not among others, by what tells them apart. */
+function without<T>(all: readonly T[], others: readonly T[], keyOf: (one: T) => string): T[] {
+  const known = new Set(others.map(keyOf));
+  return all.filter((one) => !known.has(keyOf(one)));
+}
+
+const elementKey = ({ set, text }: RuleElement): string => `${set} ${text}`;
+const portKey = ({ protocol, hostIp, hostPort }: PublishedPorts): string =>
+  `${protocol} ${hostIp} ${hostPort}`;
 
 /** Opens the network namespace of a container's process, which is checked to be the one that was started. */
 function enter(plan: Plan, { record, shim }: Container) {
@@ -250,16 +289,10 @@ async function disconnectLive(
   const endpoint = endpointOf(container, network);
   if (!old || !endpoint) return;
   const endpoints = old.endpoints.filter((other) => other !== endpoint);
-  const joined = endpoints.flatMap(({ networkId }) => {
-    const home = context.networks.find(networkId);
-    const wish = home && container.record.networking.EndpointsConfig?.[home.name];
-    return home ? [{ network: home, wish: wish ?? {} }] : [];
-  });
+  const joined = membershipsAt(context, container, endpoints);
   const gateway = old.gateway === endpoint.id ? chooseGateway(joined, endpoints) : old.gateway;
   const way = endpoints.find(({ id }) => id === gateway);
-  // Without an address of a family there is nothing that ports of it could lead to.
-  const leads = ({ hostIp }: PublishedPorts): boolean => !!(hostIp.includes(":") ? way?.ipv6 : way?.ipv4);
-  const next = { endpoints, gateway, ports: old.ports.filter(leads) };
+  const next = { endpoints, gateway, ports: old.ports.filter((ports) => leadsTo(way, ports)) };
   const plan = new Plan().group("network");
   const namespace = enter(plan, container);
   plan.add("host", "setns", [namespace, CLONE_NEWNET], "");
@@ -276,6 +309,6 @@ async function disconnectLive(
   context.table.save(container);
   context.networks.releaseEndpoint(endpoint);
   rewriteNeighbourFiles(context, container, [endpoint]);
-  context.ports.release(old.ports.filter((ports) => !leads(ports)));
+  context.ports.release(old.ports.filter((ports) => !leadsTo(way, ports)));
   networkEvent(context, network.id, "disconnect", { container: container.id });
 }

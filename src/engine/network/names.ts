@@ -79,19 +79,19 @@ export class NameDirectory implements Names {
     this.#servers.clear();
   }
 
+  /** The addresses of a name in the first of the client's networks that has it. */
   lookup(client: string, name: string): string[] | undefined {
     this.#refresh();
-    const found = this.#directoriesOf(client).flatMap(([network, { byName }]) => {
-      const wanted = name.toLowerCase();
+    const wanted = name.toLowerCase();
+    for (const [network, { byName }] of this.#directoriesOf(client)) {
       const suffix = `.${network.name.toLowerCase()}`;
-      return (
+      const found =
         this.#links(client, network, wanted) ??
         byName.get(wanted) ??
-        (wanted.endsWith(suffix) ? byName.get(wanted.slice(0, -suffix.length)) : undefined) ??
-        []
-      );
-    });
-    return found.length > 0 ? found : undefined;
+        (wanted.endsWith(suffix) ? byName.get(wanted.slice(0, -suffix.length)) : undefined);
+      if (found) return found;
+    }
+    return undefined;
   }
 
   /** A name that the client alone has for another: "other:alias" in its links. */

@@ -1,7 +1,15 @@
 import { flags, hostU16, hostU32, NetlinkMessage, parseAttributes, readU32 } from "./message.ts";
 
 /** Message types and attributes of rtnetlink(7). */
-const RTM = { NEWLINK: 16, DELLINK: 17, GETLINK: 18, NEWADDR: 20, NEWROUTE: 24, NEWNEIGH: 28 } as const;
+const RTM = {
+  NEWLINK: 16,
+  DELLINK: 17,
+  GETLINK: 18,
+  NEWADDR: 20,
+  NEWROUTE: 24,
+  DELROUTE: 25,
+  NEWNEIGH: 28,
+} as const;
 const IFLA = {
   ADDRESS: 1,
   IFNAME: 3,
@@ -269,7 +277,14 @@ export interface Route {
 }
 
 /** A route by a gateway or straight through a link; without `destination` the default one. */
-export function addRoute(version: 4 | 6, options: Route): Buffer {
+export const addRoute = (version: 4 | 6, options: Route): Buffer =>
+  routeMessage(RTM.NEWROUTE, NEW, version, options);
+
+/** Takes away the first route that is so. */
+export const deleteRoute = (version: 4 | 6, options: Route): Buffer =>
+  routeMessage(RTM.DELROUTE, flags.REQUEST | flags.ACK, version, options);
+
+function routeMessage(type: number, verb: number, version: 4 | 6, options: Route): Buffer {
   const TABLE_MAIN = 254;
   const TABLE_LOCAL = 255;
   const PROTOCOL_BOOT = 3;
@@ -292,7 +307,7 @@ export function addRoute(version: 4 | 6, options: Route): Buffer {
     0,
     0,
   ]);
-  const message = new NetlinkMessage(RTM.NEWROUTE, NEW, 1, fixed);
+  const message = new NetlinkMessage(type, verb, 1, fixed);
   if (options.destination) message.attribute(RTA.DST, options.destination.bytes);
   if (options.gateway) message.attribute(RTA.GATEWAY, options.gateway);
   if (options.metric !== undefined) message.u32(RTA.PRIORITY, options.metric);
