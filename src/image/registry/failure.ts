@@ -23,6 +23,12 @@ function codeOf(status: number): ErrorCode {
   return "SYSTEM";
 }
 
+/** What statuses mean that come without a registry's own words. */
+const refusals = new Map([
+  [401, { code: "UNAUTHORIZED", message: "unauthorized: authentication required" }],
+  [403, { code: "DENIED", message: "denied: requested access to the resource is denied" }],
+]);
+
 /** Reads the body of a failed answer: https://github.com/opencontainers/distribution-spec, "Error Codes". */
 export async function registryError(answer: HttpAnswer, what: string): Promise<RegistryError> {
   const text = (await readBody(answer, 64 * 1024)).toString("utf8");
@@ -31,6 +37,8 @@ export async function registryError(answer: HttpAnswer, what: string): Promise<R
     const name = code.toLowerCase().replaceAll("_", " ");
     return new RegistryError(answer.status, code, `${name}: ${message || name}`);
   }
+  const refusal = refusals.get(answer.status);
+  if (refusal) return new RegistryError(answer.status, refusal.code, refusal.message);
   const words = text.trim().slice(0, 200);
   const said = words === "" ? "" : `: ${words}`;
   return new RegistryError(

@@ -10,6 +10,9 @@ const maxText = 4 * 2 ** 20;
 /** A connection or a body on which nothing arrives for so long is given up. Milliseconds. */
 const silence = 30_000;
 
+/** An answer that is read whole and has not ended after so long is given up, too. Milliseconds. */
+const longest = 300_000;
+
 export interface HttpRequest {
   method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   url: URL;
@@ -109,10 +112,11 @@ export async function sendFollowing(request: HttpRequest): Promise<HttpAnswer> {
   throw system(`Get "${request.url.href}": stopped after ${maxRedirects} redirects`);
 }
 
-/** Reads a body of at most `limit` bytes. Rejects when it is larger. */
-export async function readBody(answer: HttpAnswer, limit: number = maxText): Promise<Buffer> {
+/** Reads a body of at most `limit` bytes within `time` milliseconds. Rejects when it is larger or takes longer. */
+export async function readBody(answer: HttpAnswer, limit = maxText, time = longest): Promise<Buffer> {
   const parts: Buffer[] = [];
   let size = 0;
+  const timer = setTimeout(() => answer.body.destroy(new Error("the answer has no end")), time);
   try {
     for await (const part of answer.body) {
       size += part.length;
@@ -124,6 +128,7 @@ export async function readBody(answer: HttpAnswer, limit: number = maxText): Pro
     const reason = error instanceof Error ? error.message : String(error);
     throw new ConnectionError(`Get "${answer.url.href}": ${reason}`, error);
   } finally {
+    clearTimeout(timer);
     answer.body.destroy();
   }
   return Buffer.concat(parts);

@@ -25,7 +25,7 @@ import { inspectDistribution } from "./distribution.ts";
 import { Downloads } from "./downloads.ts";
 import { RegistryError } from "./failure.ts";
 import { defaultRegistryConfig, type RegistryConfig, RegistryHosts } from "./hosts.ts";
-import { type PullTarget, pullReference } from "./pull.ts";
+import { accessDenied, type PullTarget, pullReference } from "./pull.ts";
 import { noLocalImage, otherRepositories, type PushedImage, pushBuilt, pushReference } from "./push.ts";
 import { openRemoteImage, type RemoteImage } from "./remote-image.ts";
 import { Repository } from "./repository.ts";
@@ -182,7 +182,8 @@ async function wantedReferences(
   try {
     return (await repository.tags()).map((tag) => ({ ...asked, tag }));
   } catch (error) {
-    if (!(error instanceof RegistryError) || error.registryCode !== "NAME_UNKNOWN") throw error;
+    if (!(error instanceof RegistryError) || error.registryCode !== "NAME_UNKNOWN")
+      throw accessDenied(error, asked);
     throw notFound(`repository ${familiarRepository(repositoryOf(asked))} not found: ${error.message}`);
   }
 }

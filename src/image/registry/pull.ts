@@ -58,18 +58,20 @@ export async function fetchManifest(
   try {
     return await repository.manifest(wanted);
   } catch (error) {
-    if (!(error instanceof RegistryError)) throw error;
-    const name = familiarRepository(repositoryOf(reference));
-    if (error.httpStatus === 404 && error.registryCode !== "NAME_UNKNOWN") {
+    if (error instanceof RegistryError && error.httpStatus === 404 && error.registryCode !== "NAME_UNKNOWN")
       throw notFound(`manifest for ${familiar(reference)} not found: ${error.message}`);
-    }
-    if (["DENIED", "UNAUTHORIZED", "NAME_UNKNOWN"].includes(error.registryCode)) {
-      throw notFound(
-        `pull access denied for ${name}, repository does not exist or may require 'docker login': ${error.message}`,
-      );
-    }
-    throw error;
+    throw accessDenied(error, reference);
   }
+}
+
+/** What a client is told when a registry lets nobody in: that there may be nothing, for 401 asks for a password. */
+export function accessDenied(error: unknown, reference: Reference): unknown {
+  if (!(error instanceof RegistryError)) return error;
+  if (!["DENIED", "UNAUTHORIZED", "NAME_UNKNOWN"].includes(error.registryCode)) return error;
+  const name = familiarRepository(repositoryOf(reference));
+  return notFound(
+    `pull access denied for ${name}, repository does not exist or may require 'docker login': ${error.message}`,
+  );
 }
 
 /** The image that a manifest, or one of an index, is known to have brought before. */
