@@ -153,7 +153,7 @@ async function fetchLayer(
       signal.addEventListener("abort", stop, { once: true });
       try {
         let toSkip = skip;
-        for await (const part of arriving(body)) {
+        for await (const part of arriving(body, descriptor.digest)) {
           const chunk: Buffer = toSkip > 0 ? part.subarray(toSkip) : part;
           toSkip = Math.max(0, toSkip - part.length);
           received += chunk.length;
@@ -180,11 +180,12 @@ async function fetchLayer(
 }
 
 /** A body whose failures are told apart from those of what is done with it. */
-async function* arriving(body: Readable): AsyncGenerator<Buffer> {
+async function* arriving(body: Readable, digest: string): AsyncGenerator<Buffer> {
   try {
     for await (const part of body) yield part;
   } catch (error) {
-    throw new ConnectionError(error instanceof Error ? error.message : String(error), error);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConnectionError(`the connection broke while ${digest} was fetched: ${reason}`, error);
   }
 }
 
