@@ -12,6 +12,9 @@ enum { READ_SIZE = 32 << 10 };
 
 static int in[2] = {-1, -1}, out[2] = {-1, -1}, err[2] = {-1, -1};
 static int master = -1; // of the terminal
+// The terminal itself: without it the terminal ends as soon as no process has it open, which an init system
+// sees to now and then, and nothing that is written later comes out.
+static int kept = -1;
 
 static void close_fd(int *fd) {
   if (*fd >= 0) close(*fd);
@@ -49,8 +52,12 @@ void streams_leave_child(int terminal) {
   close_fd(&out[1]);
   close_fd(&err[1]);
   master = terminal;
-  if (master >= 0) fcntl(master, F_SETFL, O_NONBLOCK);
+  if (master < 0) return;
+  fcntl(master, F_SETFL, O_NONBLOCK);
+  kept = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 }
+
+void streams_leave_to_end(void) { close_fd(&kept); }
 
 static int *reader_of(int stream) { return stream == 2 ? &err[0] : master >= 0 ? &master : &out[0]; }
 

@@ -5,6 +5,7 @@
 int streams_make(const struct shim_options *options);
 int streams_enter(int terminal);         // in the child: wires 0, 1 and 2 (to the terminal, or -1: to the pipes)
 void streams_leave_child(int master);    // in the shim: closes the child's ends; keeps the terminal's master
+void streams_leave_to_end(void);         // in the shim, when the process has ended: what others still write is the last
 
 int streams_fd(int stream);              // where stream 1 or 2 is read from; -1 when it has ended
 size_t streams_read(int stream);         // passes what is there to the log and to clients; how much it was

@@ -63,6 +63,7 @@ static void note_exit(void) {
   siginfo_t info = {0};
   if (waitid((idtype_t)P_PIDFD, (id_t)process.pidfd, &info, WEXITED | __WALL) < 0) return;
   exited = true;
+  streams_leave_to_end();
   status = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
 }
 

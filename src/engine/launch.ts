@@ -174,7 +174,12 @@ function buildSpec(
       devices: grant.devices,
       resources: {
         ...resourcesOf(hostConfig, grant.rules),
-        lowPorts: hostConfig.NetworkMode === "host" && idRange !== null && mayBind(process),
+        lowPorts: hostConfig.NetworkMode === "host" && idRange !== null && may(process, "NET_BIND_SERVICE"),
+        // It makes groups below its own, or mounts hierarchies itself: an init system does. Where it had no
+        // group, those would be the host's.
+        everywhere:
+          parseSecurityOptions(hostConfig.SecurityOpt).writableCgroups ||
+          (idRange === null && may(process, "SYS_ADMIN")),
       },
       sysctl: {
         ...(ownNetwork ? defaultSysctls : {}),
@@ -187,8 +192,8 @@ function buildSpec(
   };
 }
 
-const mayBind = ({ capabilities }: Process): boolean =>
-  capabilities?.bounding.includes("CAP_NET_BIND_SERVICE") ?? false;
+const may = ({ capabilities }: Process, right: string): boolean =>
+  capabilities?.bounding.includes(`CAP_${right}`) ?? false;
 
 /**
  * A new user namespace with a range of its own; that of the container whose namespaces are shared,

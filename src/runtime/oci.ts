@@ -144,6 +144,8 @@ export interface Resources {
   unified?: Record<string, string>;
   /** Ports below 1024 of a network that belongs to another user namespace. Not in the specification. */
   lowPorts?: boolean;
+  /** A group in every hierarchy, also where nothing is limited: the container may write there. Not in the specification. */
+  everywhere?: boolean;
 }
 
 export interface Seccomp {

@@ -201,3 +201,12 @@ test("a stop holds, whatever moment of a restart it meets", { skip: manyStarts }
     await daemon.ok(["rm", "again"]);
   }
 });
+
+test("a terminal that nothing has open for a while is there when it is opened again", async () => {
+  const script = "echo early; exec <&- >&- 2>&-; sleep 0.5; echo late > /dev/console; exit 3";
+  const { code, stdout } = await daemon.docker(["run", "--rm", "-t", "busybox", "sh", "-c", script]);
+  assert.deepEqual([code, stdout], [3, "early\r\nlate\r\n"]);
+  const background = "(sleep 0.2; echo from behind) & echo in front";
+  const other = await daemon.docker(["run", "--rm", "-t", "busybox", "sh", "-c", background]);
+  assert.deepEqual([other.code, other.stdout], [0, "in front\r\n"]);
+});

@@ -180,8 +180,11 @@ test("without a process namespace of its own the whole group ends with a contain
     ...["run", "-d", "--name", "shared", "--pid", "host", "busybox", "sh", "-c", script],
   ]);
   const procs = join(dirname(groupFile(id, "memory.x")), "cgroup.procs");
-  const members = readFileSync(procs, "latin1").split("\n").filter(Boolean);
-  assert.equal(members.length, 3);
+  let members: string[] = [];
+  await until("all three run", () => {
+    members = readFileSync(procs, "latin1").split("\n").filter(Boolean);
+    return members.length === 3;
+  });
   await daemon.ok(["rm", "-f", "shared"]);
   await until("all are gone", () => members.every((pid) => !existsSync(`/proc/${pid}`)));
 });

@@ -41,8 +41,8 @@ const controllers: Record<
     if (cpu.realtimePeriod) values.set("cpu.rt_period_us", [`${cpu.realtimePeriod}`]);
     if (cpu.realtimeRuntime) values.set("cpu.rt_runtime_us", [`${cpu.realtimeRuntime}`]);
   },
-  cpuset(values, { cpu = {} }, _host, parent) {
-    if (!cpu.cpus && !cpu.mems) return;
+  cpuset(values, { cpu = {}, everywhere }, _host, parent) {
+    if (!cpu.cpus && !cpu.mems && !everywhere) return;
     // A v1 group starts with neither and takes no process until it has both.
     values.set("cpuset.cpus", [cpu.cpus || parent.cpus]);
     values.set("cpuset.mems", [cpu.mems || parent.mems]);
@@ -112,7 +112,7 @@ const deviceGuard = ({ layout }: CgroupHost, { devices }: Resources): Buffer | u
 /** Whether a group in the v2 tree of a hybrid machine is needed too. Without such a tree low ports stay shut. */
 export const usesUnified = (host: CgroupHost, resources: Resources): boolean =>
   Object.keys(resources.unified ?? {}).length > 0 ||
-  (resources.lowPorts === true && host.layout.unified !== undefined) ||
+  ((resources.lowPorts === true || resources.everywhere === true) && host.layout.unified !== undefined) ||
   deviceGuard(host, resources) !== undefined;
 
 export function planV1(
@@ -128,7 +128,7 @@ export function planV1(
       writesV1(controller, directory, resources, host, parent),
     );
     const accounts = hierarchy.controllers.some((controller) => accountingControllers.includes(controller));
-    if (!accounts && writes.length === 0) continue;
+    if (!accounts && writes.length === 0 && !resources.everywhere) continue;
     plan.dirs.push(directory);
     plan.writes.push(...writes);
     plan.joins.push(join(directory, "tasks"));

@@ -108,8 +108,13 @@ export function prepareParent(
     resources.cpu?.realtimeRuntime
   )
     prepareHierarchy(host, "cpu", parent);
+  if (resources.everywhere)
+    for (const { mountpoint } of layout.hierarchies)
+      for (const step of chain(parent)) makeDirectory(join(mountpoint, step));
   if (layout.unified && usesUnified(host, resources)) delegateControllers(layout.unified, parent);
-  return resources.cpu?.cpus || resources.cpu?.mems ? prepareCpuset(host, parent) : undefined;
+  return resources.cpu?.cpus || resources.cpu?.mems || resources.everywhere
+    ? prepareCpuset(host, parent)
+    : undefined;
 }
 
 /** The parent in one more v1 hierarchy, for a controller that is only used on demand. */

@@ -84,7 +84,8 @@ export function joinsOf(
     .map((hierarchy) => join(hierarchy.mountpoint, path, "tasks"))
     .filter((tasks) => existsSync(tasks));
   const unified = layout.unified && join(layout.unified.mountpoint, path);
-  return { joins, ...(unified && existsSync(unified) ? { cloneInto: unified } : {}) };
+  if (!layout.unified || !unified || !existsSync(unified)) return { joins };
+  return { joins, cloneInto: birthplace(layout.unified.mountpoint, path, firstPid) };
 }
 
 /** Moves a process, with all its threads, into a group of every hierarchy that has it. */

@@ -14,7 +14,7 @@ import {
 } from "../linux.ts";
 import type { Mount } from "../oci.ts";
 import type { Slot } from "../plan/ops.ts";
-import { type Context, hostId } from "./context.ts";
+import { type CgroupView, type Context, hostId } from "./context.ts";
 import { attachAt, newFilesystem } from "./mounts.ts";
 import type { MountOptions } from "./options.ts";
 
@@ -125,7 +125,7 @@ export function makeCgroupViews(context: Context, mount: Mount, options: MountOp
   if (!cgroups) return () => undefined;
   plan.group("cgroup");
   const own = spec.linux.namespaces.some((namespace) => namespace.type === "cgroup");
-  const make = (view: { option: string; dir: string }): Slot => {
+  const make = (view: CgroupView): Slot => {
     if (own)
       return newFilesystem(context, "child", view.option ? "cgroup" : "cgroup2", {
         source: "cgroup",
@@ -138,7 +138,7 @@ export function makeCgroupViews(context: Context, mount: Mount, options: MountOp
     plan.add("host", "mount_setattr", [tree, "", AT_EMPTY_PATH, options.set, 0, 0, null], "");
     return tree;
   };
-  const views = cgroups.views.map((view) => ({ name: view.option.replace(/^name=/, ""), slot: make(view) }));
+  const views = cgroups.views.map((view) => ({ name: view.name, slot: make(view) }));
   if (cgroups.version === 2)
     return () => {
       if (views[0]) attachAt(context, views[0].slot, mount.destination);

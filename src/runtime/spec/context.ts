@@ -12,6 +12,8 @@ export interface KernelFeatures {
 
 /** A v1 hierarchy to show at /sys/fs/cgroup, or the v2 tree. */
 export interface CgroupView {
+  /** Its directory in /sys/fs/cgroup, where there are several. */
+  name: string;
   /** Option of the cgroup file system: "memory", "cpu,cpuacct", "name=systemd"; empty for cgroup2. */
   option: string;
   /** The container's directory on the host. */
