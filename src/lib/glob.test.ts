@@ -24,6 +24,13 @@ test("patterns of one name", () => {
     assert.equal(globPattern(pattern).test(name), matches, `${pattern} ${name}`);
 });
 
+test("what would take a regular expression minutes", () => {
+  const name = "a".repeat(200);
+  assert.equal(globPattern(`${"*a".repeat(60)}*b`).test(`${name}b`), true);
+  assert.equal(globPattern(`${"*a".repeat(60)}b*`).test(`${name}c`), false);
+  assert.equal(globPattern(`${"*a".repeat(60)}b*c`).test(`${name}cb`), false);
+});
+
 test("what is no pattern", () => {
   for (const pattern of ["[", "[a", "[]", "[a-", "\\"])
     assert.throws(() => globPattern(pattern), /syntax error in pattern/);

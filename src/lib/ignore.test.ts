@@ -37,6 +37,9 @@ test("what a .dockerignore leaves out", () => {
   ];
   for (const [rules, path, isIgnored] of cases)
     assert.equal(ignores(readIgnore(rules))(path), isIgnored, `${rules} ${path}`);
+  const deep = `/${"a/".repeat(400)}`;
+  assert.equal(ignores(readIgnore(`${"**/a/".repeat(40)}b`))(`${deep}c/xb`), false);
+  assert.equal(ignores(readIgnore(`${"**/a/".repeat(40)}*b`))(`${deep}xb/c`), true);
   assert.throws(() => readIgnore("!"), /illegal exclusion pattern: "!"/);
   assert.throws(() => readIgnore("a[b"), /syntax error in pattern/);
 });

@@ -1,5 +1,6 @@
 import { invalid } from "./errors.ts";
-import { globPattern, hasWildcard, quote } from "./glob.ts";
+import { characterClass, globPattern, hasWildcard } from "./glob.ts";
+import { literally, longestLiteral, matchEnds, type Token } from "./wildcards.ts";
 
 /**
  * The patterns of a .dockerignore: one a line, `#` begins a comment, `!` takes an exclusion back, `**` is
@@ -35,43 +36,60 @@ export function cleanPattern(line: string): string {
 export function ignores(patterns: readonly string[]): (path: string) => boolean {
   const rules = patterns.map((pattern) => ({
     excludes: !pattern.startsWith("!"),
-    expression: ignorePattern(pattern.replace(/^!/, "")),
+    matches: matcher(pattern.replace(/^!/, "")),
   }));
   return (path) => {
     const relative = path.replace(/^\//, "");
     let excluded = false;
-    for (const { excludes, expression } of rules) if (expression.test(relative)) excluded = excludes;
+    for (const { excludes, matches } of rules)
+      if (excluded !== excludes && matches(relative)) excluded = excludes;
     return excluded;
   };
 }
 
 /** Matches a path itself and all below it. */
-function ignorePattern(pattern: string): RegExp {
+function matcher(pattern: string): (path: string) => boolean {
   // The root itself is never looked at.
-  if (pattern === ".") return /(?!)/;
+  if (pattern === ".") return () => false;
+  if (!hasWildcard(pattern)) {
+    const below = `${pattern}/`;
+    return (path) => path === pattern || path.startsWith(below);
+  }
+  const tokens = tokensOf(pattern);
+  const literal = longestLiteral(tokens);
+  return (path) => {
+    if (!path.includes(literal)) return false;
+    const letters = Array.from(path);
+    for (const end of matchEnds(tokens, letters))
+      if (end === letters.length || (end > 0 && letters[end] === "/")) return true;
+    return false;
+  };
+}
+
+const notSlash: Token = { one: (letter) => letter !== "/" };
+
+function tokensOf(pattern: string): Token[] {
+  const letters = Array.from(pattern);
   // An end of a name, wherever it is.
   const ending = pattern.startsWith("**") ? pattern.slice(2) : "";
   if (ending !== "" && !ending.startsWith("/") && !hasWildcard(ending))
-    return new RegExp(`^.*${quote(ending)}(?:/.*)?$`, "s");
-  let source = "";
-  for (let at = 0; at < pattern.length; at++) {
-    const c = pattern[at] ?? "";
-    if (c === "*" && pattern[at + 1] === "*") {
+    return ["deep", ...Array.from(ending, literally)];
+  const tokens: Token[] = [];
+  for (let at = 0; at < letters.length; at++) {
+    const c = letters[at] ?? "";
+    if (c === "*" && letters[at + 1] === "*") {
       at++;
-      if (pattern[at + 1] === "/") at++;
+      if (letters[at + 1] === "/") at++;
       // Also no directory at all.
-      source += at >= pattern.length - 1 ? ".*" : "(?:.*/)?";
-    } else if (c === "*") source += "[^/]*";
-    else if (c === "?") source += "[^/]";
-    else if (c === "\\") source += quote(pattern[++at] ?? "");
+      tokens.push(at >= letters.length - 1 ? "deep" : "directories");
+    } else if (c === "*") tokens.push("star");
+    else if (c === "?") tokens.push(notSlash);
+    else if (c === "\\") tokens.push(literally(letters[++at] ?? ""));
     else if (c === "[") {
-      const end = pattern.indexOf("]", at + 1);
-      if (end < 0) source += "\\[";
-      else {
-        source += pattern.slice(at, end + 1).replace(/\\/g, "\\\\");
-        at = end;
-      }
-    } else source += quote(c);
+      const { token, end } = characterClass(pattern, letters, at);
+      tokens.push(token);
+      at = end;
+    } else tokens.push(literally(c));
   }
-  return new RegExp(`^${source}(?:/.*)?$`, "s");
+  return tokens;
 }

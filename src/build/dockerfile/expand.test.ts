@@ -27,6 +27,16 @@ test("every form of a variable", () => {
   for (const [text, expected] of cases) assert.equal(expandWord(text, lookup), expected, text);
 });
 
+test("patterns that would take a regular expression minutes", () => {
+  const value = "a".repeat(5000);
+  const stars = "*a".repeat(40);
+  const of = (text: string): string => expandWord(text, () => value);
+  assert.equal(of(`\${v##${stars}*b}`), value);
+  assert.equal(of(`\${v%%${stars}}`), "");
+  assert.equal(of(`\${v#${stars}}`).length, 4960);
+  assert.throws(() => expandWord("${v/*b/x}", () => "a".repeat(20_000)), /too long for a pattern/);
+});
+
 test("words split at the blanks of variables, not at those in quotes", () => {
   assert.deepEqual(expandWords("$b z", lookup), ["x", "y", "z"]);
   assert.deepEqual(expandWords('"$b" z', lookup), ["x y", "z"]);

@@ -1,3 +1,5 @@
+import { literally, matchEnds, type Token } from "../../lib/wildcards.ts";
+
 /** Looks up a variable; undefined when it is not set. `mayLack`: there is something else to take then. */
 export type Lookup = (name: string, mayLack?: boolean) => string | undefined;
 
@@ -75,18 +77,18 @@ class Expansion {
     return pieces;
   }
 
-  /** A pattern of the shell up to one of the letters in `stop`, as a regular expression; not beyond the text. */
-  #pattern(stop: string): string {
-    let source = "";
+  /** A pattern of the shell up to one of the letters in `stop`; not beyond the text. */
+  #pattern(stop: string): Token[] {
+    const tokens: Token[] = [];
     while (this.#at < this.#text.length && !stop.includes(this.#peek())) {
       const c = this.#peek();
       // What is quoted means itself.
       if (c === this.#escapeToken || (!this.#raw && (c === "'" || c === '"')))
-        source += literal(this.#piece());
-      else source += shellPattern(this.#piece());
+        tokens.push(...Array.from(this.#piece(), literally));
+      else tokens.push(...Array.from(this.#piece(), shellToken));
     }
     if (this.#at >= this.#text.length) throw new ExpansionError("syntax error: missing '}'");
-    return source;
+    return tokens;
   }
 
   #piece(): string {
@@ -183,15 +185,19 @@ class Expansion {
     if (greedy) this.#at++;
     const pattern = this.#pattern("}");
     this.#at++;
-    const lengths = Array.from({ length: value.length + 1 }, (_, index) => index);
-    if (greedy) lengths.reverse();
-    for (const length of lengths) {
-      const part = kind === "#" ? value.slice(0, length) : value.slice(value.length - length);
-      if (new RegExp(`^(?:${pattern})$`, "s").test(part)) {
-        return kind === "#" ? value.slice(length) : value.slice(0, value.length - length);
-      }
+    const letters = Array.from(value);
+    if (kind === "%") {
+      // From the end everything is the other way round.
+      letters.reverse();
+      pattern.reverse();
     }
-    return value;
+    let length = 0;
+    for (const end of matchEnds(pattern, letters)) {
+      length = end;
+      if (!greedy) break;
+    }
+    const rest = letters.slice(length);
+    return (kind === "%" ? rest.reverse() : rest).join("");
   }
 
   #replace(value: string): string {
@@ -201,8 +207,22 @@ class Expansion {
     const hasReplacement = this.#peek() === "/";
     this.#at++;
     const replacement = hasReplacement ? this.#argument("}") : "";
-    if (pattern === "") return value;
-    return value.replace(new RegExp(pattern, all ? "gs" : "s"), () => replacement);
+    if (pattern.length === 0) return value;
+    const letters = Array.from(value);
+    // Looked for at every place: time is that of the length squared.
+    if (letters.length > maxSearched && pattern.includes("deep"))
+      throw new ExpansionError(
+        `a value of more than ${maxSearched} letters is too long for a pattern with *`,
+      );
+    const reach = pattern.includes("deep") ? letters.length : pattern.length;
+    let result = "";
+    for (let at = 0, done = false; at < letters.length; ) {
+      const length = done ? 0 : longestMatch(pattern, letters.slice(at, at + reach));
+      result += length === 0 ? letters[at] : replacement;
+      at += length || 1;
+      if (length > 0 && !all) done = true;
+    }
+    return result;
   }
 
   #name(): string {
@@ -212,8 +232,14 @@ class Expansion {
   }
 }
 
-/** `*` and `?` of the shell as a regular expression. */
-const shellPattern = (text: string): string =>
-  text.replace(/[^*?]+|[*?]/g, (part) => (part === "*" ? ".*" : part === "?" ? "." : literal(part)));
+const maxSearched = 10_000;
 
-const literal = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+/** `*` and `?` of the shell. */
+const shellToken = (letter: string): Token =>
+  letter === "*" ? "deep" : letter === "?" ? { one: () => true } : literally(letter);
+
+function longestMatch(pattern: readonly Token[], letters: readonly string[]): number {
+  let longest = 0;
+  for (const end of matchEnds(pattern, letters)) longest = end;
+  return longest;
+}
