@@ -27,6 +27,7 @@ function codeOf(status: number): ErrorCode {
 const refusals = new Map([
   [401, { code: "UNAUTHORIZED", message: "unauthorized: authentication required" }],
   [403, { code: "DENIED", message: "denied: requested access to the resource is denied" }],
+  [429, { code: "TOOMANYREQUESTS", message: "toomanyrequests: too many requests" }],
 ]);
 
 /** Reads the body of a failed answer: https://github.com/opencontainers/distribution-spec, "Error Codes". */

@@ -303,6 +303,14 @@ describe("faults", () => {
     await store.pull(`${registry.host}/x:1`);
     assert.ok(performance.now() - started > 900);
     await store.remove(`${registry.host}/x:1`);
+    registry.fault = once(
+      /manifests/,
+      (response) => response.writeHead(429, { "Retry-After": "0" }).end(),
+      9,
+    );
+    await assert.rejects(store.pull(`${registry.host}/x:1`), {
+      message: "toomanyrequests: too many requests",
+    });
     registry.fault = once(/blobs/, (response) => response.writeHead(500).end(), 2);
     await store.pull(`${registry.host}/x:1`);
     await store.remove(`${registry.host}/x:1`);

@@ -167,6 +167,20 @@ describe("push", () => {
     assert.equal(await open().store.pull(`${registry.host}/big:1`), (await store.inspect("big:1")).Id);
   });
 
+  test("a registry that wants a part later gets it later", async () => {
+    const { store } = await loaded(image("a:1", "x"));
+    await store.tag("a:1", `${registry.host}/a:1`);
+    let busy = 2;
+    registry.fault = (request, response) => {
+      if (!/PATCH|PUT/.test(request.method ?? "") || busy-- <= 0) return false;
+      request.resume().on("end", () => response.writeHead(429, { "Retry-After": "0" }).end());
+      return true;
+    };
+    await store.push(`${registry.host}/a:1`);
+    assert.equal(busy < 0, true);
+    assert.ok(registry.manifests.has("a:1"));
+  });
+
   test("a registry that refuses", async () => {
     const { store } = await loaded(image("a:1", "x"));
     await store.tag("a:1", `${registry.host}/a:1`);

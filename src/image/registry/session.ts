@@ -93,7 +93,9 @@ export class Session {
         const answer = await this.#askOnce(endpoint, ask);
         if (ask.expect.includes(answer.status)) return answer;
         const error = await registryError(answer, `${ask.method} "${answer.url.href}"`);
-        if (attempt >= most || !(answer.status === 429 || answer.status >= 500)) throw error;
+        // What was asked for too early has had no effect.
+        const again = answer.status === 429 ? tries : answer.status >= 500 ? most : 0;
+        if (attempt >= again) throw error;
         wait = Math.max(wait, retryAfter(answer));
       } catch (error) {
         // A host that cannot be reached at all is told at once.
