@@ -78,7 +78,7 @@ function onlyFor(
 const hasInterface = (mode: string | undefined): boolean =>
   mode !== undefined && mode !== "none" && mode !== "host" && !mode.startsWith("container:");
 
-/** The container's own MAC address of old is now that of its endpoint in its first network. */
+/** The container's own MAC address of old is that of its endpoint in its first network. */
 function moveMacAddress(
   request: ContainerCreateRequest,
   host: HostConfig,
@@ -96,7 +96,7 @@ function moveMacAddress(
   else if (version < 44) {
     throw invalid("conflicting options: mac-address and the network mode");
   }
-  delete request.MacAddress;
+  // It is kept as well, for clients that take the container out of its network and put it in again.
   if (version < 44) return [];
   return [
     "The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead.",

@@ -1,7 +1,7 @@
 // Names and isolation of networks with the real docker CLI.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { TestDaemon, until } from "../support/daemon.ts";
+import { run, TestDaemon, until } from "../support/daemon.ts";
 
 let daemon: TestDaemon;
 before(async () => {
@@ -267,4 +267,34 @@ test("link-local addresses beside the network's own", async () => {
   assert.match(wrong.stderr, /invalid link-local IP address: 10\.1\.1\.1/);
   await daemon.ok(["rm", "-f", "far", "near"]);
   await daemon.ok(["network", "rm", "local"]);
+});
+
+test("a hardware address that an old client gave a container stays when it is taken out and put in again", async () => {
+  await daemon.ok(["network", "create", "fixed"]);
+  const mac = "02:42:0a:42:00:99";
+  const api = async (path: string, body?: object): Promise<string> => {
+    const sent = body ? ["-H", "Content-Type: application/json", "-d", JSON.stringify(body)] : [];
+    // Without a version the newest: so compose 1.29 speaks.
+    const url = `http://localhost${path}`;
+    const { code, stdout } = await run("curl", ["-sS", "--unix-socket", daemon.socket, ...sent, url]);
+    assert.equal(code, 0);
+    return stdout;
+  };
+  const HostConfig = { NetworkMode: "fixed" };
+  await api("/containers/create?name=known", {
+    Image: "busybox",
+    Cmd: ["sleep", "1000"],
+    MacAddress: mac,
+    HostConfig,
+  });
+  assert.equal(JSON.parse(await api("/containers/known/json")).Config.MacAddress, mac);
+  const inside = (): Promise<string> => daemon.ok(["exec", "known", "cat", "/sys/class/net/eth0/address"]);
+  for (const stage of ["created", "running"]) {
+    await daemon.ok(["network", "disconnect", "fixed", "known"]);
+    await daemon.ok(["network", "connect", "--alias", "again", "fixed", "known"]);
+    if (stage === "created") await daemon.ok(["start", "known"]);
+    assert.equal(await inside(), mac, stage);
+  }
+  await daemon.ok(["rm", "-f", "known"]);
+  await daemon.ok(["network", "rm", "fixed"]);
 });

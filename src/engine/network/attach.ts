@@ -64,7 +64,13 @@ export function memberships(context: EngineContext, container: Container): Membe
   return found
     .filter(({ network }, at) => found.findIndex((other) => other.network === network) === at)
     .sort((a, b) => Number(b.first) - Number(a.first) || a.network.name.localeCompare(b.network.name, "en"))
-    .map(({ network, wish }) => ({ network, wish: wish ?? {} }));
+    .map(({ network, wish, first }) => ({ network, wish: withOwnMac(container, wish ?? {}, first) }));
+}
+
+/** The hardware address that an old client gave the container is that of its link in its `first` network. */
+export function withOwnMac({ record }: Container, wish: EndpointSettings, first: boolean): EndpointSettings {
+  const { MacAddress } = record.config;
+  return first && MacAddress && !wish.MacAddress ? { ...wish, MacAddress } : wish;
 }
 
 const hasLink = ({ network }: Membership): boolean => network.driver !== "host" && network.driver !== "null";

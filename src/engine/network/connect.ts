@@ -23,6 +23,7 @@ import {
   resolverRoutes,
   takeEndpoint,
   takePorts,
+  withOwnMac,
 } from "./attach.ts";
 import { checkWish } from "./check.ts";
 import { networkEvent } from "./events.ts";
@@ -53,7 +54,10 @@ export function connectContainer(
       );
     }
     if (container.running) refuseMachine(container, "connected to");
-    if (container.running) await connectLive(context, network, container, wish);
+    if (container.running) {
+      const isFirst = hostConfig.NetworkMode === "none";
+      await connectLive(context, network, container, withOwnMac(container, wish, isFirst));
+    }
     // Without a network before, its first one is this.
     if (hostConfig.NetworkMode === "none") hostConfig.NetworkMode = network.name;
     networking.EndpointsConfig = { ...networking.EndpointsConfig, [network.name]: wish };
