@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { templateSource } from "../../hypervisor/guest/template.ts";
 import type { Template, TemplateSize } from "../../hypervisor/template.ts";
 import type { EngineContext } from "../context.ts";
 import { availableMemory } from "../machines/memory.ts";
@@ -65,7 +66,10 @@ export class Templates {
 
   async #follow(size: TemplateSize): Promise<void> {
     await sleep(delayMs, undefined, { signal: this.#closing.signal, ref: false });
-    if (availableMemory() < size.memory + spare) {
+    // One that was made while this machine booted, or no room for one now: the next that boots asks again.
+    const { machines } = this.#context;
+    const made = machines.templates.peek(templateSource(machines.tools()), size) !== null;
+    if (made || availableMemory() < size.memory + spare) {
       this.#settled.delete(keyOf(size));
       return;
     }

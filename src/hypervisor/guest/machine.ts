@@ -46,9 +46,14 @@ export interface MachineTools {
 }
 
 /** Finds them; throws UNAVAILABLE and says how to get what is missing. */
-export function findTools(options: { cache: string; kernel: string | undefined }): MachineTools {
-  const emulator = inPath(qemuProgram);
-  const fileServer = fileServers.find((path) => existsSync(path));
+export function findTools(
+  options: { cache: string; kernel: string | undefined },
+  places = { programs: programDirectories(), fileServers },
+): MachineTools {
+  const emulator = places.programs
+    .map((directory) => join(directory, qemuProgram))
+    .find((path) => existsSync(path));
+  const fileServer = places.fileServers.find((path) => existsSync(path));
   if (!emulator || !fileServer) {
     const missing = emulator ? "virtiofsd" : `QEMU (${qemuProgram})`;
     throw new BerthError(
@@ -62,10 +67,11 @@ export function findTools(options: { cache: string; kernel: string | undefined }
   return { emulator, fileServer, kernel, initrd, accelerator: chooseAccelerator() };
 }
 
-function inPath(program: string): string | undefined {
-  const directories = [...(process.env.PATH ?? "").split(delimiter), "/usr/bin", "/usr/local/bin"];
-  return directories.map((directory) => join(directory, program)).find((path) => existsSync(path));
-}
+const programDirectories = (): string[] => [
+  ...(process.env.PATH ?? "").split(delimiter),
+  "/usr/bin",
+  "/usr/local/bin",
+];
 
 /** A container's machine to be. */
 export interface ContainerMachine {
