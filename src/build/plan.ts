@@ -59,8 +59,10 @@ export function expandAt(location: Location, text: string, lookup: Lookup, escap
   }
 }
 
-export const failedToProcess = (location: Location, text: string, error: Error): DockerfileError =>
-  new DockerfileError(`failed to process ${JSON.stringify(text)}: ${error.message}`, location);
+export function failedToProcess(location: Location, text: string, error: Error): DockerfileError {
+  const shown = text.length > 1000 ? `${text.slice(0, 1000)}…` : text;
+  return new DockerfileError(`failed to process ${JSON.stringify(shown)}: ${error.message}`, location);
+}
 
 function predefinedArguments({ stages }: Dockerfile, request: BuildRequest): Map<string, string> {
   const target = request.platform ? parsePlatform(request.platform) : hostPlatform;

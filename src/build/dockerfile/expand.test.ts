@@ -50,5 +50,8 @@ test("what cannot be replaced is refused", () => {
   assert.throws(() => expandWord("${n:?is missing}", lookup), /n: is missing/);
   assert.throws(() => expandWord("${a", lookup), /missing '}'/);
   assert.throws(() => expandWord("${}", lookup), /bad substitution/);
+  const nested = `${"${n:-".repeat(300)}${"}".repeat(300)}`;
+  assert.throws(() => expandWord(nested, lookup), /more than 200 variables within each other/);
+  assert.throws(() => expandWord("$n$n$n", () => "x".repeat(2 << 20)), /more than \d+ letters/);
   assert.throws(() => expandWord("'a", lookup), /matching single-quote/);
 });

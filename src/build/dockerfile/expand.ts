@@ -12,7 +12,7 @@ export class ExpansionError extends Error {}
  * ${name#pattern}, ##, %, %%, ${name/pattern/word} and //.
  */
 export function expandWord(text: string, lookup: Lookup, escapeToken = "\\"): string {
-  return new Expansion(text, lookup, escapeToken, false).word("").join("");
+  return new Expansion(text, lookup, escapeToken, false).whole();
 }
 
 /** As `expandWord`, and splits at blanks, also those that variables bring, outside of quotes. */
@@ -23,8 +23,12 @@ export function expandWords(text: string, lookup: Lookup, escapeToken = "\\"): s
 
 /** Replaces variables but leaves quotes and escapes of others as they are: for documents. */
 export function expandDocument(text: string, lookup: Lookup, escapeToken = "\\"): string {
-  return new Expansion(text, lookup, escapeToken, true).word("").join("");
+  return new Expansion(text, lookup, escapeToken, true).whole();
 }
+
+/** A few variables of variables could fill the memory, or the stack. */
+const longest = 4 << 20;
+const deepest = 200;
 
 class Expansion {
   readonly #text: string;
@@ -33,6 +37,7 @@ class Expansion {
   /** Quotes mean nothing. */
   readonly #raw: boolean;
   #at = 0;
+  #depth = 0;
 
   constructor(text: string, lookup: Lookup, escapeToken: string, raw: boolean) {
     this.#text = text;
@@ -43,6 +48,14 @@ class Expansion {
 
   #peek(): string {
     return this.#text[this.#at] ?? "";
+  }
+
+  /** All of it. */
+  whole(): string {
+    const pieces = this.word("");
+    if (pieces.reduce((sum, piece) => sum + piece.length, 0) > longest)
+      throw new ExpansionError(`it comes to more than ${longest} letters`);
+    return pieces.join("");
   }
 
   split(): string[] {
@@ -136,6 +149,15 @@ class Expansion {
   }
 
   #dollar(): string {
+    if (++this.#depth > deepest) throw new ExpansionError(`more than ${deepest} variables within each other`);
+    try {
+      return this.#variable();
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  #variable(): string {
     this.#at++;
     if (this.#peek() !== "{") {
       const name = this.#name();

@@ -27,19 +27,27 @@ export function joinLine(lines: readonly string[], at: number, escapeToken: "\\"
   const location = { line: at + 1, column: first.length - start.length + 1 };
   const pieces: Piece[] = [{ offset: 0, ...location }];
   const empty: number[] = [];
-  let text = start;
+  const parts: string[] = [];
+  let length = 0;
+  // With the letter before it: an escape may be one of two.
+  let before = "";
+  let last = start;
   let next = at + 1;
-  while (continued.test(text)) {
-    text = text.replace(continued, "$1");
+  while (continued.test(before + last)) {
+    const part = (before + last).replace(continued, "$1").slice(before.length);
+    parts.push(part);
+    length += part.length;
+    before = part.at(-1) ?? before;
+    last = "";
     for (; next < lines.length && isSkipped(lines[next] ?? ""); next++) {
       if (lines[next]?.trim() === "") empty.push(next + 1);
     }
     if (next >= lines.length) break;
-    pieces.push({ offset: text.length, line: next + 1, column: 1 });
-    text += lines[next] ?? "";
+    pieces.push({ offset: length, line: next + 1, column: 1 });
+    last = lines[next] ?? "";
     next++;
   }
-  return { text: text.trim(), location, pieces, next, empty };
+  return { text: [...parts, last].join("").trim(), location, pieces, next, empty };
 }
 
 /** Whether a line is empty or a comment. */

@@ -59,6 +59,13 @@ test("flags and JSON", () => {
   ]);
 });
 
+test("Dockerfiles that are meant to keep the daemon busy", () => {
+  const long = parseDockerfile(`FROM a\nRUN x${" \\\n y".repeat(100_000)}\n`);
+  assert.equal(long.stages[0]?.instructions[0]?.location.endLine, 100_002);
+  const stages = Array.from({ length: 1001 }, (_, index) => `FROM s${index} AS s${index + 1}`);
+  assert.throws(() => parseDockerfile(stages.join("\n")), /more than 1000 build stages/);
+});
+
 test("what is wrong is said in dockerd's words, with its place", () => {
   const cases: [string, string, number, number?][] = [
     ["", "dockerfile parse error on line 1: file with no instructions", 1],

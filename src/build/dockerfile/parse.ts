@@ -5,6 +5,9 @@ import { type Location, parseError } from "./location.ts";
 import { readStatements, type Statement, wordPlace } from "./statements.ts";
 import { blankWords } from "./words.ts";
 
+/** More than anybody has; a chain of them is followed step by step. */
+const maxStages = 1000;
+
 const stageName = /^[a-z][a-z0-9-_.]*$/;
 
 /** Parses a Dockerfile. Throws DockerfileError with dockerd's words for the first thing that is wrong. */
@@ -14,6 +17,8 @@ export function parseDockerfile(text: string): Dockerfile {
   const dockerfile: Dockerfile = { escapeToken, directives, statements, metaArgs: [], stages: [] };
   for (const statement of statements) {
     if (statement.keyword === "FROM") {
+      if (dockerfile.stages.length >= maxStages)
+        throw parseError(statement.location, `more than ${maxStages} build stages`);
       dockerfile.stages.push(parseFrom(statement));
       continue;
     }
