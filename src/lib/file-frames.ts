@@ -66,7 +66,7 @@ export function readFrames(socket: Socket): { lines: Channel<FileReport>; archiv
       finish(system("berth-files sent what is not understood", error));
     }
   });
-  socket.on("error", (error) => finish(system(`berth-files: ${error.message}`, error)));
+  socket.on("error", (error) => finish(system(`berth-files ended early: ${error.message}`, error)));
   socket.on("close", () => finish(system("berth-files ended early")));
   socket.on("end", () => finish(system("berth-files ended early")));
   return { lines, archive };
