@@ -21,6 +21,11 @@ export async function claimAddress(address: Address): Promise<void> {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (code === "ENOENT") return;
     if (code === "ECONNREFUSED") return rmSync(address.path, { force: true });
+    if (code === "EACCES" || code === "EPERM")
+      throw system(
+        `cannot listen on ${describeAddress(address)}: it is another user's: run as root or choose another -H`,
+        error,
+      );
     throw system(`cannot listen on ${describeAddress(address)}: ${String(error)}`, error);
   } finally {
     socket.destroy();

@@ -9,8 +9,8 @@ export interface EachOptions {
 }
 
 /**
- * Does something to each argument, up to 50 at a time, and prints its name as soon as it is done; errors
- * are printed together at the end. Resolves to the exit status: 1 if one failed.
+ * Does something to each argument, up to 50 at a time, and prints the names of those done in the order they
+ * were given; errors are printed together at the end. Resolves to the exit status: 1 if one failed.
  */
 export async function forEachArgument(
   args: readonly string[],
@@ -19,9 +19,9 @@ export async function forEachArgument(
 ): Promise<number> {
   const errors: string[] = [];
   let failed = false;
-  const one = async (name: string): Promise<void> => {
+  const told = async (name: string, done: Promise<void>): Promise<void> => {
     try {
-      await action(name);
+      await done;
       out(`${name}\n`);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
@@ -30,8 +30,11 @@ export async function forEachArgument(
       if (!ignored) failed = true;
     }
   };
-  for (let start = 0; start < args.length; start += 50)
-    await Promise.all(args.slice(start, start + 50).map(one));
+  for (let start = 0; start < args.length; start += 50) {
+    const begun = args.slice(start, start + 50).map((name) => ({ name, done: action(name) }));
+    for (const { done } of begun) done.catch(() => undefined);
+    for (const { name, done } of begun) await told(name, done);
+  }
   if (errors.length > 0) err(`${errors.join("\n")}\n`);
   return failed ? 1 : 0;
 }

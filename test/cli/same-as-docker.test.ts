@@ -100,6 +100,7 @@ sameLines("run: streams, exit codes, options", [
   "run --rm --network none busybox ls /sys/class/net",
   "run -d --rm busybox true",
   "run --rm --pull never nosuch true",
+  "run --rm -v FOLDER:/x -v FOLDER:/x busybox ls /x",
 ]);
 
 sameLines("run: what is refused before and by the daemon", [
@@ -117,6 +118,7 @@ sameLines("run: what is refused before and by the daemon", [
   "run -it busybox",
   "run -d -a stdin busybox",
   "run --rm INVALID true",
+  "run --rm --platform nonsense busybox true",
   "run --rm --name '!' busybox",
   "run --rm -v /x:/y:badmode busybox",
   "create nosuch:tag --pull never",
@@ -201,6 +203,9 @@ sameLines("cp and export", [
   "cp FOLDER/file up:/nowhere/x/y",
   "cp FOLDER/file up:/tmp/new/",
   "cp FOLDER/tree up:/etc/passwd",
+  "cp FOLDER/file up:/etc/passwd/",
+  "cp up:/etc/passwd /dev/null",
+  "cp FOLDER/file nowhere:/tmp",
   "cp FOLDER/nope up:/",
   "cp up:/nope FOLDER",
   "cp up:/etc/passwd FOLDER/no/such",
@@ -240,6 +245,10 @@ sameLines("life: stop, start, kill, pause, rename, update, rm", [
   "rm -f nope",
   "rm ''",
   "volume rm nope",
+  "!volume create one",
+  "!volume create two",
+  "!volume create three",
+  "volume rm -f three one nope two",
   "rmi nope",
   "tag nope x",
   "tag busybox X",

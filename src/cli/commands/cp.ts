@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import { posix, resolve } from "node:path";
 import { fs, tty } from "../builtin.ts";
 import type { Client } from "../client/client.ts";
@@ -69,13 +70,13 @@ function readStat(headers: Record<string, string>): PathStat {
   return JSON.parse(Buffer.from(encoded, "base64").toString()) as PathStat;
 }
 
-/** A path in a container; undefined when it does not exist. */
+/** A path in a container; undefined when there is none, whatever the reason: the copy itself tells it. */
 async function statPath(client: Client, container: string, path: string): Promise<PathStat | undefined> {
   try {
     const { headers } = await client.request("HEAD", archivePath(container), { query: { path } });
     return readStat(headers);
   } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return undefined;
+    if (error instanceof ApiError) return undefined;
     throw error;
   }
 }
@@ -121,9 +122,14 @@ function statDestination(path: string): CopySide {
   if (!fs.statSync(parent, { throwIfNoEntry: false })?.isDirectory())
     throw new CliError(`invalid output path: directory ${JSON.stringify(parent)} does not exist`);
   if (stat && !stat.isDirectory() && !stat.isFile())
-    throw new CliError(`invalid output path: ${JSON.stringify(path)} must be a directory or a regular file`);
+    throw new CliError(
+      `invalid output path: ${JSON.stringify(path)} must be a directory or a regular file${kindOf(stat)}`,
+    );
   return { path: real, exists: stat !== undefined, isDirectory: stat?.isDirectory() ?? false };
 }
+
+const kindOf = (stat: Stats): string =>
+  stat.isCharacterDevice() || stat.isBlockDevice() ? ": got a device" : "";
 
 async function copyTo(
   client: Client,

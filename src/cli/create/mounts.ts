@@ -152,7 +152,8 @@ function size(key: string, value: string): number {
 
 /** Volumes of `-v`: those with a source are binds, the others anonymous volumes. */
 export function parseVolumes(specs: readonly string[]): { binds: string[]; volumes: Record<string, object> } {
-  const binds: string[] = [];
+  // The same one twice is one, as with docker's.
+  const binds = new Set<string>();
   const volumes: Record<string, object> = {};
   for (const spec of specs) {
     if (spec === "") throw new CliError("invalid empty volume spec");
@@ -165,7 +166,7 @@ export function parseVolumes(specs: readonly string[]): { binds: string[]; volum
     if (source === "" && spec.length > 1)
       throw new CliError(`invalid spec: ${spec}: empty section between colons`);
     if (source === "") volumes[spec] = {};
-    else binds.push((source.startsWith(".") ? resolve(source) : source) + spec.slice(colon));
+    else binds.add((source.startsWith(".") ? resolve(source) : source) + spec.slice(colon));
   }
-  return { binds, volumes };
+  return { binds: [...binds], volumes };
 }
