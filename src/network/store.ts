@@ -138,7 +138,7 @@ export class NetworkStore {
       attachable: request.attachable ?? false,
       ipv4,
       ipv6,
-      subnets: this.#chooseSubnets({ id, driver }, given, { ipv4, ipv6 }),
+      subnets: this.#chooseSubnets({ id, driver, bridge }, given, { ipv4, ipv6 }),
       options,
       ipamOptions: request.ipamOptions ?? null,
       labels: request.labels ?? {},
@@ -174,7 +174,7 @@ export class NetworkStore {
   }
 
   #chooseSubnets(
-    { id, driver }: { id: string; driver: string },
+    { id, driver, bridge }: { id: string; driver: string; bridge: string },
     given: readonly SubnetRequest[],
     families: { ipv4: boolean; ipv6: boolean },
   ) {
@@ -190,8 +190,9 @@ export class NetworkStore {
             : `a network has one IPv${range.version} subnet; ${request.Subnet} is a second`,
         );
       }
-      // Who shares a link of the host is in its network most often.
-      this.#refuseOverlap(range, taken, driver === "bridge" ? hostRoutes() : []);
+      // Who shares a link of the host is in its network most often, as is who uses a bridge that is there.
+      const others = driver === "bridge" ? hostRoutes().filter(({ link }) => link !== bridge) : [];
+      this.#refuseOverlap(range, taken, others);
       chosen.push(request);
     }
     const has = (version: 4 | 6) => chosen.some(({ Subnet = "" }) => parseCidr(Subnet).version === version);

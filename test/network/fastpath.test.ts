@@ -123,6 +123,32 @@ test("not where a network does not want it, nor where its containers are kept ap
   await daemon.ok(["network", "rm", "cells"]);
 });
 
+test("a bridge of the host's own, with its address, is used as it is, and stays", async (t) => {
+  const bridge = `bt${process.pid}`;
+  t.after(() => run("ip", ["link", "del", bridge]));
+  for (const args of [
+    ["link", "add", bridge, "type", "bridge"],
+    ["addr", "add", "10.197.32.1/24", "dev", bridge],
+    ["link", "set", bridge, "up"],
+  ]) {
+    const { code, stderr } = await run("ip", args);
+    assert.equal(code, 0, stderr);
+  }
+  const named = ["-o", `com.docker.network.bridge.name=${bridge}`];
+  const elsewhere = await daemon.docker(["network", "create", "--subnet", "10.197.32.0/24", "elsewhere"]);
+  assert.match(elsewhere.stderr, /Pool overlaps with a route of the host/);
+  await daemon.ok(["network", "create", "--subnet", "10.197.32.0/24", ...named, "theirs"]);
+  await server("one", "theirs", "-p", "80");
+  await server("two", "theirs");
+  assert.ok(await reaches("two", await address("one", "IPAddress", "theirs")));
+  assert.ok(await hostReaches(await published("one")));
+  const filters = await run("tc", ["filter", "show", "dev", bridge, "egress"]);
+  assert.equal(filters.stdout, "", "its packets are bridged");
+  await daemon.ok(["rm", "-f", "one", "two"]);
+  await daemon.ok(["network", "rm", "theirs"]);
+  assert.match((await run("ip", ["-o", "addr", "show", "dev", bridge])).stdout, /10\.197\.32\.1/);
+});
+
 test("what goes that way is counted at both ends", { skip }, async () => {
   const size = 4 << 20;
   await server("one", "fast");
