@@ -1,5 +1,5 @@
 import { open, writeFile } from "node:fs/promises";
-import { cpus } from "node:os";
+import { cpus, release } from "node:os";
 import { qemuArguments } from "../qemu.ts";
 import { type TemplateSize, type TemplateSource, templateSlots } from "../template.ts";
 import { boot, guestArguments, type MachineTools } from "./machine.ts";
@@ -43,8 +43,8 @@ export function templateArguments(
 export function templateSource(tools: MachineTools): TemplateSource {
   const places = { memory: "", monitor: "", control: "", streams: "" };
   const { emulator, kernel, initrd, accelerator } = tools;
-  // A processor that is passed through is part of the state, too.
-  const processor = accelerator.cpu === "host" ? (cpus()[0]?.model ?? "") : "";
+  // A processor that is passed through is part of the state, and so is what the host's kernel keeps of it.
+  const processor = accelerator.cpu === "host" ? `${cpus()[0]?.model} ${release()}` : "";
   return {
     files: [emulator, kernel.image, initrd],
     args: [processor, ...templateArguments(tools, { memory: 0, cpus: 1 }, "", places)],
