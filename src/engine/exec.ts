@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import type { ExecConfig, ExecInspectResponse } from "@docker/node-sdk";
 import { conflict, invalid, notFound } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
@@ -18,6 +19,7 @@ import { capabilitySets, environment } from "./spec/process.ts";
 import { resolveUser } from "./spec/user.ts";
 import type { Attachment, ExecStartOptions, Execs, Size } from "./types.ts";
 
+const { EINVAL } = constants.errno;
 /** How long a finished exec can still be inspected; docker forgets it at some time too. */
 const KEEP_MS = 5 * 60_000;
 
@@ -117,6 +119,7 @@ export class ExecTable implements Execs {
       const { Cmd: args = [], Env: env = [], WorkingDir: cwd = "", User: user = "" } = config;
       return execInMachine(this.#context, container, { id, args, env, cwd, user, stdio });
     }
+    checkWorkingDirectory(config);
     const spec = execSpec(this.#context, container);
     const host = isIsolated(container.record.hostConfig)
       ? { exec: (launch: ExecLaunch) => this.#context.machines.exec(container, launch) }
@@ -222,6 +225,13 @@ function checkRunning(container: Container, ref = container.id): void {
     throw conflict(`Container ${container.id} is restarting, wait until the container is running`);
   }
   if (container.status !== "running") throw conflict(`container ${container.id} is not running`);
+}
+
+/** From where would a relative one be? As runc refuses it. */
+function checkWorkingDirectory({ WorkingDir: path = "" }: ExecConfig): void {
+  if (path === "" || path.startsWith("/")) return;
+  const text = "OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown";
+  throw new LaunchError("INVALID_PARAMETER", text, { phase: "child", errno: EINVAL, exitCode: 126 });
 }
 
 function execProcess(container: Container, config: ExecConfig, spec: Spec, size: Size | undefined): Process {

@@ -137,6 +137,17 @@ test("users and groups by numbers that cannot be", async () => {
   }
 });
 
+test("an exec has to be in a directory from the root on", async () => {
+  await daemon.ok(["run", "-d", "--name", "busy", "--network", "none", "busybox", "sleep", "600"]);
+  const { code, stdout, stderr } = await daemon.docker(["exec", "-w", "tmp", "busy", "pwd"]);
+  assert.equal(code, 126);
+  assert.match(
+    stdout + stderr,
+    /^OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown/,
+  );
+  await daemon.ok(["rm", "-f", "busy"]);
+});
+
 test("the network a container was in stays known when it has ended", async () => {
   await daemon.ok(["run", "--name", "ended", "--network", "none", "busybox", "true"]);
   const id = await daemon.ok(["inspect", "-f", "{{.NetworkSettings.Networks.none.NetworkID}}", "ended"]);
