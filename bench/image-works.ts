@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { run } from "./command.ts";
 import { type LargeImage, largeName } from "./large-image.ts";
 import type { Daemon } from "./peers/daemon.ts";
-import { proportionalBytes } from "./processes.ts";
+import { residentBytes } from "./processes.ts";
 import { pushHost } from "./registry.ts";
 import { timed } from "./statistics.ts";
 import type { Work } from "./work.ts";
@@ -27,13 +27,14 @@ const docker = (bench: ImageBench, daemon: Daemon, ...args: string[]): Promise<v
   run(bench.docker, ["-H", `unix://${daemon.socket}`, ...args]);
 
 /**
- * Milliseconds that work took, and the largest memory of the daemon's processes meanwhile, in MB: what they share,
- * as a process shares all with a child that it is just about to start, is counted once.
+ * Milliseconds that work took, and the largest memory of the daemon's processes meanwhile, in MB. What processes
+ * share is counted with each, also for the moment in which a program is being started and shares all with the
+ * daemon: parts of it would be those of other daemons of the machine too.
  */
 async function observed(daemon: Daemon, work: () => Promise<void>): Promise<{ took: number; most: number }> {
   let most = 0;
   const look = setInterval(() => {
-    most = Math.max(most, proportionalBytes(daemon.processes) / megabyte);
+    most = Math.max(most, residentBytes(daemon.processes) / megabyte);
   }, 50);
   try {
     return { took: await timed(work), most };

@@ -49,6 +49,7 @@ async function fails(work: Promise<Result>): Promise<void> {
 describe("a disk that is full", () => {
   let registry: TestRegistry;
   before(async () => {
+    registry = await TestRegistry.start();
     const disk = join(base, "disk");
     execFileSync("truncate", ["-s", "192M", disk]);
     execFileSync("mkfs.ext4", ["-q", disk]);
@@ -56,20 +57,22 @@ describe("a disk that is full", () => {
     execFileSync("mount", ["-o", "loop", disk, daemon.dataRoot]);
     await daemon.up();
     await daemon.ok(["load"], { input: dockerArchive([busyboxImage()]) });
-    registry = await TestRegistry.start();
     registry.add("noise:1", manifestOf(image(110 * MB)));
     registry.add("noise:2", manifestOf(image(4 * MB)));
     initially = kept();
   });
   after(async () => {
     await registry.stop();
-    for (const id of (await daemon.ok(["ps", "-aq"])).split("\n").filter(Boolean))
-      await daemon.ok(["rm", "-f", id]);
-    await daemon.down();
-    execFileSync("umount", [daemon.dataRoot]);
-    rmSync(base, { recursive: true });
-    await daemon.up();
-    await daemon.end();
+    try {
+      for (const id of (await daemon.ok(["ps", "-aq"])).split("\n").filter(Boolean))
+        await daemon.ok(["rm", "-f", id]);
+      await daemon.down();
+    } finally {
+      // Also when there never was a daemon.
+      execFileSync("umount", ["--lazy", daemon.dataRoot]);
+      rmSync(base, { recursive: true });
+      rmSync(daemon.directory, { recursive: true, force: true });
+    }
   });
 
   test("pull", async () => {
