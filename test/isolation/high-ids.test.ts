@@ -54,7 +54,8 @@ test("exec, copies both ways and top say the same numbers", async () => {
   const listed = await daemon.ok(["exec", "up", "stat", "-c", "%u:%g", "/tmp/made", "/tmp/put"]);
   assert.equal(listed, "100000:70000\n2000000000:70000");
   for (const state of ["running", "stopped"]) {
-    const { body } = await call(daemon.socket, "GET", archiveUrl("up", "/tmp/put"));
+    const { status, body } = await call(daemon.socket, "GET", archiveUrl("up", "/tmp/put"));
+    assert.equal(status, 200, `${state}: ${body}`);
     assert.match((await listing(body)).join(), / 2000000000:70000 /, state);
     await daemon.ok(["stop", "-t", "0", "up"]);
   }
