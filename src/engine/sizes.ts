@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { BerthError } from "../lib/errors.ts";
 import type { Container } from "./container.ts";
@@ -17,8 +18,15 @@ export async function containerSizes(
 }
 
 /** Bytes of the files in a container's writable layer. */
-export function writableSize(context: EngineContext, container: Container): Promise<number> {
-  return context.files.size(join(containerDirectory(context, container.id), "rw", "upper"));
+export async function writableSize(context: EngineContext, container: Container): Promise<number> {
+  const directory = join(containerDirectory(context, container.id), "rw", "upper");
+  try {
+    return await context.files.size(directory);
+  } catch (error) {
+    // Just being created or removed, as those of a build are all the time.
+    if (!existsSync(directory)) return 0;
+    throw error;
+  }
 }
 
 async function imageSize(context: EngineContext, imageId: string): Promise<number> {
