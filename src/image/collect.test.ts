@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { after, test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { ociLayout, type TestImage, tarOf } from "../../test/support/images.ts";
 import { removeTree } from "../lib/remove-tree.ts";
 import { openState } from "../state/index.ts";
@@ -40,5 +41,27 @@ test("what is removed while it is saved is saved whole, and goes then", async ()
   await store.settled();
   for (const directory of [state.paths.layers, join(state.paths.content, "sha256")])
     assert.deepEqual(readdirSync(directory), []);
+  state.close();
+});
+
+test("an image that is loaded is not taken for one without a name before it has its own", async () => {
+  const state = openState(join(base, "naming"));
+  const store = new ImageStore({ state });
+  const images = Array.from({ length: 12 }, (_, i) => ({
+    tags: [`image${i}:1`],
+    layers: [tarOf([{ name: `${i}`, data: `${i}` }])],
+  }));
+  const loading = store.load(Readable.from([ociLayout(images, "gzip")], { objectMode: false }));
+  let over = false;
+  loading.finally(() => {
+    over = true;
+  });
+  while (!over) {
+    await store.prune();
+    await turn();
+  }
+  assert.equal((await loading).length, images.length);
+  assert.equal((await store.list()).length, images.length);
+  await store.settled();
   state.close();
 });

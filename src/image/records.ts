@@ -33,6 +33,8 @@ const maxCached = 256;
 export class ImageRecords {
   readonly #state: State;
   readonly #cache = new Map<string, ImageRecord>();
+  /** Images that are to get a name, by how many. */
+  readonly #arriving = new Map<string, number>();
   readonly #select;
   readonly #selectPrefix;
   readonly #selectTag;
@@ -140,6 +142,23 @@ export class ImageRecords {
       const insert = db.prepare("INSERT INTO image_layers VALUES (?, ?, ?)");
       image.layers.forEach((layer, position) => void insert.run(image.id, position, layer));
     });
+  }
+
+  /**
+   * Keeps an image that is to get a name from being taken for one that nobody wants, until the returned function is
+   * called. It need not be here yet.
+   */
+  arrive(id: string): () => void {
+    this.#arriving.set(id, (this.#arriving.get(id) ?? 0) + 1);
+    return () => {
+      const left = (this.#arriving.get(id) ?? 0) - 1;
+      if (left > 0) this.#arriving.set(id, left);
+      else this.#arriving.delete(id);
+    };
+  }
+
+  isArriving(id: string): boolean {
+    return this.#arriving.has(id);
   }
 
   delete(id: string): void {

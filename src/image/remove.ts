@@ -46,6 +46,8 @@ export async function removeImage(
   } else if (!untagOne(context, record.id, ref, force, deleted)) {
     return deleted;
   }
+  // It comes again at this moment and gets another name.
+  if (context.records.isArriving(record.id)) return deleted;
   // After its last name is gone an image goes too, unless somebody uses it.
   if (!byId && context.records.hasChildren(record.id)) return deleted;
   if (!byId && usersOf(context, record.id).some(({ running }) => running || !force)) return deleted;
@@ -177,6 +179,7 @@ async function deleteImage(
 /** Without a name, a container or an image that was made from it. */
 function isForgotten(context: ImageContext, id: string): boolean {
   const { records } = context;
+  if (records.isArriving(id)) return false;
   return namesOf(context, id).length === 0 && !records.hasChildren(id) && usersOf(context, id).length === 0;
 }
 
@@ -195,6 +198,7 @@ export async function pruneImages(
   const used = new Set(context.users().map(({ imageId }) => imageId));
   for (const record of context.records.all()) {
     const labels = record.document.config?.Labels ?? {};
+    if (context.records.isArriving(record.id)) continue;
     if (used.has(record.id) || createdSeconds(record.document) * 1000 >= until) continue;
     if (filters.label && !hasLabels(filters.label, labels)) continue;
     if (filters["label!"]?.some((label) => hasLabels([label], labels))) continue;

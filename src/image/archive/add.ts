@@ -30,6 +30,7 @@ export async function addImage(
       );
     }
     const id = sha256(config);
+    parts.named.push(context.records.arrive(id));
     context.records.add({
       id,
       config,

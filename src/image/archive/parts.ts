@@ -28,6 +28,8 @@ export type OnLayerBytes = (name: string, current: number, total: number) => voi
 export class ArchiveParts {
   readonly #layers: LayerStore;
   readonly #parts = new Map<string, Part>();
+  /** To be called when the images of the archive have their names. */
+  readonly named: (() => void)[] = [];
   #documentBytes = 0;
 
   constructor(layers: LayerStore) {
@@ -182,6 +184,7 @@ export class ArchiveParts {
   async close(): Promise<void> {
     for (const part of this.#parts.values()) await this.#drop(part);
     this.#parts.clear();
+    for (const done of this.named.splice(0)) done();
   }
 
   async #drop(part: Part): Promise<void> {

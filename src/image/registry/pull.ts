@@ -38,13 +38,20 @@ export async function pullReference(
       ? undefined
       : context.records.byTag(canonical({ ...reference, digest: undefined }));
   const known = knownImage(target, top);
-  const id = known ?? (await pullImage(target, await chooseManifest(target, top)));
+  const chosen = known === undefined ? await chooseManifest(target, top) : null;
+  const id = known ?? chosen?.manifest.config.digest ?? "";
   const isNew = known === undefined || (reference.digest === undefined && before !== id);
-  context.state.transaction(() => {
-    if (reference.digest === undefined && before !== id && !target.unnamed)
-      context.records.setTag(canonical(reference), id);
-    context.records.setDigest(name, top.digest, id);
-  });
+  const named = context.records.arrive(id);
+  try {
+    if (chosen) await pullImage(target, chosen);
+    context.state.transaction(() => {
+      if (reference.digest === undefined && before !== id && !target.unnamed)
+        context.records.setTag(canonical(reference), id);
+      context.records.setDigest(name, top.digest, id);
+    });
+  } finally {
+    named();
+  }
   tell({ status: `Digest: ${top.digest}` });
   context.emit({ action: "pull", id: familiar(reference), attributes: { name: familiarRepository(name) } });
   return { id, isNew };
@@ -120,7 +127,7 @@ export async function fetchConfig(repository: Repository, descriptor: Descriptor
 async function pullImage(
   target: PullTarget,
   { fetched, manifest }: { fetched: FetchedManifest; manifest: Manifest },
-): Promise<string> {
+): Promise<void> {
   const { context, repository } = target;
   const config =
     context.records.config(manifest.config.digest) ?? (await fetchConfig(repository, manifest.config));
@@ -151,7 +158,6 @@ async function pullImage(
       });
       context.records.setManifest(fetched, id);
     });
-    return id;
   } finally {
     for (const layer of layers) context.layers.release(layer);
   }
