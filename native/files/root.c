@@ -173,7 +173,7 @@ static int mount_overlay(struct root *root)
 	for (size_t i = 0; i < root->lower_count; i++) {
 		if (config(fs, FSCONFIG_SET_STRING, "lowerdir+", root->lower[i], 0) == 0)
 			continue;
-		if (i > 0 || errno != EINVAL)
+		if (errno != EINVAL)
 			fail_errno("overlay");
 		close(fs);
 		return old_overlay(root);
@@ -182,10 +182,11 @@ static int mount_overlay(struct root *root)
 	    config(fs, FSCONFIG_SET_STRING, "workdir", root->work, 0) != 0)
 		fail_errno("overlay");
 	int tree = new_mount(fs);
-	if (tree < 0)
+	/* Older ones hear of an option they do not know only here. */
+	if (tree < 0 && errno != EINVAL)
 		fail_errno("overlay");
 	close(fs);
-	return tree;
+	return tree < 0 ? old_overlay(root) : tree;
 }
 
 static int clone_directory(const char *path)
