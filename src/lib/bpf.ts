@@ -84,10 +84,6 @@ export class Assembler {
     return this.#add({ code: 0x95 });
   }
 
-  jump(to: string): this {
-    return this.#jump({ code: 0x05 }, to);
-  }
-
   /** Jumps when the lower 32 bits of a register are, or are not, a number. */
   jumpIf(register: Register, verb: "is" | "is not", immediate: number, to: string): this {
     return this.#jump({ code: verb === "is" ? 0x16 : 0x56, destination: register, immediate }, to);

@@ -40,7 +40,8 @@ export class PortAllocator {
   /** Takes what a running container has, asked or not; what another program took meanwhile is held by nobody. */
   adopt(ports: readonly PublishedPorts[]): void {
     this.#mark(ports);
-    if (ports.reduce((sum, { count }) => sum + count, 0) > FEW) return;
+    // Each may be on an address of either family.
+    if (ports.reduce((sum, { count }) => sum + count, 0) > 2 * FEW) return;
     each(ports, (_, { protocol, hostIp }, port) => {
       if (protocol !== "sctp") void this.#holds.hold(protocol, hostIp, port);
     });
