@@ -11,6 +11,7 @@
 #define MAX_RECORDS (1 << 20) /* bytes of one extended header */
 #define MAX_XATTRS 64
 #define MAX_SPARSE 65536
+#define MAX_FILE (1ULL << 53) /* bytes: what readers of sizes count exactly */
 
 struct limits {
 	uint64_t bytes;   /* of the decompressed archive */

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { after, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { damaged, deep, devices, escapes, type HostileLayer } from "../../test/support/hostile.ts";
+import { damaged, deep, devices, escapes, type HostileLayer, vast } from "../../test/support/hostile.ts";
 import {
   dockerArchive,
   imageConfig,
@@ -89,6 +89,7 @@ describe("a layer that", () => {
   for (const layer of devices()) test(`holds ${layer.name}`, () => tryLayer(layer));
   for (const layer of damaged()) test(`is damaged: ${layer.name}`, () => tryLayer(layer));
   test("is deeper than any path", () => tryLayer(deep()));
+  test("says that it is larger than any disk", () => tryLayer(vast()));
 });
 
 test("attributes that steer the mount are not taken over", async () => {

@@ -4,6 +4,7 @@ import { chmod, mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline, type Readable, Transform } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
+import { countable } from "../lib/bytes.ts";
 import { system } from "../lib/errors.ts";
 import { removeLargeTree } from "../lib/remove-tree.ts";
 import { tarWork } from "../lib/tar-work.ts";
@@ -224,13 +225,13 @@ export class LayerStore {
       await removeLargeTree(candidate.directory);
       return known;
     }
-    const id = this.#insert(candidate, key);
-    const layer = { id, diffId: unpacked.diffId, size: unpacked.size };
+    const size = countable(unpacked.size);
+    const layer = { id: this.#insert(candidate, key, size), diffId: unpacked.diffId, size };
     this.hold(layer);
     return layer;
   }
 
-  #insert(candidate: Candidate, key: string): number {
+  #insert(candidate: Candidate, key: string, size: number): number {
     const { unpacked } = candidate;
     const { db } = this.#state;
     let place = "";
@@ -240,7 +241,7 @@ export class LayerStore {
           .prepare(
             "INSERT INTO layers(key, diff_id, size, entries, plain_size, synced) VALUES (?, ?, ?, ?, ?, 0) RETURNING id",
           )
-          .get(key, unpacked.diffId, unpacked.size, unpacked.entries, unpacked.plainSize);
+          .get(key, unpacked.diffId, size, unpacked.entries, unpacked.plainSize);
         const layer = Number(row?.id);
         db.prepare("INSERT OR REPLACE INTO packed_layers VALUES (?, ?, ?, ?, ?)").run(
           unpacked.packedDigest,

@@ -1,3 +1,4 @@
+import { countable } from "../lib/bytes.ts";
 import { invalid } from "../lib/errors.ts";
 import type { State } from "../state/index.ts";
 import { parseDocument } from "./document.ts";
@@ -137,7 +138,7 @@ export class ImageRecords {
     this.#state.transaction(() => {
       const added = db
         .prepare("INSERT OR IGNORE INTO images(id, config, created, size, parent) VALUES (?, ?, ?, ?, ?)")
-        .run(image.id, image.config, image.created, image.size, image.parent ?? null);
+        .run(image.id, image.config, image.created, countable(image.size), image.parent ?? null);
       if (added.changes === 0) return;
       const insert = db.prepare("INSERT INTO image_layers VALUES (?, ?, ?)");
       image.layers.forEach((layer, position) => void insert.run(image.id, position, layer));

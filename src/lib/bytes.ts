@@ -8,3 +8,6 @@ export function parseBytes(text: string): number {
   if (!match) throw invalid(`invalid size: '${text}'`);
   return Math.floor(Number(match[1]) * 1024 ** (units[(match[2] || "b").toLowerCase()] ?? 0));
 }
+
+/** A sum of file sizes as the database can give it back: files with holes may be larger than any disk. */
+export const countable = (bytes: number): number => Math.min(bytes, Number.MAX_SAFE_INTEGER);

@@ -259,6 +259,17 @@ export function damaged(): HostileLayer[] {
   ];
 }
 
+/** Sparse files that together have more bytes than a number counts exactly. */
+export function vast(): HostileLayer {
+  const size = 2 ** 44 - 4096;
+  const members = Array.from({ length: 520 }, (_, i) => [
+    pax([`GNU.sparse.size=${size}`, "GNU.sparse.map=0,1"].map(record).join("")),
+    tarHeader({ name: `x${i}`, size: 1 }),
+    Buffer.alloc(512),
+  ]);
+  return { name: "vast files", archive: end(...members.flat()) };
+}
+
 /** Directories so deep that no path leads to their end. */
 export function deep(): HostileLayer {
   const step = `${"d/".repeat(1900)}`;
