@@ -70,6 +70,8 @@ missing_packages() {
 	there /bin/busybox || echo busybox-static
 	has docker-registry || echo docker-registry
 	has skopeo || echo skopeo
+	# Packs archives for builds to add.
+	has zstd || echo zstd
 	has umoci || echo umoci
 	has openssl || echo openssl
 	# An ssh agent, for builds to ask.
