@@ -144,6 +144,8 @@ function stopOnSignal(daemon: Daemon, log: Logger): Promise<never> {
 }
 
 function watchProcess(log: Logger): void {
+  // Who reads the log may end before the daemon does.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   // Node's own handler would open a debugger's port.
   process.on("SIGUSR1", () => log.debug("SIGUSR1 ignored"));
   process.on("SIGHUP", () => log.debug("SIGHUP ignored"));

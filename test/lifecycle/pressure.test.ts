@@ -1,9 +1,11 @@
 // Lives under pressure: many at once, slow readers, signals, restarts of the daemon.
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { rmSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { TestDaemon, until } from "../support/daemon.ts";
+import { berth, TestDaemon, until } from "../support/daemon.ts";
 
 let daemon: TestDaemon;
 before(async () => {
@@ -236,4 +238,22 @@ test("twenty lives at once leave nothing", async () => {
   );
   assert.deepEqual(codes, [...Array(20).keys()]);
   await until("all are gone", () => daemon.leftovers().length === 0);
+});
+
+test("a daemon whose log nobody reads any more goes on, and stops in order", async (t) => {
+  const deaf = new TestDaemon("deaf");
+  const files = ["--data-root", deaf.dataRoot, "--exec-root", deaf.execRoot];
+  const process = spawn(berth, ["daemon", "-H", deaf.host, ...files, "--no-guest-templates"], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  t.after(() => {
+    process.kill("SIGKILL");
+    rmSync(deaf.directory, { recursive: true, force: true });
+  });
+  await once(process.stderr, "data");
+  await until("it answers", async () => (await deaf.docker(["version"])).code === 0);
+  process.stderr.destroy();
+  const ended = once(process, "exit");
+  process.kill();
+  assert.deepEqual(await ended, [0, null]);
 });
