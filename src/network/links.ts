@@ -21,6 +21,8 @@ import type { Endpoint, NetworkRecord } from "./types.ts";
 export interface LinkMessages {
   host: { message: Buffer; descriptorAt: number; why: string }[];
   inside: { message: Buffer; why: string }[];
+  /** Links of the host's that only carry what the container and others send. */
+  carriers: string[];
 }
 
 /** The kernel gives low numbers to links of its own, such as tunnels, where it is so configured. */
@@ -66,7 +68,8 @@ export function endpointLinks(
   isGateway: boolean,
 ): LinkMessages {
   const inside = insideMessages(network, endpoint, linkIndexInside(endpoint), isGateway);
-  return { host: hostMessages(network, endpoint, onto), inside };
+  const carriers = network.driver === "bridge" ? [endpoint.link] : [];
+  return { host: hostMessages(network, endpoint, onto), inside, carriers };
 }
 
 /** What furnishes a link that is there: addresses, and default routes when it `isGateway`. */

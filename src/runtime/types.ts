@@ -54,6 +54,11 @@ export interface NetworkSetup {
    * a message that has none.
    */
   host: { message: Buffer; descriptorAt: number; why: string }[];
+  /**
+   * Links of the host's that only carry what others send. IPv6 addresses of their own would cost each new one
+   * a walk over those of all.
+   */
+  carriers: string[];
   /** Shorter ways than over the bridges, of which it can do without. */
   fastPaths: FastPathSetup[];
   /** Sent inside the namespace. */

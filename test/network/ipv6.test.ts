@@ -1,5 +1,6 @@
 // IPv6: dual stack and alone, published ports on every kind of the host's addresses, names.
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { after, before, test } from "node:test";
 import { run, TestDaemon, until } from "../support/daemon.ts";
@@ -149,6 +150,24 @@ test("a container takes nobody's IPv6 address, and without one it publishes on n
   const refused = await daemon.docker(["run", "--rm", "-p", "[::1]:28080:80", "busybox", "true"]);
   assert.match(refused.stderr, /cannot publish a port on ::1: the container has no IPv6 address/);
   await daemon.ok(["rm", "-f", "thief", "peer"]);
+  await daemon.ok(["network", "rm", "both"]);
+});
+
+test("the host's ends of links have no addresses, and no bridge keeps lists of who listens to what", async () => {
+  await daemon.ok(["network", "create", "--ipv6", "both"]);
+  await daemon.ok(["run", "-d", "--name", "first", "--network", "both", "busybox", "sleep", "1000"]);
+  await daemon.ok(["run", "-d", "--name", "second", "--network", "none", "busybox", "sleep", "1000"]);
+  await daemon.ok(["network", "disconnect", "none", "second"]);
+  await daemon.ok(["network", "connect", "both", "second"]);
+  const tag = daemon.cgroupParent.slice("berth-".length, "berth-".length + 4);
+  const links = readdirSync("/sys/class/net");
+  const ends = links.filter((name) => name.startsWith(`bv${tag}`));
+  assert.equal(ends.length, 2);
+  for (const end of ends)
+    assert.equal(readFileSync(`/proc/sys/net/ipv6/conf/${end}/disable_ipv6`, "utf8"), "1\n", end);
+  const bridge = links.find((name) => name.startsWith(`br-${tag}`));
+  assert.equal(readFileSync(`/sys/class/net/${bridge}/bridge/multicast_snooping`, "utf8"), "0\n");
+  await daemon.ok(["rm", "-f", "first", "second"]);
   await daemon.ok(["network", "rm", "both"]);
 });
 

@@ -40,6 +40,7 @@ export const loopbackOnly: NetworkSetup = {
   linked: false,
   rules: [],
   host: [],
+  carriers: [],
   fastPaths: [],
   inside: [loopback],
 };
@@ -104,7 +105,7 @@ export async function acquireNetworks(context: EngineContext, container: Contain
 /** What stands for the networks of a start that is not yet: whether there are any. */
 export function networksToCome(context: EngineContext, container: Container): NetworkSetup {
   const linked = memberships(context, container).some(hasLink);
-  return linked ? { linked, rules: [], host: [], fastPaths: [], inside: [] } : loopbackOnly;
+  return linked ? { linked, rules: [], host: [], carriers: [], fastPaths: [], inside: [] } : loopbackOnly;
 }
 
 /** What `acquireNetworks` would answer now; nothing is taken or made. */
@@ -263,7 +264,7 @@ function linksOf(
     throw invalid(
       `network ${network.name} of driver ${network.driver} has no link for a virtual machine; use one of driver bridge`,
     );
-  return { host: tapMessages(network, endpoint, onto), inside: [] };
+  return { host: tapMessages(network, endpoint, onto), inside: [], carriers: [] };
 }
 
 /** What puts a new link on its network's fast path. */
@@ -293,6 +294,7 @@ function setup(
       why: "addresses that its links may use, and published ports",
     })),
     host: links.flatMap(({ host }) => host),
+    carriers: links.flatMap(({ carriers }) => carriers),
     fastPaths: hasTaps(container)
       ? []
       : state.endpoints.flatMap((endpoint) => fastPathOf(context, endpoint) ?? []),

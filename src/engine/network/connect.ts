@@ -7,7 +7,7 @@ import type { RuleElement } from "../../network/rules/elements.ts";
 import type { Endpoint, NetworkRecord, PublishedPorts } from "../../network/types.ts";
 import { O_RDONLY } from "../../runtime/linux.ts";
 import { Plan } from "../../runtime/plan/plan.ts";
-import { planFastPath } from "../../runtime/spec/network.ts";
+import { planCarriers, planFastPath } from "../../runtime/spec/network.ts";
 import type { Container } from "../container.ts";
 import type { EngineContext } from "../context.ts";
 import { isIsolated } from "../isolation/isolation.ts";
@@ -146,6 +146,7 @@ async function connectLive(
     const namespace = enter(plan, container);
     for (const { message, descriptorAt } of links.host)
       plan.add("host", "netlink", [NETLINK_ROUTE, namespace, descriptorAt, message], "");
+    planCarriers(plan, "host", links.carriers);
     context.networkHost.fastPaths.hold([endpoint]);
     planFastPath(plan, "host", fastPathOf(context, endpoint));
     plan.add("host", "setns", [namespace, CLONE_NEWNET], "");

@@ -19,6 +19,7 @@ const IFLA = {
   LINKINFO: 18,
   NET_NS_FD: 28,
 } as const;
+const BRIDGE = { MCAST_SNOOPING: 23 } as const;
 const INFO = { KIND: 1, DATA: 2, SLAVE_KIND: 4, SLAVE_DATA: 5 } as const;
 const VETH_PEER = 1;
 const BRPORT = { HAIRPIN: 4, ISOLATED: 33 } as const;
@@ -54,12 +55,19 @@ function link(index: number, up: boolean): Buffer {
 
 const NEW = flags.REQUEST | flags.ACK | flags.CREATE | flags.EXCL;
 
-/** A bridge, up. */
+/**
+ * A bridge, up. Who listens to which group it does not look at: without an asker on the network, which there
+ * is not, it floods them all the same, and every new port would cost a walk over all others.
+ */
 export function addBridge(name: string, options: { mtu?: number; mac?: Uint8Array } = {}): Buffer {
   const message = new NetlinkMessage(RTM.NEWLINK, NEW, 1, link(0, true)).text(IFLA.IFNAME, name);
   if (options.mac) message.attribute(IFLA.ADDRESS, options.mac);
   if (options.mtu) message.u32(IFLA.MTU, options.mtu);
-  return message.nest(IFLA.LINKINFO, (info) => info.text(INFO.KIND, "bridge")).finish();
+  return message
+    .nest(IFLA.LINKINFO, (info) =>
+      info.text(INFO.KIND, "bridge").nest(INFO.DATA, (data) => data.u8(BRIDGE.MCAST_SNOOPING, 0)),
+    )
+    .finish();
 }
 
 export interface VethPair {

@@ -31,10 +31,23 @@ export function planNetwork({ plan, spec }: Context, setup: NetworkSetup | undef
         [NETLINK_ROUTE, descriptorAt < 0 ? null : namespace, descriptorAt, message],
         why,
       );
+    planCarriers(plan, "parent", setup.carriers);
     for (const fastPath of setup.fastPaths) planFastPath(plan, "parent", fastPath);
   }
   for (const { message, why } of setup.inside)
     plan.add("child", "netlink", [NETLINK_ROUTE, null, -1, message], why);
+}
+
+/** Links without IPv6 of their own; they carry it as before. Where the host has none there is nothing to write. */
+export function planCarriers(plan: Plan, phase: Phase, names: readonly string[]): void {
+  for (const name of names)
+    plan.add(
+      phase,
+      "write_file",
+      [null, `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, "1"],
+      "it has no addresses, it only carries",
+      anyErrno,
+    );
 }
 
 /**
