@@ -147,8 +147,9 @@ int open_child(int directory, const char *name, int flags);
 /* A file to read: what it was when looked at, whatever takes its name meanwhile. */
 void raise_descriptor_limit(void);
 
-/* usage.c, changes.c */
+/* usage.c, opaque.c, changes.c */
 void usage(char **directories);
+void tell_opaque(char **directories);
 void changes(const char *upper, char **lower);
 
 /* merge.c: `layers` ends with NULL */

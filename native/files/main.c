@@ -16,7 +16,7 @@
  *
  * berth-files serve SOCKET: does that for those who connect (serve.c).
  *
- * Without a root: usage DIRECTORY... | changes UPPER LOWER... | merge TARGET LAYER...
+ * Without a root: usage DIRECTORY... | opaque DIRECTORY... | changes UPPER LOWER... | merge TARGET LAYER...
  *
  * Each line of standard output is a JSON object; one with "error" is the last, and the exit code then 1. */
 #include "files.h"
@@ -172,6 +172,8 @@ void work(char **arguments)
 	const char *word = take();
 	if (strcmp(word, "usage") == 0) {
 		usage(next);
+	} else if (strcmp(word, "opaque") == 0) {
+		tell_opaque(next);
 	} else if (strcmp(word, "changes") == 0) {
 		const char *upper = take();
 		changes(upper, next);

@@ -104,7 +104,7 @@ export class Ahead {
   }
 
   /** The launch for a start. What was begun for the container is the launch's from here on. */
-  launchFor(container: Container, network: NetworkSetup): ContainerLaunch {
+  async launchFor(container: Container, network: NetworkSetup): Promise<ContainerLaunch> {
     const context = this.#context;
     this.#work();
     const beginning = this.#claimed.get(container.id);
@@ -178,7 +178,8 @@ export class Ahead {
     let held: ContainerLaunch | null = null;
     try {
       await makeDirectories(context, record);
-      const launch = buildLaunch(context, container, networksToCome(context, container), only(place.idRange));
+      const network = networksToCome(context, container);
+      const launch = await buildLaunch(context, container, network, only(place.idRange));
       if (await context.runtime.prepare(launch)) held = launch;
     } finally {
       if (held && !this.#closed && !this.#next) {

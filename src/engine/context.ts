@@ -16,6 +16,7 @@ import type { ContainerMachines } from "./isolation/machines.ts";
 import type { Templates } from "./isolation/templates.ts";
 import type { NetworkHost } from "./network/host.ts";
 import type { NameDirectory } from "./network/names.ts";
+import type { OpaqueDirectories } from "./spec/opaque.ts";
 import type { ContainerTable } from "./table.ts";
 
 /** What the engine's parts share. */
@@ -35,6 +36,7 @@ export interface EngineContext {
   /** The host's ports that containers have. */
   readonly ports: PortAllocator;
   readonly files: FileWorker;
+  readonly opaque: OpaqueDirectories;
   readonly runtime: Runtime;
   /** How containers are isolated that do not say. */
   readonly isolation: "default" | "hyperv";

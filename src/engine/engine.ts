@@ -38,6 +38,7 @@ import { NameDirectory } from "./network/names.ts";
 import { NetworkVerbs } from "./network/networks.ts";
 import { closeNetworks, configureDefaultNetwork } from "./network/reconcile.ts";
 import { reconcile } from "./reconcile.ts";
+import { OpaqueDirectories } from "./spec/opaque.ts";
 import { StepRunner } from "./step.ts";
 import { SystemVerbs } from "./system/system.ts";
 import { ContainerTable } from "./table.ts";
@@ -184,6 +185,7 @@ export class Engine {
         images,
         volumes,
         files,
+        opaque: new OpaqueDirectories(files),
         networks,
         networkHost,
         names,

@@ -27,46 +27,63 @@ import { mounts } from "./spec/mounts.ts";
 import { namespaces, sharedWith } from "./spec/namespaces.ts";
 import { initProcess } from "./spec/process.ts";
 import { sysctls } from "./spec/sysctls.ts";
-import { resolveUser } from "./spec/user.ts";
+import { type ResolvedUser, resolveUser } from "./spec/user.ts";
 
 /** Everything the runtime needs to run a container now. Takes an id range, recorded in the container's state. */
-export function buildLaunch(
+export async function buildLaunch(
   context: EngineContext,
   container: Container,
   network: NetworkSetup,
   ranges: Pick<IdRanges, "take" | "claim"> = context.idRanges,
-): ContainerLaunch {
+): Promise<ContainerLaunch> {
+  const layers = rootLayers(context, container);
+  const user = await userOf(context, container, layers);
   writeNetworkFiles(context, container);
   const userNamespace = chooseUserNamespace(context, container, ranges);
   const { hostConfig, state } = container.record;
   if (hostConfig.NetworkMode === "host" && state.idRange !== null) allowPing(...ALL_IDS);
-  const launch = assemble(context, container, rootLayers(context, container), userNamespace, network);
+  const launch = assemble(context, container, layers, user, userNamespace, network);
   container.spec = launch.spec;
   return launch;
 }
 
 /** What the runtime would be given for a container of these layers that nobody has made: nothing is taken or written. */
-export function previewLaunch(
+export async function previewLaunch(
   context: EngineContext,
   container: Container,
   layers: readonly string[],
-): ContainerLaunch {
+): Promise<ContainerLaunch> {
+  const user = await userOf(context, container, layers);
   const network = previewNetworks(context, container);
   const ranges = { take: () => context.idRanges.peek(), claim: () => undefined };
-  return assemble(context, container, layers, chooseUserNamespace(context, container, ranges), network);
+  const userNamespace = chooseUserNamespace(context, container, ranges);
+  return assemble(context, container, layers, user, userNamespace, network);
+}
+
+/** Who the process will be, by the files of the container's root. */
+export function userOf(
+  context: EngineContext,
+  { id, record: { config, hostConfig } }: Container,
+  layers: readonly string[],
+): Promise<ResolvedUser> {
+  const roots = [join(containerDirectory(context, id), "rw", "upper"), ...layers];
+  return context.opaque.with((isOpaque) =>
+    resolveUser(roots, config.User ?? "", hostConfig.GroupAdd ?? [], isOpaque),
+  );
 }
 
 function assemble(
   context: EngineContext,
   container: Container,
   layers: readonly string[],
+  user: ResolvedUser,
   userNamespace: boolean | string,
   network: NetworkSetup,
 ): ContainerLaunch {
   const { config, hostConfig } = container.record;
   checkDeviceRequests(hostConfig);
   const directory = containerDirectory(context, container.id);
-  const spec = buildSpec(context, container, layers, userNamespace);
+  const spec = buildSpec(context, container, user, userNamespace);
   return {
     id: container.id,
     spec,
@@ -142,17 +159,11 @@ function baseSpec(
 function buildSpec(
   context: EngineContext,
   container: Container,
-  layers: readonly string[],
+  user: ResolvedUser,
   userNamespace: boolean | string,
 ): Spec {
   const { record } = container;
   const { config, hostConfig } = record;
-  const directory = containerDirectory(context, container.id);
-  const user = resolveUser(
-    [join(directory, "rw", "upper"), ...layers],
-    config.User ?? "",
-    hostConfig.GroupAdd ?? [],
-  );
   const grant = devices(hostConfig);
   const { idRange } = record.state;
   const ownNetwork = hostConfig.NetworkMode !== "host" && sharedWith(hostConfig.NetworkMode) === null;

@@ -89,7 +89,7 @@ async function startProcess(
   network: NetworkSetup,
 ): Promise<Shim> {
   if (isMachine(container)) return startMachine(context, container, network);
-  const launch = context.ahead.launchFor(container, network);
+  const launch = await context.ahead.launchFor(container, network);
   if (!isIsolated(container.record.hostConfig)) {
     const shim = await context.runtime.start(launch);
     context.ahead.started(container, launch);

@@ -53,5 +53,5 @@ test("what is not a small regular file reads as nothing", () => {
   assert.equal(read("/etc"), null);
   assert.equal(read("/missing/file"), null);
   writeFileSync(join(upper, "large"), Buffer.alloc(2048));
-  assert.equal(readRootfsFile([upper], "/large", 1024), null);
+  assert.equal(readRootfsFile([upper], "/large", { limit: 1024 }), null);
 });

@@ -4,6 +4,11 @@ const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 /** Not among Node's constants; open(2). */
 const O_PATH = 0o10000000;
 const MAX_LINKS = 40;
+/** EAGAIN: somebody holds a lease on it. */
+const nothingThere = new Set(["ENOENT", "ENOTDIR", "ELOOP", "EACCES", "ENAMETOOLONG", "EAGAIN"]);
+
+/** Whether a layer's directory hides what lower layers have below it: overlayfs keeps that in an attribute. */
+export type IsOpaque = (directory: string, stat: Stats) => boolean;
 
 /**
  * Reads a small file of a root filesystem that may be hostile, without leaving it. `roots` are the
@@ -12,7 +17,11 @@ const MAX_LINKS = 40;
  * by the kernel, so a program that swaps directories for links gains nothing.
  * Null when there is no such regular file or it is larger than `limit` bytes.
  */
-export function readRootfsFile(roots: readonly string[], path: string, limit = 1 << 20): Buffer | null {
+export function readRootfsFile(
+  roots: readonly string[],
+  path: string,
+  { limit = 1 << 20, isOpaque = () => false }: { limit?: number; isOpaque?: IsOpaque } = {},
+): Buffer | null {
   let rest = split(path);
   let links = 0;
   const walked: string[] = [];
@@ -22,7 +31,7 @@ export function readRootfsFile(roots: readonly string[], path: string, limit = 1
       walked.pop();
       continue;
     }
-    const found = find(roots, walked, name);
+    const found = find(roots, walked, name, isOpaque);
     if (!found) return null;
     try {
       if (found.stat.isSymbolicLink()) {
@@ -50,17 +59,24 @@ function find(
   roots: readonly string[],
   directory: string[],
   name: string,
+  isOpaque: IsOpaque,
 ): { parent: number; stat: Stats } | null {
+  const above: [string, Stats][] = [];
   for (const root of roots) {
-    const parent = openDirectory(root, directory);
-    if (parent === null) continue;
+    const passed: [string, Stats][] = [];
+    const parent = openDirectory(root, directory, passed);
+    if (parent === null) {
+      above.push(...passed);
+      continue;
+    }
     if (parent === "hidden") return null;
     const stat = statEntry(parent, name);
     if (stat === null) {
       closeSync(parent);
+      above.push(...passed);
       continue;
     }
-    if (isWhiteout(stat)) {
+    if (isWhiteout(stat) || above.some(([path, at]) => isOpaque(path, at))) {
       closeSync(parent);
       return null;
     }
@@ -69,16 +85,29 @@ function find(
   return null;
 }
 
-/** "hidden" when this layer has something else than a directory there, so that lower layers do not show. */
-function openDirectory(root: string, directory: string[]): number | "hidden" | null {
+/**
+ * "hidden" when this layer has something else than a directory there, so that lower layers do not show.
+ * `passed` gets the directories on the way.
+ */
+function openDirectory(
+  root: string,
+  directory: string[],
+  passed: [string, Stats][],
+): number | "hidden" | null {
   let fd = openOrNull(root, O_PATH | O_DIRECTORY);
+  let path = root;
   for (const name of directory) {
     if (fd === null) return null;
     const next = openOrNull(`/proc/self/fd/${fd}/${name}`, O_PATH | O_NOFOLLOW);
     closeSync(fd);
-    if (next !== null && !fstatSync(next).isDirectory()) {
-      closeSync(next);
-      return "hidden";
+    path = `${path}/${name}`;
+    if (next !== null) {
+      const stat = fstatSync(next);
+      if (!stat.isDirectory()) {
+        closeSync(next);
+        return "hidden";
+      }
+      passed.push([path, stat]);
     }
     fd = next;
   }
@@ -114,8 +143,7 @@ function openOrNull(path: string, flags: number): number | null {
   try {
     return openSync(path, flags);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === "ENOENT" || code === "ENOTDIR" || code === "ELOOP" || code === "EACCES") return null;
+    if (nothingThere.has((error as NodeJS.ErrnoException).code ?? "")) return null;
     throw error;
   }
 }

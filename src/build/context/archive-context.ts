@@ -47,7 +47,7 @@ export function readableContext(
   all: FileIndex,
   dockerfile: string,
 ): Omit<ArchiveContext, "discard"> {
-  const read = (path: string): Buffer | null => readRootfsFile([directory], path, maxDockerfile);
+  const read = (path: string): Buffer | null => readRootfsFile([directory], path, { limit: maxDockerfile });
   const rules = read(`${dockerfile}.dockerignore`) ?? read(".dockerignore");
   const patterns = readIgnore(rules?.toString("utf8") ?? "");
   const isIgnored = ignores(patterns);

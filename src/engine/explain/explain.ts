@@ -24,7 +24,7 @@ export class ExplainVerbs implements Explains {
     const { record } = newRecord(this.#context, request, image);
     record.mounts = plannedMounts(this.#context, record);
     const container = new Container(record);
-    const launch = previewLaunch(this.#context, container, image.layers);
+    const launch = await previewLaunch(this.#context, container, image.layers);
     const isolated = isIsolated(record.hostConfig)
       ? await explainMachine(this.#context, container, launch)
       : null;

@@ -8,7 +8,7 @@ import { containerEvent } from "../container-events.ts";
 import type { EngineContext } from "../context.ts";
 import { containerDirectory } from "../create.ts";
 import { rootLayers } from "../init-layer.ts";
-import { resolveUser } from "../spec/user.ts";
+import { userOf } from "../launch.ts";
 import type { PathStat, PutArchiveOptions } from "../types.ts";
 import { archivePath } from "./archive-path.ts";
 import { fileRoot, type Seen } from "./file-root.ts";
@@ -97,7 +97,7 @@ export async function putArchive(
   options: PutArchiveOptions = {},
 ): Promise<void> {
   const { absolute } = archivePath(path);
-  const owner = options.copyUidGid ? archiveOwner(context, container) : null;
+  const owner = options.copyUidGid ? await archiveOwner(context, container) : null;
   const flags = `${options.noOverwriteDirNonDir ? "k" : ""}${owner ? "c" : ""}`;
   const work = ["put", absolute, flags, String(owner?.uid ?? 0), String(owner?.gid ?? 0)];
   const unpack = async (): Promise<void> => {
@@ -138,11 +138,12 @@ async function feed(job: FileWork, tar: Readable): Promise<void> {
 }
 
 /** What `docker cp -a` gives the files to: the container's user. */
-function archiveOwner(context: EngineContext, container: Container): { uid: number; gid: number } | null {
-  const user = container.record.config.User ?? "";
-  if (user === "") return null;
-  const upper = join(containerDirectory(context, container.id), "rw", "upper");
-  return resolveUser([upper, ...rootLayers(context, container)], user);
+async function archiveOwner(
+  context: EngineContext,
+  container: Container,
+): Promise<{ uid: number; gid: number } | null> {
+  if (!container.record.config.User) return null;
+  return userOf(context, container, rootLayers(context, container));
 }
 
 function putFailure(error: unknown, container: Container, path: string): unknown {

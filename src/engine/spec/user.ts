@@ -1,5 +1,5 @@
 import { invalid } from "../../lib/errors.ts";
-import { readRootfsFile } from "../../lib/rootfs-file.ts";
+import { type IsOpaque, readRootfsFile } from "../../lib/rootfs-file.ts";
 
 export interface ResolvedUser {
   uid: number;
@@ -22,22 +22,26 @@ interface GroupEntry {
   members: string[];
 }
 
+const NEWLINE = 10;
 const MAX_ID = 0x7fffffff;
+/** Of each file. dockerd reads them whatever their size, and this is far more than systems have. */
+const MAX_FILE = 64 << 20;
 
 /**
  * What `--user` and `--group-add` mean in this root filesystem: names and numbers by its passwd(5)
- * and group(5), as Docker resolves them. `roots` as for readRootfsFile.
+ * and group(5), as Docker resolves them. `roots` and `isOpaque` as for readRootfsFile.
  */
 export function resolveUser(
   roots: readonly string[],
   user: string,
   groupAdd: readonly string[] = [],
+  isOpaque: IsOpaque = () => false,
 ): ResolvedUser {
-  const passwd = parsePasswd(readRootfsFile(roots, "/etc/passwd"));
-  const groups = parseGroup(readRootfsFile(roots, "/etc/group"));
+  const read = (path: string) => readRootfsFile(roots, path, { limit: MAX_FILE, isOpaque });
+  const groups = read("/etc/group");
   const [userPart = "", groupPart = ""] = user.split(":");
 
-  const entry = findUser(passwd, userPart === "" ? "0" : userPart);
+  const entry = findUser(read("/etc/passwd"), userPart === "" ? "0" : userPart);
   const resolved: ResolvedUser = {
     uid: entry.uid,
     gid: entry.gid,
@@ -52,7 +56,7 @@ export function resolveUser(
       `unable to find group ${groupPart}: no matching entries in group file`,
     );
   } else if (entry.name !== "") {
-    for (const group of groups) if (group.members.includes(entry.name)) extra.add(group.gid);
+    for (const group of groupEntries(groups)) if (group.members.includes(entry.name)) extra.add(group.gid);
   }
   for (const name of groupAdd) {
     extra.add(findGroup(groups, name, `Unable to find group ${name}: no matching entries in group file`));
@@ -62,17 +66,17 @@ export function resolveUser(
   return resolved;
 }
 
-function findUser(passwd: PasswdEntry[], user: string): PasswdEntry {
-  const named = passwd.find((entry) => entry.name === user);
+function findUser(passwd: Buffer | null, user: string): PasswdEntry {
+  const named = passwdEntries(passwd).find((entry) => entry.name === user);
   if (named) return named;
   if (!/^[+-]?\d+$/.test(user))
     throw invalid(`unable to find user ${user}: no matching entries in passwd file`);
   const uid = checkId(user);
-  return passwd.find((entry) => entry.uid === uid) ?? { name: "", uid, gid: 0, home: "/" };
+  return passwdEntries(passwd).find((entry) => entry.uid === uid) ?? { name: "", uid, gid: 0, home: "/" };
 }
 
-function findGroup(groups: GroupEntry[], group: string, message: string): number {
-  const named = groups.find((entry) => entry.name === group);
+function findGroup(groups: Buffer | null, group: string, message: string): number {
+  const named = groupEntries(groups).find((entry) => entry.name === group);
   if (named) return named.gid;
   if (!/^[+-]?\d+$/.test(group)) throw invalid(message);
   return checkId(group);
@@ -84,28 +88,27 @@ function checkId(text: string): number {
   return id;
 }
 
-function parsePasswd(file: Buffer | null): PasswdEntry[] {
-  return lines(file).flatMap((fields) => {
-    const [name = "", , uid = "", gid = "", , home = ""] = fields;
-    return isNumber(uid) && isNumber(gid) ? [{ name, uid: Number(uid), gid: Number(gid), home }] : [];
-  });
+function* passwdEntries(file: Buffer | null): Generator<PasswdEntry, undefined> {
+  for (const [name = "", , uid = "", gid = "", , home = ""] of lines(file)) {
+    if (isNumber(uid) && isNumber(gid)) yield { name, uid: Number(uid), gid: Number(gid), home };
+  }
 }
 
-function parseGroup(file: Buffer | null): GroupEntry[] {
-  return lines(file).flatMap((fields) => {
-    const [name = "", , gid = "", members = ""] = fields;
-    return isNumber(gid) ? [{ name, gid: Number(gid), members: members.split(",").filter(Boolean) }] : [];
-  });
+function* groupEntries(file: Buffer | null): Generator<GroupEntry, undefined> {
+  for (const [name = "", , gid = "", members = ""] of lines(file)) {
+    if (isNumber(gid)) yield { name, gid: Number(gid), members: members.split(",").filter(Boolean) };
+  }
 }
 
 const isNumber = (text: string): boolean => /^\d+$/.test(text);
 
-function lines(file: Buffer | null): string[][] {
-  if (!file) return [];
-  return file
-    .toString("utf8")
-    .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => line !== "" && !line.startsWith("#"))
-    .map((line) => line.split(":"));
+/** One line after the other: most searches end near the start. */
+function* lines(file: Buffer | null): Generator<string[], undefined> {
+  if (!file) return;
+  for (let from = 0, to: number; from < file.length; from = to + 1) {
+    to = file.indexOf(NEWLINE, from);
+    if (to < 0) to = file.length;
+    const line = file.toString("utf8", from, to).trim();
+    if (line !== "" && !line.startsWith("#")) yield line.split(":");
+  }
 }
