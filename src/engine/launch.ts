@@ -186,11 +186,7 @@ function buildSpec(
       resources: {
         ...resourcesOf(hostConfig, grant.rules),
         lowPorts: hostConfig.NetworkMode === "host" && idRange !== null && may(process, "NET_BIND_SERVICE"),
-        // It makes groups below its own, or mounts hierarchies itself: an init system does. Where it had no
-        // group, those would be the host's.
-        everywhere:
-          parseSecurityOptions(hostConfig.SecurityOpt).writableCgroups ||
-          (idRange === null && may(process, "SYS_ADMIN")),
+        everywhere: mayMountGroups(hostConfig, process),
       },
       sysctl: {
         ...(ownNetwork ? defaultSysctls : {}),
@@ -201,6 +197,16 @@ function buildSpec(
       readonlyPaths: hostConfig.ReadonlyPaths ?? [],
     },
   };
+}
+
+/**
+ * Whether it makes groups below its own, or may mount hierarchies itself, as an init system does. Where it had
+ * no group, it would see the host's. The default filter lets nobody without SYS_ADMIN make a user namespace, in
+ * which all may mount; of another nothing is known.
+ */
+function mayMountGroups({ SecurityOpt }: HostConfig, process: Process): boolean {
+  const { seccomp = "builtin", writableCgroups } = parseSecurityOptions(SecurityOpt);
+  return writableCgroups || seccomp !== "builtin" || may(process, "SYS_ADMIN");
 }
 
 const may = ({ capabilities }: Process, right: string): boolean =>
