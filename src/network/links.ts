@@ -30,7 +30,7 @@ const FIRST_INDEX = 20;
 
 /** What the links inside are numbered: eth0 is 20. Messages then need no look-up. */
 export const linkIndexInside = ({ position }: Endpoint): number => FIRST_INDEX + position;
-export const linkNameInside = ({ position }: Endpoint): string => `eth${position}`;
+export const linkNameInside = ({ name, position }: Endpoint): string => name ?? `eth${position}`;
 
 export const loopback = { message: setLinkUp(LOOPBACK), why: "the loopback link" };
 

@@ -1,4 +1,5 @@
 import { invalid } from "../lib/errors.ts";
+import { isLinkName, PREFIX } from "./interface.ts";
 import type { NetworkRecord } from "./types.ts";
 
 const BRIDGE = "com.docker.network.bridge";
@@ -27,6 +28,8 @@ export interface NetworkOptions {
   routed: boolean;
   /** The address that published ports are bound to unless they say; empty for all. */
   bindAddress: string;
+  /** How the names of its links inside containers begin. */
+  prefix: string;
 }
 
 const isTrue = (text: string | undefined, otherwise: boolean): boolean =>
@@ -41,6 +44,7 @@ export function networkOptions({ options }: Pick<NetworkRecord, "options">): Net
     masquerade: mode !== "routed" && isTrue(options[`${BRIDGE}.enable_ip_masquerade`], true),
     routed: mode !== "nat",
     bindAddress: options[`${BRIDGE}.host_binding_ipv4`] ?? "",
+    prefix: options[PREFIX] || "eth",
   };
 }
 
@@ -63,6 +67,12 @@ export function checkOptions(options: Record<string, string>): void {
   }
   const mode = options[`${BRIDGE}.gateway_mode_ipv4`];
   if (mode !== undefined && !GATEWAY_MODES.includes(mode)) throw invalid(`unknown gateway mode ${mode}`);
+  const prefix = options[PREFIX];
+  // A number follows it.
+  if (prefix !== undefined && !isLinkName(`${prefix}000`))
+    throw invalid(
+      `invalid ${PREFIX} ${JSON.stringify(prefix)}: at most 12 characters without blanks, "/" and ":"`,
+    );
   const name = bridgeName(options);
   if (name.length > 15 || /[\s/:]/.test(name) || name === "." || name === "..") {
     throw invalid(

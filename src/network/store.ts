@@ -292,7 +292,12 @@ export class NetworkStore {
       const mac = network.driver === "ipvlan" ? "" : wish.mac ? normalizeMac(wish.mac) : macFor(ipv4 || ipv6);
       const link = network.driver === "bridge" ? `${this.linkPrefix}${id.slice(0, 7)}` : "";
       const linkLocal = wish.linkLocal?.length ? { linkLocal: wish.linkLocal } : {};
-      return { id, networkId: network.id, mac, ipv4, ipv6, ...linkLocal, link, position };
+      const { name = `eth${position}`, sysctls } = wish;
+      return {
+        ...{ id, networkId: network.id, mac, ipv4, ipv6, ...linkLocal, link, position },
+        ...(name === `eth${position}` ? {} : { name }),
+        ...(sysctls ? { sysctls } : {}),
+      };
     } catch (error) {
       for (const [allocator, address] of taken) allocator.release(address);
       throw error;

@@ -51,8 +51,12 @@ export interface Endpoint {
   linkLocal?: string[];
   /** The link's name on the host; empty when it has none there. */
   link: string;
-  /** Inside it is `eth<position>`. */
+  /** Which of the container's links it is. */
   position: number;
+  /** What it is called inside when that is not `eth<position>`. */
+  name?: string;
+  /** Switches of the kernel for it, by their paths below /proc/sys. */
+  sysctls?: Record<string, string> | undefined;
 }
 
 /** Whether an endpoint has an address of IPv6, if only a link-local one. */
@@ -65,6 +69,9 @@ export interface EndpointWish {
   ipv6?: string;
   linkLocal?: string[];
   mac?: string;
+  /** How its link is called inside. */
+  name?: string;
+  sysctls?: Endpoint["sysctls"];
 }
 
 export type Protocol = "tcp" | "udp" | "sctp";

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import type { EndpointSettings } from "@docker/node-sdk";
 import { BerthError, invalid, notFound } from "../../lib/errors.ts";
 import { lacksSubnet } from "../../network/default-bridge.ts";
+import { chooseLinkName, linkSysctls } from "../../network/interface.ts";
 import {
   defaultRoutes,
   endpointLinks,
@@ -16,6 +17,7 @@ import {
   tapMessages,
 } from "../../network/links.ts";
 import type { Loopback6 } from "../../network/loopback6.ts";
+import { networkOptions } from "../../network/options.ts";
 import { sharesLink } from "../../network/parents.ts";
 import {
   endpointElements,
@@ -91,7 +93,7 @@ export async function acquireNetworks(context: EngineContext, container: Contain
   const network: NetworkState = noNetwork();
   state.network = network;
   for (const [position, membership] of joined.entries()) {
-    network.endpoints.push(takeEndpoint(context, membership, position));
+    network.endpoints.push(takeEndpoint(context, membership, position, network.endpoints));
   }
   network.gateway = chooseGateway(joined, network.endpoints);
   network.ports = await takePorts(context, container);
@@ -115,7 +117,7 @@ export function previewNetworks(context: EngineContext, container: Container): N
   if (joined.some(({ network }) => lacksSubnet(network))) return loopbackOnly;
   const state = noNetwork();
   for (const [position, membership] of joined.entries()) {
-    const endpoint = takeEndpoint(context, membership, position);
+    const endpoint = takeEndpoint(context, membership, position, state.endpoints);
     context.networks.releaseEndpoint(endpoint);
     state.endpoints.push(endpoint);
   }
@@ -137,6 +139,7 @@ export function endpointSysctls(
     return [
       ...(hasIpv6 && !usesIpv6(endpoint) ? [[`net/ipv6/conf/${name}/disable_ipv6`, "1"]] : []),
       ...(network && hasResolver(network, endpoint) ? [[`net/ipv4/conf/${name}/route_localnet`, "1"]] : []),
+      ...Object.entries(endpoint.sysctls ?? {}),
     ];
   });
   return Object.fromEntries(switches);
@@ -174,16 +177,21 @@ export function startFailure(context: EngineContext, container: Container, error
   );
 }
 
+/** Takes a container's place in a network, beside the `others` that it has. */
 export function takeEndpoint(
   context: EngineContext,
   { network, wish }: Membership,
   position: number,
+  others: readonly Endpoint[],
 ): Endpoint {
+  const name = chooseLinkName(networkOptions(network).prefix, wish.DriverOpts, others.map(linkNameInside));
   const wanted = {
     ipv4: wish.IPAMConfig?.IPv4Address,
     ipv6: wish.IPAMConfig?.IPv6Address,
     linkLocal: wish.IPAMConfig?.LinkLocalIPs,
     mac: wish.MacAddress,
+    name,
+    sysctls: linkSysctls(wish.DriverOpts, name),
   };
   return context.networks.takeEndpoint(network, wanted, position);
 }

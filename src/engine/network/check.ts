@@ -1,5 +1,6 @@
 import type { EndpointSettings } from "@docker/node-sdk";
 import { invalid } from "../../lib/errors.ts";
+import { interfaceFaults } from "../../network/interface.ts";
 import { normalizeMac } from "../../network/mac.ts";
 import { contains, linkLocalPrefix, parseAddress, parseCidr } from "../../network/subnet.ts";
 import type { NetworkRecord } from "../../network/types.ts";
@@ -20,6 +21,7 @@ export function checkWish(network: NetworkRecord, wish: EndpointSettings): void 
     ...addressFaults(network, 4, ipv4),
     ...addressFaults(network, 6, ipv6),
     ...(wish.IPAMConfig?.LinkLocalIPs ?? []).flatMap(linkLocalFaults),
+    ...interfaceFaults(wish.DriverOpts),
   ];
   if (faults.length > 0) refuse(faults.join("\n"));
   if (wish.MacAddress) normalizeMac(wish.MacAddress);

@@ -124,7 +124,7 @@ async function connectLive(
   const old = state.network ?? noNetwork();
   const used = new Set(old.endpoints.map(({ position }) => position));
   const position = [...used, -1].findIndex((_, candidate) => !used.has(candidate));
-  const endpoint = takeEndpoint(context, { network, wish }, position);
+  const endpoint = takeEndpoint(context, { network, wish }, position, old.endpoints);
   const { loopback } = context.networkHost;
   const joined = [...membershipsAt(context, container, old.endpoints), { network, wish }];
   const endpoints = [...old.endpoints, endpoint];
