@@ -3,9 +3,9 @@ import { readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import { conflict, system } from "../lib/errors.ts";
+import { http, https } from "../lib/http.ts";
 import { makeDirectories } from "../lib/make-directories.ts";
 import type { Address } from "./daemon-options.ts";
-import { Server } from "./http.ts";
 import { type ApiOptions, ApiServer } from "./server.ts";
 
 export const describeAddress = (address: Address): string =>
@@ -37,7 +37,7 @@ export async function claimAddress(address: Address): Promise<void> {
 
 /** Serves the API on `address`. Unix sockets belong to their owner alone. */
 export async function listen(address: Address, options: ApiOptions): Promise<ApiServer> {
-  const server = address.kind === "unix" ? plainServer(options) : await tlsServer(address.tls, options);
+  const server = address.kind === "unix" ? plainServer(options) : tlsServer(address.tls, options);
   const listening = once(server.http, "listening");
   try {
     if (address.kind === "unix") listenPrivately(server, address.path);
@@ -51,7 +51,7 @@ export async function listen(address: Address, options: ApiOptions): Promise<Api
 }
 
 const plainServer = (options: ApiOptions): ApiServer =>
-  new ApiServer(options, (settings, handler) => new Server(settings, handler));
+  new ApiServer(options, (settings, handler) => new http.Server(settings, handler));
 
 /** The file is made by bind(2) within listen(), with the mode that the umask leaves: never open to others. */
 function listenPrivately(server: ApiServer, path: string): void {
@@ -64,10 +64,7 @@ function listenPrivately(server: ApiServer, path: string): void {
   }
 }
 
-async function tlsServer(
-  files: { ca: string; certificate: string; key: string },
-  options: ApiOptions,
-): Promise<ApiServer> {
+function tlsServer(files: { ca: string; certificate: string; key: string }, options: ApiOptions): ApiServer {
   const tls = {
     ca: readFileSync(files.ca),
     cert: readFileSync(files.certificate),
@@ -77,7 +74,7 @@ async function tlsServer(
     requestCert: true,
     rejectUnauthorized: true,
   };
-  // Loaded only where it is used: a daemon on a unix socket starts faster without.
-  const https = await import("node:https");
-  return new ApiServer(options, (settings, handler) => https.createServer({ ...settings, ...tls }, handler));
+  return new ApiServer(options, (settings, handler) =>
+    https().createServer({ ...settings, ...tls }, handler),
+  );
 }

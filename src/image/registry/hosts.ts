@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { Agent as HttpAgent } from "node:http";
-import { type AgentOptions, Agent as HttpsAgent } from "node:https";
+import type { Agent as HttpAgent } from "node:http";
+import type { AgentOptions } from "node:https";
 import { isIP } from "node:net";
 import { join } from "node:path";
-import { rootCertificates } from "node:tls";
 import { invalid } from "../../lib/errors.ts";
+import { http, https } from "../../lib/http.ts";
 import { isRecord } from "../document.ts";
 
 /** How registries are reached. */
@@ -136,8 +136,8 @@ export class RegistryHosts {
     const options = { keepAlive: true, maxSockets: 16, timeout: 60_000 };
     const agent =
       base.protocol === "https:"
-        ? new HttpsAgent({ ...options, ...this.#tls(base.host) })
-        : new HttpAgent(options);
+        ? new (https().Agent)({ ...options, ...this.#tls(base.host) })
+        : new http.Agent(options);
     this.#agents.set(base.origin, agent);
     return agent;
   }
@@ -158,8 +158,10 @@ export class RegistryHosts {
       }
     }
     // Somebody who gives a registry its own authority wants it checked, also on this machine.
-    if (authorities.length > 0)
+    if (authorities.length > 0) {
+      const { rootCertificates } = process.getBuiltinModule("node:tls");
       return { ...options, ca: [...rootCertificates, ...authorities], rejectUnauthorized: true };
+    }
     return options;
   }
 }

@@ -1,8 +1,7 @@
-import type { Agent as HttpAgent } from "node:http";
-import { request as httpRequest, type IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
+import type { Agent as HttpAgent, IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import { BerthError, system } from "../../lib/errors.ts";
+import { http, https } from "../../lib/http.ts";
 
 /** The largest answer that is read whole, in bytes: manifests, tokens, errors. */
 const maxText = 4 * 2 ** 20;
@@ -55,7 +54,7 @@ function reason(
 /** Sends a request and waits for the head of its answer. Rejects with ConnectionError. */
 export function send(request: HttpRequest): Promise<HttpAnswer> {
   const { method, url, headers, body, agent, signal } = request;
-  const start = url.protocol === "https:" ? httpsRequest : httpRequest;
+  const protocol = url.protocol === "https:" ? https() : http;
   const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
   const failed = (error: Error): void =>
     reject(
@@ -63,7 +62,12 @@ export function send(request: HttpRequest): Promise<HttpAnswer> {
         ? error
         : new ConnectionError(`${goName(method)} "${url.href}": ${reason(error)}`, error),
     );
-  const sent = start(url, { method, headers: { "User-Agent": "berth", ...headers }, agent, signal });
+  const sent = protocol.request(url, {
+    method,
+    headers: { "User-Agent": "berth", ...headers },
+    agent,
+    signal,
+  });
   sent.setTimeout(silence, () => sent.destroy(new Error("no answer in time")));
   sent.on("error", failed);
   sent.on("response", (message) => {
