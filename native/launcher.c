@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,8 @@
 #include "status.h"
 
 static bool timed;
+// Descriptors from here on are kept for the daemon, until it asks for others or is gone.
+static unsigned first_kept;
 
 // The processes forked for requests, so that the daemon hears of one that died without an answer.
 static struct {
@@ -64,24 +67,35 @@ static void reap(int signals) {
   }
 }
 
+static void release_kept(void) { syscall(SYS_close_range, first_kept, ~0U, 0); }
+
 static noreturn void run_request(uint32_t id, const struct plan *plan) {
   static int slots[SLOTS];
   for (int i = 0; i < SLOTS; i++) slots[i] = -1;
   struct run run = {.plan = *plan, .slots = slots, .timed = timed};
   struct failure failure;
   status_begin(CHANNEL, id);
-  if (run_phase(&run, PHASE_HOST, &failure) < 0) status_failed(&failure, "");
-  else answer(id, ANSWER_OK, run.out, run.out_size);
+  if (run_phase(&run, PHASE_HOST, &failure) < 0) {
+    release_kept();
+    status_failed(&failure, "");
+  } else {
+    answer(id, ANSWER_OK, run.out, run.out_size);
+  }
   _exit(0);
 }
+
+// The child shares the launcher's descriptor table.
+static pid_t fork_sharing(void) { return (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0); }
 
 static void handle(uint32_t id, uint8_t kind, struct reader in) {
   struct shim_options options = {0};
   struct plan plan;
-  bool good = kind == REQUEST_LAUNCH ? read_launch(&in, &options, &plan) : kind == REQUEST_RUN && read_plan(&in, &plan);
+  bool runs = kind == REQUEST_RUN || kind == REQUEST_KEEP;
+  bool good = kind == REQUEST_LAUNCH ? read_launch(&in, &options, &plan) : runs && read_plan(&in, &plan);
   struct failure failure = {PHASE_HOST, -1, EBADMSG};
   run_mark(&(struct run){.timed = timed}, "request");
-  pid_t pid = good ? fork() : -1;
+  if (good && kind == REQUEST_KEEP) release_kept();
+  pid_t pid = !good ? -1 : kind == REQUEST_KEEP ? fork_sharing() : fork();
   if (pid > 0) {
     add_worker(pid, id);
   } else if (pid < 0) {
@@ -92,7 +106,9 @@ static void handle(uint32_t id, uint8_t kind, struct reader in) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    if (kind == REQUEST_RUN) run_request(id, &plan);
+    // What is kept is to be gone with the launcher, which other processes outlive.
+    if (kind != REQUEST_KEEP) release_kept();
+    if (runs) run_request(id, &plan);
     shim_main(CHANNEL, id, &options, &plan, timed);
   }
 }
@@ -113,6 +129,9 @@ static int serve(void) {
   sigaddset(&children, SIGCHLD);
   sigprocmask(SIG_BLOCK, &children, NULL);
   int signals = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (signals < 0) return 1;
+  // The lowest number that was free, and the last descriptor of the launcher's own.
+  first_kept = (unsigned)signals + 1;
   while (true) {
     struct pollfd fds[2] = {{.fd = CHANNEL, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
     if (poll(fds, 2, -1) < 0 && errno != EINTR) return 1;

@@ -111,10 +111,14 @@ void run_output(struct run *run, const void *data, uint32_t size);
   /* bpf.c: bpf(2) by its commands */                                                                \
   X(bpf_cgroup, "dbii")      /* loads a program of a type, attaches it to a v2 cgroup directory */   \
   X(bpf_map_create, "osiiiii") /* slot, name, type, sizes of keys and values, most entries, flags */ \
-  X(bpf_prog_load, "osibd")  /* slot, name, type, instructions, the map that they know as number 0 */ \
+  X(bpf_sk_storage, "osib")  /* slot, name, size of a value, BTF: a map for sockets; key is type 1 of it, value 2 */ \
+  X(bpf_prog_load, "osiibdd") /* slot, name, type, attach type, instructions, maps they know as number 0 and 1 */ \
+  X(bpf_link_create, "oddi") /* slot, program, what it is attached to, attach type */                \
   X(bpf_get_fd_by_id, "oii") /* slot, the command for a program or a map, id */                      \
   X(bpf_obj_id, "d")         /* a program's or map's id: answered to the caller */                   \
-  X(bpf_map_update, "dbb")   /* map, key, value */
+  X(bpf_map_update, "dbb")   /* map, key, value */                                                   \
+  X(bpf_map_delete, "db")    /* map, key */                                                          \
+  X(netns_cookie, "")        /* SO_NETNS_COOKIE of the launcher's network namespace: answered to the caller */
 
 #define X(name, signature) long op_##name(struct run *run, const union arg *a);
 OP_LIST(X)

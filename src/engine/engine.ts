@@ -164,7 +164,10 @@ export class Engine {
         log,
         names,
         elements: () =>
-          table.all().flatMap(({ record }) => networkElements(record.state.network, networkHost.loopback)),
+          table
+            .all()
+            .flatMap(({ record }) => networkElements({ networks, networkHost }, record.state.network)),
+        groups: cgroups.layout.unified?.mountpoint,
       });
       const context: EngineContext = {
         state,

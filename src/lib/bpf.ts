@@ -55,6 +55,12 @@ export class Assembler {
     return this.#add({ code: 0x57, destination, immediate });
   }
 
+  setWide(destination: Register, immediate: bigint): this {
+    const [low, high] = [0n, 32n].map((shift) => Number(BigInt.asIntN(32, immediate >> shift)));
+    this.#add({ code: 0x18, destination, immediate: low });
+    return this.#add({ code: 0, immediate: high });
+  }
+
   /** Takes the lower two bytes as a number in network order. */
   toBigEndian16(destination: Register): this {
     return this.#add({ code: 0xdc, destination, immediate: 16 });
@@ -92,6 +98,15 @@ export class Assembler {
   /** Jumps when a pointer is null: all of its 64 bits count. */
   jumpIfNull(register: Register, to: string): this {
     return this.#jump({ code: 0x15, destination: register, immediate: 0 }, to);
+  }
+
+  /** And when it is not. */
+  jumpUnlessNull(register: Register, to: string): this {
+    return this.#jump({ code: 0x55, destination: register, immediate: 0 }, to);
+  }
+
+  jump(to: string): this {
+    return this.#jump({ code: 0x05 }, to);
   }
 
   jumpIfRegister(register: Register, verb: "is" | "is not" | "is above", other: Register, to: string): this {

@@ -95,3 +95,7 @@ export const BPF_PROG_TYPE_CGROUP_SOCK_ADDR = 18;
 export const BPF_CGROUP_DEVICE = 6;
 export const BPF_CGROUP_INET4_BIND = 8;
 export const BPF_CGROUP_INET6_BIND = 9;
+export const BPF_CGROUP_INET4_CONNECT = 10;
+export const BPF_CGROUP_INET6_CONNECT = 11;
+export const BPF_CGROUP_INET4_GETPEERNAME = 29;
+export const BPF_CGROUP_INET6_GETPEERNAME = 30;

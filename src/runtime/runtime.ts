@@ -50,6 +50,8 @@ export class LinuxRuntime implements Runtime {
   readonly #shims = new Map<string, RunningShim>();
   /** Launches that were begun ahead. */
   readonly #held = new Map<string, HeldLaunch>();
+  /** Who is told when what the launcher keeps is gone. */
+  #lost: (() => void) | null = null;
   /** Theirs. */
   readonly #plans = new WeakMap<ContainerLaunch, PlannedLaunch>();
 
@@ -174,9 +176,14 @@ export class LinuxRuntime implements Runtime {
 
   /** Runs the host steps of a plan in a process of its own. Resolves with what its steps read. */
   async run(plan: Plan): Promise<Buffer[]> {
-    const answer = await this.#launcher.run(plan);
-    if (Array.isArray(answer)) return answer;
-    throw launchError(plan, answer, "run");
+    return read(plan, await this.#launcher.run(plan));
+  }
+
+  async keep(plan: Plan, lost: () => void): Promise<Buffer[]> {
+    this.#lost = null;
+    const answer = read(plan, await this.#launcher.keep(plan));
+    this.#lost = lost;
+    return answer;
   }
 
   async close(): Promise<void> {
@@ -247,5 +254,14 @@ export class LinuxRuntime implements Runtime {
   /** Only the launcher hears of shims that are killed; without it their sockets tell. */
   #launcherDied(): void {
     for (const shim of this.#shims.values()) void shim.watch();
+    const lost = this.#lost;
+    this.#lost = null;
+    lost?.();
   }
+}
+
+/** What a plan's steps read. Throws a LaunchError for the step that failed. */
+function read(plan: Plan, answer: Buffer[] | StepFailure): Buffer[] {
+  if (Array.isArray(answer)) return answer;
+  throw launchError(plan, answer, "run");
 }

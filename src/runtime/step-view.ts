@@ -90,7 +90,7 @@ const shown: Partial<Record<OperationName, Record<number, Show>>> = {
   capbset_drop: { 0: capabilities },
   cap_ambient_raise: { 0: capabilities },
   seccomp: { 0: filterFlags, 1: instructions },
-  bpf_prog_load: { 3: instructions },
+  bpf_prog_load: { 4: instructions, 6: optional },
   bpf_get_fd_by_id: { 1: oneOf({ BPF_PROG_GET_FD_BY_ID: 13, BPF_MAP_GET_FD_BY_ID: 14 }) },
   umask: { 0: octal },
 };

@@ -49,6 +49,8 @@ export interface NetworkSetup {
   linked: boolean;
   /** For nf_tables, sent on the host before the links are made. */
   rules: { message: Buffer; why: string }[];
+  /** A shorter way to its published ports, without which the rules lead there. */
+  directPorts?: DirectPortsSetup | undefined;
   /**
    * Sent on the host, with the namespace's descriptor written into the message at `descriptorAt`; -1 for
    * a message that has none.
@@ -63,6 +65,14 @@ export interface NetworkSetup {
   fastPaths: FastPathSetup[];
   /** Sent inside the namespace. */
   inside: { message: Buffer; why: string }[];
+}
+
+/** Entries of the map by which connections to published ports begin at the container; src/network makes them. */
+export interface DirectPortsSetup {
+  /** The map's id. */
+  map: number;
+  verb: "add" | "remove";
+  entries: { key: Buffer; value: Buffer }[];
 }
 
 /** Links that get a network's program for their packets; src/network writes it. */
@@ -205,6 +215,11 @@ export interface Runtime {
   explain(launch: ContainerLaunch): Promise<PlanView>;
   /** Runs the host steps of a plan in a process of its own. Resolves with what its steps read. */
   run(plan: Plan): Promise<Buffer[]>;
+  /**
+   * As `run`; the descriptors that the plan does not close live as long as the launcher, in place of those of the
+   * last such plan. `lost` is called when it died before the daemon.
+   */
+  keep(plan: Plan, lost: () => void): Promise<Buffer[]>;
   close(): Promise<void>;
 }
 

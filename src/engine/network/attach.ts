@@ -16,7 +16,6 @@ import {
   resolverRoute,
   tapMessages,
 } from "../../network/links.ts";
-import type { Loopback6 } from "../../network/loopback6.ts";
 import { networkOptions } from "../../network/options.ts";
 import { sharesLink } from "../../network/parents.ts";
 import {
@@ -294,13 +293,15 @@ function setup(
       ? [linksOf(container, network, endpoint, onto[at] ?? 0, endpoint.id === state.gateway)]
       : [];
   });
-  const rules = context.networkHost.additions(networkElements(state, context.networkHost.loopback));
+  const elements = networkElements(context, state);
+  const rules = context.networkHost.additions(elements);
   return {
     linked: true,
     rules: rules.map((message) => ({
       message,
       why: "addresses that its links may use, and published ports",
     })),
+    directPorts: context.networkHost.directPorts.setup(elements),
     host: links.flatMap(({ host }) => host),
     carriers: links.flatMap(({ carriers }) => carriers),
     fastPaths: hasTaps(container)
@@ -322,16 +323,25 @@ export function gatewayRoutes(joined: readonly Membership[], state: NetworkState
   return endpoint && home ? defaultRoutes(home.network, endpoint).map(({ message }) => message) : [];
 }
 
+/** Containers that publish more ports, counted per family, have their connections led by the rules alone. */
+const MOST_DIRECT = 32;
+
 /** What the rules have of a container's network. */
-export function networkElements(state: NetworkState | null | undefined, loopback: Loopback6): RuleElement[] {
+export function networkElements(
+  { networks, networkHost }: Pick<EngineContext, "networks" | "networkHost">,
+  state: NetworkState | null | undefined,
+): RuleElement[] {
   if (!state) return [];
   const gateway = state.endpoints.find(({ id }) => id === state.gateway);
+  const home = gateway && networks.find(gateway.networkId);
+  const count = state.ports.reduce((sum, ports) => sum + ports.count, 0);
+  const direct = home !== undefined && networkOptions(home).fastPath && count <= MOST_DIRECT;
   return [
     ...state.endpoints.flatMap(endpointElements),
     ...(gateway && state.ports.length > 0 ? selfElements(gateway) : []),
     ...state.ports.flatMap((ports) => {
       const address = ports.hostIp.includes(":") ? gateway?.ipv6 : gateway?.ipv4;
-      return address ? portElements(ports, address, loopback) : [];
+      return address ? portElements(ports, address, { loopback: networkHost.loopback, direct }) : [];
     }),
   ];
 }
@@ -358,7 +368,7 @@ export async function releaseNetworks(context: EngineContext, container: Contain
   if (!network) return;
   // Its links go with its namespace. The rules first: the next one may get the same port.
   const { networkHost } = context;
-  await networkHost.release(networkElements(network, networkHost.loopback), network.endpoints);
+  await networkHost.release(networkElements(context, network), network.endpoints);
   state.network = null;
   context.names.changed();
   for (const endpoint of network.endpoints) context.networks.releaseEndpoint(endpoint);

@@ -125,7 +125,6 @@ async function connectLive(
   const used = new Set(old.endpoints.map(({ position }) => position));
   const position = [...used, -1].findIndex((_, candidate) => !used.has(candidate));
   const endpoint = takeEndpoint(context, { network, wish }, position, old.endpoints);
-  const { loopback } = context.networkHost;
   const joined = [...membershipsAt(context, container, old.endpoints), { network, wish }];
   const endpoints = [...old.endpoints, endpoint];
   const gateway = chooseGateway(joined, endpoints);
@@ -137,12 +136,14 @@ async function connectLive(
     // Ports that another network leads to from now on.
     await context.networkHost.change(
       "remove",
-      without(networkElements(old, loopback), networkElements(state.network, loopback), elementKey),
+      without(networkElements(context, old), networkElements(context, state.network), elementKey),
     );
     const links = endpointLinks(network, endpoint, onto, false);
     const plan = new Plan().group("network");
-    for (const batch of context.networkHost.additions(networkElements(state.network, loopback)))
+    const elements = networkElements(context, state.network);
+    for (const batch of context.networkHost.additions(elements))
       plan.add("host", "netlink", [NETLINK_NETFILTER, null, -1, batch], "");
+    context.networkHost.directPorts.plan(plan, "add", elements);
     const namespace = enter(plan, container);
     for (const { message, descriptorAt } of links.host)
       plan.add("host", "netlink", [NETLINK_ROUTE, namespace, descriptorAt, message], "");
@@ -170,7 +171,7 @@ async function connectLive(
     const failed = state.network;
     state.network = old;
     context.table.save(container);
-    const [begun, kept] = [networkElements(failed, loopback), networkElements(old, loopback)];
+    const [begun, kept] = [networkElements(context, failed), networkElements(context, old)];
     await context.networkHost.release(without(begun, kept, elementKey), [endpoint]);
     await context.networkHost.change("add", without(kept, begun, elementKey));
     await context.networkHost.removeLink(endpoint.link);
@@ -308,9 +309,9 @@ async function disconnectLive(
   // What a disconnect before a crash has done already is no failure.
   for (const message of routes) plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, message], "", EEXIST);
   await context.runtime.run(plan);
-  await context.networkHost.release(networkElements(old, context.networkHost.loopback), [endpoint]);
+  await context.networkHost.release(networkElements(context, old), [endpoint]);
   state.network = next;
-  await context.networkHost.change("add", networkElements(next, context.networkHost.loopback));
+  await context.networkHost.change("add", networkElements(context, next));
   context.table.save(container);
   context.networks.releaseEndpoint(endpoint);
   rewriteNeighbourFiles(context, container, [endpoint]);

@@ -55,7 +55,12 @@ export class FastPaths {
     const [map, program] = [plan.slot("map"), plan.slot("program")];
     plan.add("host", "bpf_map_create", [map, NAME, BPF_MAP_TYPE_ARRAY, 4, ENTRY.size, 2 * PLACES, 0], "");
     const instructions = fastPathProgram({ index: bridge, mac: macBytes(macFor(first.gateway)) });
-    plan.add("host", "bpf_prog_load", [program, NAME, BPF_PROG_TYPE_SCHED_CLS, instructions, map], "");
+    plan.add(
+      "host",
+      "bpf_prog_load",
+      [program, NAME, BPF_PROG_TYPE_SCHED_CLS, 0, instructions, map, null],
+      "",
+    );
     plan.add("host", "bpf_obj_id", [map], "").add("host", "bpf_obj_id", [program], "");
     const filter = setFilter(bridge, "egress", NAME);
     plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, addClassifier(bridge)], "", EEXIST);

@@ -28,6 +28,7 @@ import type { Endpoint, NetworkRecord } from "../../network/types.ts";
 import { LaunchError } from "../../runtime/launch-error.ts";
 import { anyErrno, Plan } from "../../runtime/plan/plan.ts";
 import type { Runtime } from "../../runtime/types.ts";
+import { DirectPorts } from "./direct-ports.ts";
 import { FastPaths } from "./fast-paths.ts";
 import { hasNames, type NameDirectory } from "./names.ts";
 
@@ -39,6 +40,8 @@ export interface NetworkHostOptions {
   /** The rules' elements for all containers that have endpoints now. */
   elements(): RuleElement[];
   names: NameDirectory;
+  /** Where the v2 tree of control groups is mounted; undefined without one. */
+  groups: string | undefined;
 }
 
 /** The default bridge gives way when another link came to the same addresses at the same time. */
@@ -52,6 +55,7 @@ export class NetworkHost {
   /** How the host's ::1 reaches published ports. */
   readonly loopback: Loopback6;
   readonly fastPaths: FastPaths;
+  readonly directPorts: DirectPorts;
   readonly #options: NetworkHostOptions;
   readonly #lock = new Mutex();
   readonly #marker: string;
@@ -65,6 +69,7 @@ export class NetworkHost {
     this.table = tag === "" ? "berth" : `berth_${tag}`;
     this.loopback = loopback6(tag);
     this.fastPaths = new FastPaths(options.runtime, options.log);
+    this.directPorts = new DirectPorts(options);
     this.#marker = join(options.execRoot, "network-rules");
   }
 
@@ -195,6 +200,7 @@ export class NetworkHost {
     const after = this.#elements();
     await this.change("add", after.filter(missingIn(before)));
     await this.change("remove", before.filter(missingIn(after)));
+    await this.directPorts.renew();
   }
 
   #elements(): RuleElement[] {
@@ -220,20 +226,21 @@ export class NetworkHost {
   }
 
   /** Changes elements now. What is to be removed may be gone already. */
-  async change(verb: "add" | "remove", elements: readonly SetElement[]): Promise<void> {
+  async change(verb: "add" | "remove", elements: readonly RuleElement[]): Promise<void> {
     await this.#change(verb, elements, new Plan().group("network"));
   }
 
   /** Removes elements, and endpoints from the fast paths of their networks. */
-  async release(elements: readonly SetElement[], endpoints: readonly Endpoint[]): Promise<void> {
+  async release(elements: readonly RuleElement[], endpoints: readonly Endpoint[]): Promise<void> {
     const plan = new Plan().group("network");
     this.fastPaths.planRemoval(plan, endpoints);
     await this.#change("remove", elements, plan);
   }
 
   /** Runs a plan, of which nothing fails, and changes elements with it. */
-  async #change(verb: "add" | "remove", elements: readonly SetElement[], plan: Plan): Promise<void> {
+  async #change(verb: "add" | "remove", elements: readonly RuleElement[], plan: Plan): Promise<void> {
     if (elements.length === 0 && plan.steps.host.length === 0) return;
+    this.directPorts.plan(plan, verb, elements);
     try {
       await this.#send(elementBatches(this.table, verb, elements), 0, plan);
     } catch (error) {

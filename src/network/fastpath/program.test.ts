@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { execute, number, pointer, type Value } from "../../lib/bpf-testing.ts";
 import { macBytes, macFor } from "../mac.ts";
 import { addressBytes, parseAddress } from "../subnet.ts";
 import type { Endpoint } from "../types.ts";
@@ -18,6 +19,7 @@ const entries = new Map(
   [...fastPathEntries(one, 20), ...fastPathEntries(other, 30)].map(({ place, value }) => [place, value]),
 );
 const program = fastPathProgram(BRIDGE);
+const REDIRECTED = 7;
 
 /** A packet as its link's end on the host receives it. */
 function packet(given: {
@@ -41,81 +43,35 @@ function packet(given: {
   ]).subarray(0, given.size);
 }
 
-interface Pointer {
-  memory: Buffer;
-  at: number;
-}
-type Value = number | Pointer;
-
 /** Runs the program as the kernel would; answers with what becomes of the packet. */
 function run(data: Buffer, link: number, vlan = 0): string {
   const context = Buffer.alloc(88);
   context.writeUInt32LE(vlan, 20);
   context.writeUInt32LE(link, 40);
-  const registers: Value[] = new Array(11).fill(0);
-  registers[1] = { memory: context, at: 0 };
-  registers[10] = { memory: Buffer.alloc(512), at: 512 };
   const calls: string[] = [];
-  const number = (value: Value | undefined): number => {
-    assert.equal(typeof value, "number");
-    return value as number;
-  };
-  const pointer = (value: Value | undefined): Pointer => {
-    assert.equal(typeof value, "object");
-    return value as Pointer;
-  };
-  const read = ({ memory, at }: Pointer, size: number): Value => {
-    if (memory === context && at === 76) return { memory: data, at: 0 };
-    if (memory === context && at === 80) return { memory: data, at: data.length };
-    return memory.readUIntLE(at, size);
-  };
-  const call = (helper: number): Value => {
-    const [, first, second] = registers;
-    if (helper === 1) {
-      const { memory, at } = pointer(second);
-      return { memory: entries.get(memory.readUInt32LE(at)) ?? nothing, at: 0 };
-    }
-    if (helper === 32) calls.push("for us");
-    else calls.push(`${{ 23: "link", 155: "peer" }[helper]} ${number(first)} ${number(second)}`);
-    return 7;
-  };
-  const sizes: Record<number, number> = { 8: 2, 0: 4, 24: 8 };
-  for (let at = 0; at < program.length / 8; at++) {
-    const base = at * 8;
-    const code = program.readUInt8(base);
-    const destination = program.readUInt8(base + 1) & 15;
-    const source = program.readUInt8(base + 1) >> 4;
-    const offset = program.readInt16LE(base + 2);
-    const immediate = program.readInt32LE(base + 4);
-    const [left, right] = [registers[destination] ?? 0, registers[source] ?? 0];
-    const size = sizes[code & 0x18] ?? 0;
-    if ((code & 0xe7) === 0x61) {
-      const from = pointer(right);
-      registers[destination] = read({ ...from, at: from.at + offset }, size);
-    } else if ((code & 0xe7) === 0x63) {
-      const to = pointer(left);
-      if (size === 8) to.memory.writeBigUInt64LE(BigInt(number(right)), to.at + offset);
-      else to.memory.writeUIntLE(number(right), to.at + offset, size);
-    } else if (code === 0xb7) registers[destination] = immediate;
-    else if (code === 0xbf) registers[destination] = right;
-    else if (code === 0x07)
-      registers[destination] =
-        typeof left === "number" ? left + immediate : { ...left, at: left.at + immediate };
-    else if (code === 0x57) registers[destination] = number(left) & immediate;
-    else if (code === 0xdc) registers[destination] = ((number(left) & 0xff) << 8) | (number(left) >> 8);
-    else if (code === 0x18) at++;
-    else if (code === 0x85) registers[0] = call(immediate);
-    else if (code === 0x05) at += offset;
-    else if (code === 0x15) at += left === immediate ? offset : 0;
-    else if (code === 0x16) at += (number(left) | 0) === immediate ? offset : 0;
-    else if (code === 0x56) at += (number(left) | 0) !== immediate ? offset : 0;
-    else if (code === 0x1d) at += left === right ? offset : 0;
-    else if (code === 0x5d) at += left !== right ? offset : 0;
-    else if (code === 0x2d) at += pointer(left).at > pointer(right).at ? offset : 0;
-    else if (code === 0x95) return registers[0] === 7 ? calls.join(", ") : `${calls.join(", ")}pass`;
-    else assert.fail(`opcode ${code}`);
-  }
-  assert.fail("fell off the end");
+  const call =
+    (name: string) =>
+    (...[first, second]: Value[]): Value => {
+      calls.push(`${name} ${number(first)} ${number(second)}`);
+      return REDIRECTED;
+    };
+  const result = execute(program, {
+    context,
+    pointers: { 76: { memory: data, at: 0 }, 80: { memory: data, at: data.length } },
+    helpers: {
+      1: (_map, key) => {
+        const { memory, at } = pointer(key);
+        return { memory: entries.get(memory.readUInt32LE(at)) ?? nothing, at: 0 };
+      },
+      23: call("link"),
+      32: () => {
+        calls.push("for us");
+        return 0;
+      },
+      155: call("peer"),
+    },
+  });
+  return result === REDIRECTED ? calls.join(", ") : `${calls.join(", ")}pass`;
 }
 
 test("a container's packets go to its neighbours and to the host, of both families", () => {

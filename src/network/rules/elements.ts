@@ -1,3 +1,4 @@
+import { type DirectEntry, directEntry } from "../direct/entries.ts";
 import type { Loopback6 } from "../loopback6.ts";
 import { macBytes } from "../mac.ts";
 import type { SetElement } from "../netlink/nftables.ts";
@@ -16,6 +17,8 @@ interface Field {
 export interface RuleElement extends SetElement {
   /** As nft(8) has it: "key : data". */
   text: string;
+  /** What spares connections of the host's own the rule. */
+  direct?: DirectEntry[];
 }
 
 const padded = (bytes: Uint8Array): Buffer => Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]);
@@ -109,15 +112,36 @@ export function selfElements({ ipv4, ipv6 }: Endpoint): RuleElement[] {
 }
 
 /** The map elements that lead published ports to the container's address of the same family. */
-export function portElements(given: PublishedPorts, address: string, loopback: Loopback6): RuleElement[] {
+export function portElements(
+  given: PublishedPorts,
+  address: string,
+  { loopback, direct }: { loopback: Loopback6; direct: boolean },
+): RuleElement[] {
   const version = address.includes(":") ? 6 : 4;
   const own = given.hostIp === "::1";
   // Where they are looked up, packets for ::1 have the address that takes its place.
   const ports = own ? { ...given, hostIp: loopback.target } : given;
   return [
     ...(own || given.hostIp === "::" ? loopElements(given) : []),
-    ...leadElements(ports, address, version),
+    ...leadElements(ports, address, version).map((element, at, { length }) =>
+      direct ? { ...element, direct: directEntries(given, address, length > 1 ? [at] : undefined) } : element,
+    ),
   ];
+}
+
+/** Those of the ports at some places; of all without. */
+function directEntries(
+  ports: PublishedPorts,
+  address: string,
+  at = [...Array(ports.count).keys()],
+): DirectEntry[] {
+  return at.flatMap(
+    (place) =>
+      directEntry(
+        { ...ports, hostPort: ports.hostPort + place, containerPort: ports.containerPort + place },
+        address,
+      ) ?? [],
+  );
 }
 
 /** What makes packets for ::1 go the way that leads to containers. */

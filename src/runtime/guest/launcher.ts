@@ -82,7 +82,7 @@ export class GuestLauncher {
   run(plan: Plan): Promise<Buffer[] | StepFailure> {
     const id = this.#nextId++;
     return new Promise((resolve) => {
-      this.#send(id, runFrame(id, plan), {
+      this.#send(id, runFrame(id, plan, "run"), {
         started: () => undefined,
         oom: () => undefined,
         gone: (text) => resolve({ ...died, text }),

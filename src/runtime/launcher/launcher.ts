@@ -180,9 +180,21 @@ export class Launcher {
 
   /** Runs the host steps of a plan. Resolves with what they read, one buffer per answering step. */
   run(plan: Plan): Promise<Buffer[] | StepFailure> {
+    return this.#run(plan, "run");
+  }
+
+  /**
+   * As `run`; the descriptors that the plan leaves open are the launcher's, in place of those of the last such
+   * plan, until it ends.
+   */
+  keep(plan: Plan): Promise<Buffer[] | StepFailure> {
+    return this.#run(plan, "keep");
+  }
+
+  #run(plan: Plan, kind: "run" | "keep"): Promise<Buffer[] | StepFailure> {
     const id = this.#nextId++;
     return new Promise((resolve) => {
-      this.#send(id, runFrame(id, plan), null, {
+      this.#send(id, runFrame(id, plan, kind), null, {
         started: () => undefined,
         oom: () => undefined,
         gone: (text) => resolve({ ...died, text }),

@@ -7,7 +7,7 @@ import type { ShimLog } from "../types.ts";
 export const frameHeader = 9;
 export const frameLimit = 8 << 20;
 
-export const requestKind = { launch: 1, run: 2 } as const;
+export const requestKind = { launch: 1, run: 2, keep: 3 } as const;
 export const answerKind = { started: 1, failed: 2, exited: 3, oom: 4, ok: 5, gone: 6, held: 7 } as const;
 
 const logDrivers = { none: 0, "json-file": 1, local: 2 } as const;
@@ -98,8 +98,8 @@ export function partFrame(part: PlanPart, last: boolean, waitForAttach: number):
 }
 
 /** The frame that runs the host steps of a plan and answers with their output. */
-export function runFrame(id: number, plan: Plan): Buffer {
-  return frame(id, requestKind.run, (writer) => writePlan(writer, plan));
+export function runFrame(id: number, plan: Plan, kind: "run" | "keep"): Buffer {
+  return frame(id, requestKind[kind], (writer) => writePlan(writer, plan));
 }
 
 export interface Frame {

@@ -70,10 +70,14 @@ export const operations = {
   netlink: "idib",
   bpf_cgroup: "dbii",
   bpf_map_create: "osiiiii",
-  bpf_prog_load: "osibd",
+  bpf_sk_storage: "osib",
+  bpf_prog_load: "osiibdd",
+  bpf_link_create: "oddi",
   bpf_get_fd_by_id: "oii",
   bpf_obj_id: "d",
   bpf_map_update: "dbb",
+  bpf_map_delete: "db",
+  netns_cookie: "",
 } as const;
 
 export type OperationName = keyof typeof operations;

@@ -1,7 +1,7 @@
 import { O_RDONLY } from "../linux.ts";
 import type { Slot } from "../plan/ops.ts";
 import { anyErrno, type Phase, type Plan } from "../plan/plan.ts";
-import type { FastPathSetup, NetworkSetup } from "../types.ts";
+import type { DirectPortsSetup, FastPathSetup, NetworkSetup } from "../types.ts";
 import type { Context } from "./context.ts";
 
 const NETLINK_ROUTE = 0;
@@ -16,6 +16,7 @@ export function planNetwork({ plan, spec }: Context, setup: NetworkSetup | undef
   plan.group("network");
   for (const { message, why } of setup.rules)
     plan.add("host", "netlink", [NETLINK_NETFILTER, null, -1, message], why);
+  planDirectPorts(plan, "host", setup.directPorts);
   if (setup.host.length > 0) {
     const namespace = plan.slot("network-namespace");
     plan.add(
@@ -75,11 +76,23 @@ export function planFastPath(plan: Plan, phase: Phase, setup: FastPathSetup | un
   }
 }
 
+/** Changes which ports of containers connections begin at. Where that fails the rules lead there. */
+export function planDirectPorts(plan: Plan, phase: Phase, setup: DirectPortsSetup | undefined): void {
+  if (!setup) return;
+  const map = plan.slot("map");
+  const why = "the host's way to published ports";
+  plan.add(phase, "bpf_get_fd_by_id", [map, BPF_MAP_GET_FD_BY_ID, setup.map], why, anyErrno);
+  for (const { key, value } of setup.entries)
+    if (setup.verb === "add") plan.add(phase, "bpf_map_update", [map, key, value], "leads to one", anyErrno);
+    else plan.add(phase, "bpf_map_delete", [map, key], "leads to one no more", anyErrno);
+}
+
 /** Makes taps on the host and puts them where they belong; the slots of the descriptors that carry their packets. */
 export function planTaps(plan: Plan, setup: NetworkSetup | undefined, names: readonly string[]): Slot[] {
   plan.group("network");
   for (const { message, why } of setup?.rules ?? [])
     plan.add("host", "netlink", [NETLINK_NETFILTER, null, -1, message], why);
+  planDirectPorts(plan, "host", setup?.directPorts);
   const slots = names.map((name) => {
     const slot = plan.slot(name);
     plan.add("host", "tap", [slot, name], "the machine's link; it goes with the machine");
