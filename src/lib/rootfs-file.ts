@@ -102,8 +102,8 @@ function openDirectory(
     closeSync(fd);
     path = `${path}/${name}`;
     if (next !== null) {
-      const stat = fstatSync(next);
-      if (!stat.isDirectory()) {
+      const stat = orNull(() => fstatSync(next));
+      if (!stat?.isDirectory()) {
         closeSync(next);
         return "hidden";
       }
@@ -118,7 +118,8 @@ function statEntry(parent: number, name: string): Stats | null {
   const fd = openOrNull(`/proc/self/fd/${parent}/${name}`, O_PATH | O_NOFOLLOW);
   if (fd === null) return null;
   try {
-    return fstatSync(fd);
+    // Refused by file systems that the container itself serves.
+    return orNull(() => fstatSync(fd));
   } finally {
     closeSync(fd);
   }
@@ -139,9 +140,11 @@ function readBounded(parent: number, name: string, limit: number): Buffer | null
   }
 }
 
-function openOrNull(path: string, flags: number): number | null {
+const openOrNull = (path: string, flags: number): number | null => orNull(() => openSync(path, flags));
+
+function orNull<T>(call: () => T): T | null {
   try {
-    return openSync(path, flags);
+    return call();
   } catch (error) {
     if (nothingThere.has((error as NodeJS.ErrnoException).code ?? "")) return null;
     throw error;

@@ -87,6 +87,17 @@ test("devices: the usual ones, one more, all", async () => {
   );
 });
 
+test("a terminal where /dev is the host's", async () => {
+  const pseudo = /^\/dev\/pts\/\d+\s*$/;
+  for (const options of [[], ["--userns=host"]]) {
+    const all = ["--network", "none", "-v", "/dev:/dev", ...options, "busybox"];
+    assert.match(await daemon.ok(["run", "--rm", "-t", ...all, "tty"]), pseudo);
+    const id = await daemon.ok(["run", "-d", ...all, "sleep", "600"]);
+    assert.match(await daemon.ok(["exec", "-t", id, "tty"]), pseudo);
+    await daemon.ok(["rm", "-f", id]);
+  }
+});
+
 test("paths of the kernel are masked or read-only, unless asked", async () => {
   const look =
     "wc -c < /proc/timer_list; (echo x > /proc/sys/kernel/hostname) 2>&1; ls /sys/firmware | wc -l";

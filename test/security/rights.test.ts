@@ -1,8 +1,10 @@
 // Containers that were given rights of their own user namespace: they reach nothing of the host with them.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { type Result, TestDaemon } from "../support/daemon.ts";
+import { type Result, TestDaemon, until } from "../support/daemon.ts";
 
 let daemon: TestDaemon;
 before(async () => {
@@ -92,4 +94,18 @@ describe("the host's groups, settings, devices and file systems", () => {
     test(name, async () => {
       assert.equal((await run([...options, "-v", "/dev:/disks"], attempts)).stdout, "done\n");
     });
+});
+
+const noFuse = existsSync("/dev/fuse") ? false : "this kernel has no FUSE";
+
+test("a file system that nobody serves stops neither engine nor exec", { skip: noFuse }, async () => {
+  const program = join(daemon.directory, "serve-etc");
+  execFileSync("cc", ["-static", "-o", program, join(import.meta.dirname, "serve-etc.c")]);
+  const options = ["--cap-add", "SYS_ADMIN", "--device", "/dev/fuse", "-v", `${program}:/serve`];
+  const id = await daemon.ok(["run", "-d", ...options, "busybox", "/serve"]);
+  await until("it is mounted", async () => (await daemon.ok(["logs", id])) === "covered");
+  assert.equal(await daemon.ok(["exec", id, "echo", "here"]), "here");
+  const { code, stdout } = await daemon.docker(["exec", "-u", "somebody", id, "true"]);
+  assert.deepEqual([code, /unable to find user somebody/.test(stdout)], [126, true]);
+  await daemon.ok(["rm", "-f", id]);
 });

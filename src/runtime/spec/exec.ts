@@ -71,7 +71,7 @@ export function planExec(
     plan.add(
       "child",
       "openat2",
-      [console, root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY, 0, RESOLVE_IN_ROOT],
+      [console, root, "/dev/ptmx", O_RDWR | O_NOCTTY, 0, RESOLVE_IN_ROOT],
       "a new terminal of the container's own devpts",
     );
     plan.add(

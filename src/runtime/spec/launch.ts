@@ -156,7 +156,7 @@ export function openTerminal(
   plan.add(
     "child",
     "openat2",
-    [master, root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY, 0, RESOLVE_IN_ROOT],
+    [master, root, "/dev/ptmx", O_RDWR | O_NOCTTY, 0, RESOLVE_IN_ROOT],
     "a new terminal of the container's own devpts; the shim keeps this side",
   );
   plan.add(
