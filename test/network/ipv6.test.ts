@@ -160,12 +160,13 @@ test("the host's ends of links have no addresses, and no bridge keeps lists of w
   await daemon.ok(["network", "disconnect", "none", "second"]);
   await daemon.ok(["network", "connect", "both", "second"]);
   const tag = daemon.cgroupParent.slice("berth-".length, "berth-".length + 4);
-  const links = readdirSync("/sys/class/net");
-  const ends = links.filter((name) => name.startsWith(`bv${tag}`));
-  assert.equal(ends.length, 2);
+  const found = (begin: string) => readdirSync("/sys/class/net").filter((name) => name.startsWith(begin));
+  // Those of the last test's containers go with their namespaces, which takes the kernel a while.
+  await until("there are two links", () => found(`bv${tag}`).length === 2);
+  const ends = found(`bv${tag}`);
   for (const end of ends)
     assert.equal(readFileSync(`/proc/sys/net/ipv6/conf/${end}/disable_ipv6`, "utf8"), "1\n", end);
-  const bridge = links.find((name) => name.startsWith(`br-${tag}`));
+  const [bridge] = found(`br-${tag}`);
   assert.equal(readFileSync(`/sys/class/net/${bridge}/bridge/multicast_snooping`, "utf8"), "0\n");
   await daemon.ok(["rm", "-f", "first", "second"]);
   await daemon.ok(["network", "rm", "both"]);
