@@ -211,17 +211,24 @@ setup_native() {
 	done
 }
 
-# The engine's sources are compiled into the cache once here, not in the first start, which would take longer
-# and keep the compiler in its memory.
-warm_cache() {
-	stamp=.cache/compiled
+# What a daemon in this checkout runs, until a source is touched (bin/berth looks). Compiled into the cache here,
+# not in the first start, which would take longer and keep the compiler in its memory.
+bundle_daemon() {
 	[ -w . ] || return 0
-	[ -e "$stamp" ] && [ "$stamp" -nt package-lock.json ] && return 0
-	say "compiling"
+	[ -n "$(find src package-lock.json -newercm .cache/bundle/begun -print -quit 2>&1)" ] || return 0
+	say "bundling"
+	work=.cache/bundle.new
+	rm -rf "$work"
+	mkdir "$work"
+	# Before the sources are read: what is touched meanwhile counts as touched after.
+	touch "$work/begun"
+	node_modules/.bin/node --input-type=module --eval \
+		'const { bundleCode } = await import(`${process.cwd()}/scripts/bundle-code.ts`); await bundleCode(process.cwd(), process.argv[1])' "$work"
+	rm -rf .cache/bundle
+	mv "$work" .cache/bundle
 	NODE_COMPILE_CACHE=.cache/compile node_modules/.bin/node --max-semi-space-size=2 --input-type=module --eval \
-		'for (const name of ["api/daemon", "engine/engine"]) await import(`${process.cwd()}/src/${name}.ts`)'
+		'const { globSync } = await import("node:fs"); for (const file of globSync(`${process.cwd()}/.cache/bundle/chunks/{daemon,open-engine}-*.js`)) await import(file)'
 	bin/berth daemon --help > /dev/null
-	touch "$stamp"
 }
 
 if [ -w . ]; then
@@ -233,4 +240,4 @@ fi
 setup_packages
 setup_npm
 setup_native
-warm_cache
+bundle_daemon
