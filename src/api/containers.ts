@@ -3,6 +3,7 @@ import { invalid } from "../lib/errors.ts";
 import type { Context } from "./context.ts";
 import { adaptCreateRequest } from "./create-compat.ts";
 import { createRequest, updateRequest } from "./create-request.ts";
+import { inGoOrder } from "./go-order.ts";
 import type { Route } from "./router.ts";
 import { decode } from "./shape.ts";
 
@@ -35,7 +36,7 @@ async function create(context: Context): Promise<void> {
 
 async function inspect(context: Context): Promise<void> {
   const size = context.query.flag("size");
-  context.json(200, await context.services.containers.inspect(context.name, { size }));
+  context.json(200, inGoOrder(await context.services.containers.inspect(context.name, { size })));
 }
 
 async function start(context: Context): Promise<void> {

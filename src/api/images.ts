@@ -3,6 +3,7 @@ import type { ImageInspect, ImageSummary } from "@docker/node-sdk";
 import type { ImageExtras } from "../image/index.ts";
 import { invalid } from "../lib/errors.ts";
 import type { Context } from "./context.ts";
+import { inGoOrder } from "./go-order.ts";
 import { imageConfigFor } from "./image-config.ts";
 import { ProgressStream } from "./progress.ts";
 import { registryAuth } from "./registry.ts";
@@ -53,7 +54,7 @@ async function inspect(context: Context): Promise<void> {
   const image = await images.inspect(context.name);
   // Docker knows no such fields; only who asks for them gets them.
   const extras = context.query.flag("extras") ? extrasOf(await images.extras(context.name)) : {};
-  context.json(200, { ...inspectFor(context.version, image), ...extras });
+  context.json(200, inGoOrder({ ...inspectFor(context.version, image), ...extras }));
 }
 
 async function history(context: Context): Promise<void> {

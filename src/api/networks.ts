@@ -8,6 +8,7 @@ import type {
 import { invalid, notFound } from "../lib/errors.ts";
 import type { Context } from "./context.ts";
 import { endpointSettings } from "./create-request.ts";
+import { inGoOrder } from "./go-order.ts";
 import type { Route } from "./router.ts";
 import { decode, flag, list as listOf, map, struct, text } from "./shape.ts";
 
@@ -56,7 +57,7 @@ async function list(context: Context): Promise<void> {
 async function inspect(context: Context): Promise<void> {
   const scope = context.query.text("scope");
   if (scope && scope !== "local") throw notFound(`network ${context.name} not found`);
-  context.json(200, await context.services.networks.inspect(context.name));
+  context.json(200, inGoOrder(await context.services.networks.inspect(context.name)));
 }
 
 async function create(context: Context): Promise<void> {

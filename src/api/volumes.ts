@@ -1,5 +1,6 @@
 import type { VolumeCreateOptions } from "@docker/node-sdk";
 import type { Context } from "./context.ts";
+import { inGoOrder } from "./go-order.ts";
 import type { Route } from "./router.ts";
 import { decode, map, struct, text } from "./shape.ts";
 
@@ -20,7 +21,7 @@ async function create(context: Context): Promise<void> {
 }
 
 async function inspect(context: Context): Promise<void> {
-  context.json(200, await context.services.volumes.inspect(context.name));
+  context.json(200, inGoOrder(await context.services.volumes.inspect(context.name)));
 }
 
 async function remove(context: Context): Promise<void> {

@@ -1,23 +1,5 @@
+import { mapFields } from "../lib/api-maps.ts";
 import { marshal } from "./template/print.ts";
-
-/** Fields of the API's objects that are maps: a key that is missing in one is no mistake. */
-export const mapFields: ReadonlySet<string> = new Set([
-  "Annotations",
-  "Attributes",
-  "Containers",
-  "Data",
-  "DriverOpts",
-  "ExposedPorts",
-  "Labels",
-  "Networks",
-  "Options",
-  "PortBindings",
-  "Ports",
-  "StorageOpt",
-  "Sysctls",
-  "Tmpfs",
-  "Volumes",
-]);
 
 /** Fields that are lists; `null` stands for an empty one. */
 const lists = [
@@ -47,6 +29,7 @@ const lists = [
   "MaskedPaths",
   "Mounts",
   "OnBuild",
+  "Peers",
   "ReadonlyPaths",
   "RepoDigests",
   "RepoTags",
@@ -66,9 +49,20 @@ export const absentFields: ReadonlyMap<string, unknown> = new Map<string, unknow
   ...["MacAddress", "StopSignal", "Variant", "OsVersion", "Comment", "Author"].map(
     (name): [string, unknown] => [name, ""],
   ),
-  ...["Health", "Healthcheck", "ImageManifestDescriptor", "Init", "SizeRootFs", "SizeRw", "StopTimeout"].map(
-    (name): [string, unknown] => [name, null],
-  ),
+  ...[
+    "ContainerConfig",
+    "Descriptor",
+    "Health",
+    "Healthcheck",
+    "ImageManifestDescriptor",
+    "Init",
+    "Manifests",
+    "Services",
+    "SizeRootFs",
+    "SizeRw",
+    "StopTimeout",
+    "UsageData",
+  ].map((name): [string, unknown] => [name, null]),
 ]);
 
 /** A list or map that is empty to a template and `null` as JSON. */

@@ -1,7 +1,9 @@
+import { mapFields } from "../lib/api-maps.ts";
 import { ApiError, CliError, errorMessage } from "./errors.ts";
 import type { Flag } from "./flags/flag.ts";
 import { indentJson, parseJson } from "./format/json.ts";
-import { absentFields, mapFields, nullField } from "./inspect-fields.ts";
+import { absentFields, nullField } from "./inspect-fields.ts";
+import { markStructs } from "./inspect-structs.ts";
 import { err, out } from "./io/output.ts";
 import { compileTemplate } from "./template/template.ts";
 
@@ -27,7 +29,7 @@ export async function inspectAll(
   for (const name of names) {
     try {
       const json = await get(name);
-      shown.push(run ? run(parseJson(json, nullField)) : json.trim());
+      shown.push(run ? run(markStructs(parseJson(json, nullField))) : json.trim());
     } catch (error) {
       if (!(error instanceof CliError)) throw error;
       errors.push(error.message);

@@ -44,13 +44,13 @@ export function inspectContainer(
     ExecIDs: container.execIds.size > 0 ? [...container.execIds] : null,
     HostConfig: { ...record.hostConfig, ...linksOf(context, record) },
     GraphDriver: {
-      Name: "overlay2",
       Data: {
         LowerDir: layers.join(":"),
         MergedDir: "",
         UpperDir: join(directory, "rw", "upper"),
         WorkDir: join(directory, "rw", "work"),
       },
+      Name: "overlay2",
     },
     ...sizes,
     Mounts: record.mounts.map(mountPoint),

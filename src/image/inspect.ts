@@ -49,11 +49,11 @@ function graphDriver(
 ): { Name: string; Data: Record<string, string> } {
   const [upper, ...lower] = layerDirectories(context, record.id);
   return {
-    Name: "overlay2",
     Data: {
       ...(lower.length > 0 ? { LowerDir: lower.join(":") } : {}),
       ...(upper === undefined ? {} : { UpperDir: upper }),
     },
+    Name: "overlay2",
   };
 }
 

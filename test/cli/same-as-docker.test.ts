@@ -25,6 +25,7 @@ before(async () => {
   mkdirSync(join(folder, "tree", "sub"), { recursive: true });
   writeFileSync(join(folder, "tree", "a"), "a\n");
   symlinkSync("a", join(folder, "tree", "link"));
+  symlinkSync("nothing", join(folder, "dangling"));
   await daemon.ok(["run", "-d", "--name", "up", "-l", "a=b", "-l", "c=d", "busybox", "sleep", "1000"]);
   await daemon.docker([
     "run",
@@ -181,6 +182,13 @@ sameLines("inspect, info, df, version", [
   "inspect -f '{{.State.Status}} {{.Config.Env}} {{json .Config.Labels}} {{len .Mounts}}' up",
   "inspect -f '{{range $k, $v := .Config.Labels}}{{$k}}={{$v}} {{end}}{{.Config.Entrypoint}}' up",
   "inspect -f '{{if .State.Health}}x{{else}}none{{end}} {{.Config.Labels.nope}}' up",
+  "inspect -f '{{json .}}' up",
+  "inspect -f '{{json .HostConfig}} {{json .HostConfig.LogConfig}} {{json .GraphDriver}}' up",
+  "inspect -f '{{.State}} {{.Mounts}} {{.HostConfig.RestartPolicy}} {{.HostConfig.LogConfig}}' up",
+  "inspect -f '{{.GraphDriver}} {{.NetworkSettings.Ports}} {{.Mounts}}' down",
+  "inspect -f '{{range .Mounts}}{{.}}{{.Type}}{{end}} {{.Config.Volumes}} {{json .Mounts}}' down",
+  "image inspect -f '{{json .}} {{.RootFS}} {{json .Manifests}} {{.Descriptor}}' busybox",
+  "network inspect -f '{{.IPAM}} {{.ConfigFrom}} {{.Peers}} {{json .Services}} {{.Containers}}' bridge",
   "inspect -f '{{.Nope}}' up",
   "inspect -f '{{.Config.Nope}}' up",
   "inspect -f '{{index .Config.Cmd 9}}' up",
@@ -207,6 +215,17 @@ sameLines("cp and export", [
   "cp up:/etc/passwd /dev/null",
   "cp FOLDER/file nowhere:/tmp",
   "cp FOLDER/nope up:/",
+  "cp FOLDER/nope/ up:/",
+  "cp FOLDER/file/ up:/",
+  "cp FOLDER/file/. up:/",
+  "cp FOLDER/file/x up:/",
+  "cp FOLDER/file up:",
+  "cp FOLDER/tree up:",
+  "cp up: FOLDER",
+  "cp -L FOLDER/dangling up:/tmp",
+  "cp FOLDER/dangling up:/tmp",
+  "cp up:/etc FOLDER/file/",
+  "cp up:/etc FOLDER/file",
   "cp up:/nope FOLDER",
   "cp up:/etc/passwd FOLDER/no/such",
   "cp up:/tmp/into FOLDER/copied",

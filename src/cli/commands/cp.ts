@@ -114,7 +114,7 @@ function statDestination(path: string): CopySide {
   let stat = fs.statSync(path, { throwIfNoEntry: false });
   let real = path;
   if (stat) real = keepEnding(fs.realpathSync(path), path);
-  else if (fs.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) {
+  else if (look(path, "stat")?.isSymbolicLink()) {
     real = resolve(posix.dirname(path), fs.readlinkSync(path));
     stat = undefined;
   }
@@ -173,13 +173,39 @@ async function copyTo(
 
 function statSource(path: string, follow: boolean): CopySide {
   // A link whose path ends in a slash is followed as well.
-  const stat = fs.lstatSync(path.replace(/(.)\/$/, "$1"), { throwIfNoEntry: false });
-  if (!stat) throw new CliError(`lstat ${path}: no such file or directory`);
+  const plain = path.replace(/(.)\/$/, "$1");
+  const stat = look(plain, "lstat");
+  if (!stat) throw new CliError(`lstat ${plain}: no such file or directory`);
   const through = stat.isSymbolicLink() && (follow || assertsDirectory(path));
-  const real = through ? fs.realpathSync(path) : path.replace(/(.)\/$/, "$1");
+  const real = through ? throughLinks(plain) : plain;
   const isDirectory = through ? fs.statSync(real).isDirectory() : stat.isDirectory();
-  if (!isDirectory && assertsDirectory(path)) throw new CliError(`${path}: not a directory`);
+  if (!isDirectory && assertsDirectory(path)) throw new CliError("not a directory");
   return { path: real, exists: true, isDirectory };
+}
+
+/** What is at a path itself, undefined for nothing. */
+function look(path: string, call: "lstat" | "stat"): Stats | undefined {
+  try {
+    return fs.lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw pathError(call, path, error);
+  }
+}
+
+function throughLinks(path: string): string {
+  try {
+    return fs.realpathSync(path);
+  } catch (error) {
+    throw pathError("lstat", resolve(posix.dirname(path), fs.readlinkSync(path)), error);
+  }
+}
+
+/** What the system said of a path, as docker words it. */
+function pathError(call: "lstat" | "stat", path: string, error: unknown): unknown {
+  const reason = error instanceof Error ? /^[A-Z]+: ([^,]+)/.exec(error.message)?.[1] : undefined;
+  if (reason === undefined) return error;
+  const bare = call === "lstat" && reason === "not a directory";
+  return new CliError(bare ? reason : `${call} ${path}: ${reason}`);
 }
 
 async function* count(source: AsyncIterable<Buffer>, counter: { bytes: number }): AsyncGenerator<Buffer> {

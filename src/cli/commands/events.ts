@@ -1,10 +1,10 @@
 import type { EventMessage } from "@docker/node-sdk";
+import { mapFields } from "../../lib/api-maps.ts";
 import { defineCommand, noArgs } from "../command.ts";
 import { CliError, errorMessage } from "../errors.ts";
 import { encodeFilters, filterFlag } from "../flags/filters.ts";
 import { toTimestamp } from "../flags/timestamp.ts";
 import { parseJson } from "../format/json.ts";
-import { mapFields } from "../inspect-fields.ts";
 import { out } from "../io/output.ts";
 import { jsonTexts } from "../io/progress.ts";
 import { marshal, toJson } from "../template/print.ts";

@@ -16,9 +16,9 @@ export function splitCopyArgument(argument: string): { container: string; path: 
   return { container: argument.slice(0, colon), path: argument.slice(colon + 1) };
 }
 
-/** Whether the path says that it is a directory: it ends in `/` or `/.`. */
+/** Whether the path says that it is a directory: it ends in `/` or `/.`, or is empty. */
 export function assertsDirectory(path: string): boolean {
-  return path.endsWith("/") || posix.basename(path) === ".";
+  return path === "" || path.endsWith("/") || posix.basename(path) === ".";
 }
 
 /** The directory of a path and its last part; `/a/.` is the content of `/a`. */

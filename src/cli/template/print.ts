@@ -1,11 +1,17 @@
 import { quote } from "./go-strings.ts";
 
+/** The key of an object's fields with their zero values, where Go prints it as a struct: `{a b}`. */
+export const structFields = Symbol("structFields");
+
 /** A value as Go's %v prints it: `map[a:1 b:2]`, `[x y]`, `<no value>` for nothing at all. */
 export function printValue(value: unknown, top = true): string {
   if (value === undefined || value === null) return top ? "<no value>" : "<nil>";
   if (Array.isArray(value)) return `[${value.map((item) => printValue(item, false)).join(" ")}]`;
   if (typeof value === "number") return printNumber(value);
   if (typeof value === "object") {
+    const fields = Reflect.get(value, structFields) as readonly (readonly [string, unknown])[] | undefined;
+    if (fields)
+      return `{${fields.map(([key, zero]) => printValue(Reflect.get(value, key) ?? zero, false)).join(" ")}}`;
     const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
     return `map[${entries.map(([key, item]) => `${key}:${printValue(item, false)}`).join(" ")}]`;
   }
