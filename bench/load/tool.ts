@@ -39,10 +39,16 @@ export interface VethPair {
   close(): void;
 }
 
-/** Two network namespaces with nothing but a pair of links between them: the best a container could have. */
-export async function makeVethPair(): Promise<VethPair> {
-  const holders = [1, 2].map(() => spawn("unshare", ["--net", "sleep", "infinity"], { stdio: "ignore" }));
-  const [server = 0, client = 0] = holders.map(({ pid = 0 }) => pid);
+/**
+ * Network namespaces with nothing but a pair of links between them: the best a container could have. The client's is
+ * empty too, or that of a process, with all that its packets meet there; pairs are told apart by their number.
+ */
+export async function makeVethPair(number: number, of?: number): Promise<VethPair> {
+  const own = of === undefined ? [1, 2] : [1];
+  const holders = own.map(() => spawn("unshare", ["--net", "sleep", "infinity"], { stdio: "ignore" }));
+  const [server = 0, client = of ?? 0] = holders.map(({ pid = 0 }) => pid);
+  const links = [`bench${number}a`, `bench${number}b`] as const;
+  const network = `10.254.${253 - number}`;
   const ip = (...args: string[]) => execFileSync("ip", args, { stdio: ["ignore", "ignore", "inherit"] });
   const inside = (pid: number, ...args: string[]) =>
     execFileSync("nsenter", ["--target", String(pid), "--net", "ip", ...args]);
@@ -50,26 +56,26 @@ export async function makeVethPair(): Promise<VethPair> {
   ip(
     "link",
     "add",
-    "bench0",
+    links[0],
     "netns",
     String(server),
     "type",
     "veth",
     "peer",
     "name",
-    "bench1",
+    links[1],
     "netns",
     String(client),
   );
   for (const [pid, link, last] of [
-    [server, "bench0", 1],
-    [client, "bench1", 2],
+    [server, links[0], 1],
+    [client, links[1], 2],
   ] as const) {
-    inside(pid, "addr", "add", `10.254.253.${last}/30`, "dev", link);
+    inside(pid, "addr", "add", `${network}.${last}/30`, "dev", link);
     inside(pid, "link", "set", link, "up");
   }
   const close = (): void => {
     for (const holder of holders) holder.kill();
   };
-  return { server, client, address: "10.254.253.1", close };
+  return { server, client, address: `${network}.1`, close };
 }
