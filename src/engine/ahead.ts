@@ -70,6 +70,11 @@ export class Ahead {
     this.#context = context;
   }
 
+  /** The control group that was made for a container that there is not yet. */
+  get group(): string | null {
+    return this.#next?.cgroupPath ?? null;
+  }
+
   /** The id for a new container: that of what was begun for one like it, or a fresh one. */
   idFor(looks: Looks): string {
     this.#timer?.refresh();

@@ -17,11 +17,18 @@ export class CgroupVerbs implements Cgroups {
   }
 
   async tree(path = "/"): Promise<GroupTree> {
-    return groupTree(this.#context.cgroups, groupPath(path));
+    const owners = this.#owners();
+    const named = (group: GroupTree): GroupTree => ({
+      ...group,
+      ...owners.get(group.path),
+      children: group.children.map(named),
+    });
+    return named(groupTree(this.#context.cgroups, groupPath(path)));
   }
 
   async inspect(path: string): Promise<GroupDetails> {
-    return groupDetails(this.#context.cgroups, groupPath(path));
+    const details = groupDetails(this.#context.cgroups, groupPath(path));
+    return { ...details, ...this.#owners().get(details.path) };
   }
 
   async create(path: string, limits: ResourceOptions): Promise<{ Path: string; Warnings: string[] }> {
@@ -60,6 +67,15 @@ export class CgroupVerbs implements Cgroups {
         : this.#running(({ cgroupPath }) => isWithin(own, cgroupPath) || isWithin(cgroupPath, own));
     if (owner) throw inUse(own, owner, `remove that first: berth rm -f ${owner.name}`);
     await removeGroup(this.#context.cgroups, own, options.force);
+  }
+
+  /** Whose groups are whose, by path. */
+  #owners(): Map<string, Pick<GroupTree, "container" | "ahead">> {
+    const { table, ahead } = this.#context;
+    const owners = new Map<string, Pick<GroupTree, "container" | "ahead">>();
+    for (const { record } of table.all()) owners.set(record.cgroupPath, { container: record.name });
+    if (ahead.group !== null) owners.set(ahead.group, { ahead: true });
+    return owners;
   }
 
   #running(whose: (record: ContainerRecord) => boolean): ContainerRecord | undefined {

@@ -46,6 +46,19 @@ function worksIn(pid: string): string {
 
 const none = ["--network", "none"];
 
+test("among the control groups it is told apart from those of containers", async () => {
+  await daemon.ok(["run", "-d", "--name", "first", ...none, "busybox", "sleep", "600"]);
+  const groups = async (): Promise<string> =>
+    (await daemon.berth(["cgroup", "ls", daemon.cgroupParent])).stdout.replace(/ {3,}.*/g, "");
+  const id = (await daemon.ok(["inspect", "-f", "{{.Id}}", "first"])).slice(0, 12);
+  await until("a start is begun", async () => (await groups()).includes("ahead"));
+  const lines = (await groups()).trim().split("\n").slice(2).sort();
+  assert.equal(lines.length, 2);
+  assert.ok(lines.some((line) => line.endsWith(` ${id} (first)`)));
+  assert.ok(lines.some((line) => /^.. [0-9a-f]{12} \(begun ahead\)$/.test(line)));
+  await daemon.ok(["rm", "-f", "first"]);
+});
+
 for (const network of ["none", "bridge"]) {
   test(`the next container like the last goes on with it, network ${network}`, async () => {
     const id = await begun("--network", network);

@@ -28,6 +28,10 @@ const cpus = (limits: GroupLimits): string | undefined => {
   return parts.length > 0 ? parts.join(", ") : undefined;
 };
 
+/** Whose it is, behind its name. */
+const owner = ({ container, ahead }: GroupTree): string =>
+  container ? ` (${container})` : ahead ? " (begun ahead)" : "";
+
 const ids = /[0-9a-f]{64}/g;
 
 /** The groups as a tree with what each uses and may use. Ids of containers are shortened. */
@@ -37,7 +41,7 @@ export function renderTree(root: GroupTree): string {
     const { limits, usage } = group;
     lines.push(
       [
-        `${lead}${name.replace(ids, (id) => id.slice(0, 12))}`,
+        `${lead}${name.replace(ids, (id) => id.slice(0, 12))}${owner(group)}`,
         group.processes,
         of(size(usage.memory), size(limits.memory)),
         of(seconds(usage.cpuSeconds), cpus(limits)),
@@ -62,6 +66,7 @@ export function renderGroup(group: GroupDetails): string {
   const { limits, usage } = group;
   const rows: [string, string | undefined][] = [
     ["Group", group.path],
+    ["Container", group.container ?? (group.ahead ? "none yet: begun ahead of a start" : undefined)],
     ["Controllers", group.controllers.join(" ") || none],
     ["Memory", of(size(usage.memory), size(limits.memory))],
     ["Memory and swap", size(limits.memorySwap)],

@@ -5,6 +5,8 @@ export interface GroupTree {
   processes: number;
   limits: GroupLimits;
   usage: { memory?: number; cpuSeconds?: number; pids?: number };
+  container?: string;
+  ahead?: true;
   children: GroupTree[];
 }
 

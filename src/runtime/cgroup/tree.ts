@@ -16,6 +16,10 @@ export interface GroupSummary {
   processes: number;
   limits: GroupLimits;
   usage: GroupUsage;
+  /** The name of the container that it is the group of. */
+  container?: string;
+  /** It was made for the start of a container that there is not yet; gone in seconds if none comes. */
+  ahead?: true;
 }
 
 export interface GroupTree extends GroupSummary {
