@@ -12,12 +12,13 @@ test("maps are sorted by their keys, the host configuration by its type, the res
       Tmpfs: { "/b": "", "/a": "" },
       Binds: null,
     },
+    State: { Health: { Log: [{ Start: new Date(0) }] } },
     Config: { Labels: { z: "1", a: "2", é: "3" }, Env: ["B=1", "A=2"] },
   };
   assert.equal(
     JSON.stringify(inGoOrder(made)),
     '{"Name":"/x","HostConfig":{"Binds":null,"LogConfig":{"Type":"json-file","Config":{"max-file":"2","max-size":"1m"}},' +
       '"Tmpfs":{"/a":"","/b":""},"Memory":1,"Init":true},' +
-      '"Config":{"Labels":{"a":"2","z":"1","é":"3"},"Env":["B=1","A=2"]}}',
+      '"State":{"Health":{"Log":[{"Start":"1970-01-01T00:00:00.000Z"}]}},"Config":{"Labels":{"a":"2","z":"1","é":"3"},"Env":["B=1","A=2"]}}',
   );
 });

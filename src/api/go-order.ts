@@ -23,7 +23,7 @@ const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a),
  */
 export function inGoOrder(value: unknown, name = "", parent = ""): unknown {
   if (Array.isArray(value)) return value.map((item) => inGoOrder(item));
-  if (typeof value !== "object" || value === null) return value;
+  if (typeof value !== "object" || value === null || value instanceof Date) return value;
   const keys = Object.keys(value);
   if (name === "HostConfig") keys.sort(byPosition);
   else if (mapFields.has(name) || (name === "Config" && parent === "LogConfig")) keys.sort(byBytes);
