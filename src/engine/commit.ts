@@ -5,7 +5,7 @@ import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
 import { changesArchive } from "./files/archive.ts";
-import { pauseContainer, unpauseContainer } from "./pause.ts";
+import { pauseContainer, resumeCommitted } from "./pause.ts";
 import type { CommitOptions } from "./types.ts";
 
 /** `docker commit`: the container's own layer becomes the topmost of a new image. */
@@ -15,7 +15,7 @@ export async function commitContainer(
   options: CommitOptions,
 ): Promise<{ Id: string }> {
   const freeze = options.pause !== false && container.status === "running";
-  if (freeze) await pauseContainer(context, container);
+  if (freeze) await pauseContainer(context, container, { toCommit: true });
   try {
     const { record } = container;
     const { repo, tag, comment, author, changes } = options;
@@ -39,7 +39,7 @@ export async function commitContainer(
     });
     return { Id };
   } finally {
-    if (freeze) await unpauseContainer(context, container);
+    if (freeze) await resumeCommitted(context, container);
   }
 }
 

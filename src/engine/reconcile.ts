@@ -17,6 +17,7 @@ import { adoptMounts } from "./mounts/volume-use.ts";
 import { adoptNetworks, releaseNetworks } from "./network/attach.ts";
 import { networkDirectory } from "./network/files.ts";
 import { reconcileNetworks } from "./network/reconcile.ts";
+import { adoptPause } from "./pause.ts";
 import { isActive } from "./record.ts";
 import { removeContainer } from "./remove.ts";
 import { killAndWait } from "./stop.ts";
@@ -37,6 +38,7 @@ export async function reconcile(context: EngineContext): Promise<void> {
     if (!shim) await settle(context, container);
     else {
       adopt(context, container, shim);
+      if (container.status === "paused") await adoptPause(context, container);
       if (isMachine(container)) await adoptMachine(context, container);
       // The build that waited for it ended with the daemon.
       if (container.record.step) endStep(context, container);

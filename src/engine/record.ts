@@ -32,6 +32,8 @@ export interface StateRecord {
   /** Which block of host ids its user namespace uses while it runs; null on the host's own ids. */
   idRange: number | null;
   health: Health | null;
+  /** It was running and is paused only while it is committed. */
+  pausedToCommit?: true;
   /** Null without networks, and while it does not run. */
   network?: NetworkState | null;
   /** Of a container in a virtual machine, while it runs. */

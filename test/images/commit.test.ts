@@ -89,6 +89,61 @@ describe("commit", () => {
     assert.equal(await daemon.ok(["run", "--rm", "running:1", "cat", "/now"]), "now");
   });
 
+  /** A running container whose commit takes a while. */
+  async function slow(megabytes: string): Promise<string> {
+    const id = await daemon.ok([
+      "run",
+      "-d",
+      "busybox",
+      "sh",
+      "-c",
+      "while :; do date +%s%N; sleep 0.01; done",
+    ]);
+    await daemon.ok(["exec", id, "dd", "if=/dev/zero", "of=/large", "bs=1M", "count=0", `seek=${megabytes}`]);
+    return id;
+  }
+  const status = (id: string): Promise<string> => daemon.ok(["inspect", "-f", "{{.State.Status}}", id]);
+  const paused = (id: string): Promise<void> =>
+    until("it is paused", async () => (await status(id)) === "paused");
+
+  test("one that is killed meanwhile, or let go on, is committed all the same", async () => {
+    const id = await slow("200");
+    for (const [verb, after] of [
+      ["unpause", "running"],
+      ["kill", "exited"],
+    ] as const) {
+      const committing = daemon.docker(["commit", id, `${verb}:1`]);
+      await paused(id);
+      await daemon.ok([verb, id]);
+      const { code, stdout, stderr } = await committing;
+      assert.deepEqual([code, stderr], [0, ""]);
+      assert.equal(await daemon.ok(["image", "inspect", "-f", "{{.Id}}", `${verb}:1`]), stdout.trim());
+      await until(`it is ${after}`, async () => (await status(id)) === after);
+    }
+    await daemon.ok(["rm", "-f", id]);
+  });
+
+  test("after the death of the daemon in a commit the container goes on; one that a user paused does not", async () => {
+    const [id, other] = [await slow("8000"), await slow("0")];
+    await daemon.ok(["pause", other]);
+    const committing = daemon.docker(["commit", id, "cut:1"]);
+    await paused(id);
+    await daemon.down("SIGKILL");
+    assert.notEqual((await committing).code, 0);
+    await daemon.up();
+    assert.deepEqual([await status(id), await status(other)], ["running", "paused"]);
+    const before = await daemon.ok(["logs", "-n", "1", id]);
+    await until("it goes on", async () => (await daemon.ok(["logs", "-n", "1", id])) !== before);
+    assert.equal((await daemon.docker(["image", "inspect", "cut:1"])).code, 1);
+    // A pause by a user now is nobody's but theirs.
+    await daemon.ok(["pause", id]);
+    await daemon.down("SIGKILL");
+    await daemon.up();
+    assert.equal(await status(id), "paused");
+    await daemon.ok(["unpause", id]);
+    await daemon.ok(["rm", "-f", id, other]);
+  });
+
   test("a commit of a commit is saved and loaded bit for bit", async () => {
     await daemon.ok(["run", "--name", "second", "made:1", "sh", "-c", "rm /new && echo 2 > /second"]);
     const id = await daemon.ok(["commit", "second", "second:1"]);
