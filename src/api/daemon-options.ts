@@ -6,8 +6,9 @@ import {
   type DefaultBridgeFlags,
   defaultBridge,
   defaultBridgeFlags,
-  withValues,
+  defaultBridgeSwitches,
 } from "./default-bridge-flags.ts";
+import { type NetworkFlags, networkFlags, networkFlagValues, networkSwitches } from "./network-flags.ts";
 
 export interface TlsFiles {
   ca: string;
@@ -34,6 +35,7 @@ export interface DaemonOptions {
   /** Where networks without a subnet of their own get one; empty for Docker's pools. */
   addressPools: string[];
   defaultBridge: DefaultBridgeFlags;
+  networks: NetworkFlags;
   /** What the build cache may be, bytes and milliseconds unused; undefined for the usual bounds. */
   experimental: boolean;
   cdiDirectories: readonly string[] | undefined;
@@ -63,6 +65,14 @@ Runs the engine and answers the Docker Engine API. A stop leaves the containers 
                           start virtual machines of containers from templates only where someone made one
       --default-address-pool base=CIDR,size=N
                           where networks get their subnets from; several may be given
+      --default-network-opt DRIVER=OPTION=VALUE
+                          an option of new networks that do not give it; several may be given
+      --dns IP, --dns-opt OPTION, --dns-search DOMAIN
+                          for containers that do not say; several may be given
+      --host-gateway-ip IP
+                          what host-gateway is in --add-host; one of each family may be given
+      --ip-forward=false  leave the kernel's switch for forwarding as it is
+  -b, --bridge NAME       the default network uses this bridge, which is there; none: there is no such network
       --bip CIDR          address and subnet of the default network's bridge, as 10.1.0.1/24
       --fixed-cidr CIDR   where its containers' addresses are from; without --bip also its subnet
       --ipv6              it has IPv6 as well
@@ -114,6 +124,7 @@ export function parseDaemonOptions(argv: string[]): DaemonOptions | null {
     guestTemplates: values["guest-templates"],
     addressPools: values["default-address-pool"] ?? [],
     defaultBridge: defaultBridge(values),
+    networks: networkFlagValues(values),
     buildCache: {
       size: flagValue("build-cache-size", values["build-cache-size"], parseBytes),
       age: flagValue("build-cache-age", values["build-cache-age"], parseAge),
@@ -145,6 +156,12 @@ function flagValue(
   }
 }
 
+const switches = [...defaultBridgeSwitches, ...networkSwitches];
+
+/** Gives flags that are on when they are there the value that says so. */
+const withValues = (argv: readonly string[]): string[] =>
+  argv.map((argument) => (switches.includes(argument) ? `${argument}=true` : argument));
+
 function readFlags(argv: string[]) {
   try {
     return parseArgs({
@@ -160,6 +177,7 @@ function readFlags(argv: string[]) {
         "guest-templates": { type: "boolean", default: true },
         "default-address-pool": { type: "string", multiple: true },
         ...defaultBridgeFlags,
+        ...networkFlags,
         "build-cache-size": { type: "string" },
         "build-cache-age": { type: "string" },
         "cdi-spec-dir": { type: "string", multiple: true },

@@ -21,6 +21,7 @@ export type OpenEngine = (options: {
   guestTemplates: boolean;
   addressPools: string[];
   defaultBridge: DaemonOptions["defaultBridge"];
+  networks: DaemonOptions["networks"];
   buildCache: DaemonOptions["buildCache"];
   experimental: boolean;
   cdiDirectories: readonly string[] | undefined;

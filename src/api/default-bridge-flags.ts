@@ -1,8 +1,9 @@
-import { isIP } from "node:net";
 import { invalid } from "../lib/errors.ts";
+import { address, truth, unfit } from "./flag-values.ts";
 
 /** dockerd's flags that say what the default network is. */
 export const defaultBridgeFlags = {
+  bridge: { type: "string", short: "b" },
   bip: { type: "string" },
   "fixed-cidr": { type: "string" },
   "fixed-cidr-v6": { type: "string" },
@@ -16,14 +17,11 @@ export const defaultBridgeFlags = {
   "ip-masq": { type: "string" },
 } as const;
 
-const switches = ["--ipv6", "--icc", "--ip-masq"];
-
-/** Gives flags that are on when they are there the value that says so. */
-export const withValues = (argv: readonly string[]): string[] =>
-  argv.map((argument) => (switches.includes(argument) ? `${argument}=true` : argument));
+export const defaultBridgeSwitches = ["--ipv6", "--icc", "--ip-masq"];
 
 /** What they say; the engine checks it. */
 export interface DefaultBridgeFlags {
+  bridge: string | undefined;
   bip: string | undefined;
   fixedCidr: string | undefined;
   fixedCidrV6: string | undefined;
@@ -40,17 +38,21 @@ type Values = { [name in keyof typeof defaultBridgeFlags]?: string | undefined }
 
 /** Throws INVALID_PARAMETER. */
 export function defaultBridge(values: Values): DefaultBridgeFlags {
+  if (values.bridge && values.bip)
+    throw invalid("You specified -b & --bip, mutually exclusive options. Please specify only one");
   return {
+    // dockerd takes an empty name for none given.
+    bridge: values.bridge || undefined,
     bip: values.bip,
     fixedCidr: values["fixed-cidr"],
     fixedCidrV6: values["fixed-cidr-v6"],
-    defaultGateway: address(values, "default-gateway"),
-    defaultGatewayV6: address(values, "default-gateway-v6"),
+    defaultGateway: address("default-gateway", values["default-gateway"]),
+    defaultGatewayV6: address("default-gateway-v6", values["default-gateway-v6"]),
     mtu: mtu(values.mtu),
-    ip: address(values, "ip"),
-    ipv6: truth(values, "ipv6"),
-    icc: truth(values, "icc"),
-    ipMasq: truth(values, "ip-masq"),
+    ip: address("ip", values.ip),
+    ipv6: truth("ipv6", values.ipv6),
+    icc: truth("icc", values.icc),
+    ipMasq: truth("ip-masq", values["ip-masq"]),
   };
 }
 
@@ -62,22 +64,3 @@ function mtu(text: string | undefined): number | undefined {
   // dockerd's word for its default.
   return number || undefined;
 }
-
-function address(values: Values, name: keyof Values): string | undefined {
-  const text = values[name];
-  if (text !== undefined && isIP(text) === 0) throw unfit(name, text, "an IP address");
-  return text;
-}
-
-const words: Record<string, boolean> = { true: true, false: false, "1": true, "0": false, t: true, f: false };
-
-function truth(values: Values, name: keyof Values): boolean | undefined {
-  const text = values[name];
-  if (text === undefined) return undefined;
-  const value = words[text.toLowerCase()];
-  if (value === undefined) throw unfit(name, text, "true or false");
-  return value;
-}
-
-const unfit = (name: string, text: string, wanted: string) =>
-  invalid(`invalid argument "${text}" for "--${name}" flag: it takes ${wanted}`);

@@ -14,6 +14,7 @@ import type { ExecTable } from "./exec.ts";
 import type { IdRanges } from "./id-ranges.ts";
 import type { ContainerMachines } from "./isolation/machines.ts";
 import type { Templates } from "./isolation/templates.ts";
+import type { NetworkDefaults } from "./network/defaults.ts";
 import type { NetworkHost } from "./network/host.ts";
 import type { NameDirectory } from "./network/names.ts";
 import type { OpaqueDirectories } from "./spec/opaque.ts";
@@ -33,6 +34,7 @@ export interface EngineContext {
   readonly networks: NetworkStore;
   readonly networkHost: NetworkHost;
   readonly names: NameDirectory;
+  readonly networkDefaults: NetworkDefaults;
   /** The host's ports that containers have. */
   readonly ports: PortAllocator;
   readonly files: FileWorker;

@@ -6,7 +6,6 @@ import type { Images, ImageUser } from "../image/types.ts";
 import { FileWorker } from "../lib/file-worker.ts";
 import { type Logger, silentLogger } from "../lib/log.ts";
 import { nativeFile } from "../lib/own-file.ts";
-import { defaultSubnets } from "../network/default-bridge.ts";
 import { parsePool } from "../network/pools.ts";
 import { PortAllocator } from "../network/ports/allocator.ts";
 import { NetworkStore } from "../network/store.ts";
@@ -33,10 +32,11 @@ import { MachineVerbs } from "./machines/machines.ts";
 import type { Machines } from "./machines/types.ts";
 import { volumeUsers } from "./mounts/volume-use.ts";
 import { networkElements } from "./network/attach.ts";
+import { networkDefaults } from "./network/defaults.ts";
 import { NetworkHost } from "./network/host.ts";
 import { NameDirectory } from "./network/names.ts";
 import { NetworkVerbs } from "./network/networks.ts";
-import { closeNetworks, configureDefaultNetwork } from "./network/reconcile.ts";
+import { checkDefaultNetwork, closeNetworks, configureDefaultNetwork } from "./network/reconcile.ts";
 import { reconcile } from "./reconcile.ts";
 import { OpaqueDirectories } from "./spec/opaque.ts";
 import { StepRunner } from "./step.ts";
@@ -116,7 +116,8 @@ export class Engine {
     for (const remark of requireFitHost()) log.info(remark);
     const pools = (options.addressPools ?? []).map(parsePool);
     // Nothing is made for a daemon that cannot be.
-    defaultSubnets(options.defaultBridge ?? {});
+    const { defaultBridge = {}, networks: defaults = networkDefaults } = options;
+    checkDefaultNetwork(defaultBridge);
     const state = openState(dataRoot);
     try {
       const events = new EventBus();
@@ -156,13 +157,14 @@ export class Engine {
         tag: rootTag(dataRoot).slice(0, 4),
         ...(pools.length > 0 ? { pools } : {}),
       });
-      const names = new NameDirectory({ store: networks, table, log });
+      const names = new NameDirectory({ store: networks, table, log, servers: defaults.dns.servers });
       const networkHost = new NetworkHost({
         store: networks,
         runtime,
         execRoot,
         log,
         names,
+        forwarding: defaults.forwarding,
         elements: () =>
           table
             .all()
@@ -192,6 +194,7 @@ export class Engine {
         networks,
         networkHost,
         names,
+        networkDefaults: defaults,
         ports: new PortAllocator(),
         runtime,
         machines,
@@ -205,7 +208,7 @@ export class Engine {
       const execs = new ExecTable(context);
       const ahead = new Ahead(context);
       const templates = new Templates(context, { unasked: options.guestTemplates ?? true });
-      configureDefaultNetwork(context, options.defaultBridge ?? {});
+      await configureDefaultNetwork(context, defaultBridge);
       await reconcile(context);
       return new Engine(context);
     } catch (error) {

@@ -27,6 +27,7 @@ import type { DefaultBridgeOptions } from "../network/default-bridge.ts";
 import type { GroupDetails, GroupTree } from "../runtime/cgroup/tree.ts";
 import type { ResourceOptions } from "../runtime/cgroup/validate.ts";
 import type { ContainerExplanation, LaunchExplanation } from "./explain/types.ts";
+import type { NetworkDefaults } from "./network/defaults.ts";
 
 export type { GroupDetails, GroupTree } from "../runtime/cgroup/tree.ts";
 export type { ResourceOptions } from "../runtime/cgroup/validate.ts";
@@ -277,4 +278,6 @@ export interface EngineOptions {
   addressPools?: string[];
   /** What the default network is to be, in terms of dockerd's flags. */
   defaultBridge?: DefaultBridgeOptions;
+  /** What containers and networks have that do not say otherwise. */
+  networks?: NetworkDefaults;
 }

@@ -41,14 +41,15 @@ export function bridgeAddresses({ subnets }: NetworkRecord, index: number): Buff
   });
 }
 
-/** Has the kernel forward packets for a bridge, and lead those of the host's loopback to it. */
-export function allowForwarding({ bridge, ipv6 }: NetworkRecord): void {
-  setSwitch("net/ipv4/ip_forward", "1");
+/** Has the kernel forward packets for a bridge, where that is wanted, and lead those of the host's loopback to it. */
+export function allowForwarding({ bridge, ipv6, foreignBridge }: NetworkRecord, forwarding: boolean): void {
+  if (forwarding) setSwitch("net/ipv4/ip_forward", "1");
   setSwitch(`net/ipv4/conf/${bridge}/route_localnet`, "1");
   if (!existsSync("/proc/sys/net/ipv6")) return;
-  setSwitch(`net/ipv6/conf/${bridge}/disable_ipv6`, ipv6 ? "0" : "1");
-  setSwitch(`net/ipv6/conf/${bridge}/accept_ra`, "0");
-  if (ipv6) forwardIpv6();
+  // The host may have IPv6 of its own on a bridge that was there before.
+  if (ipv6 || !foreignBridge) setSwitch(`net/ipv6/conf/${bridge}/disable_ipv6`, ipv6 ? "0" : "1");
+  if (!foreignBridge) setSwitch(`net/ipv6/conf/${bridge}/accept_ra`, "0");
+  if (ipv6 && forwarding) forwardIpv6();
 }
 
 /** A host that forwards stops to take its own routes from router advertisements unless it is told to go on. */

@@ -8,6 +8,8 @@ import type { NetworkRecord, Subnet } from "./types.ts";
 
 /** What dockerd's flags of the same names say of the default network; all may be missing. */
 export interface DefaultBridgeOptions {
+  /** A bridge that is there, to be used instead of one of its own; "none" for no default network. */
+  bridge?: string | undefined;
   /** Address and subnet of the bridge, as 10.1.0.1/24. */
   bip?: string | undefined;
   /** Where containers' addresses are from; without `bip` it is the subnet too. */
@@ -29,13 +31,18 @@ export interface DefaultBridgeOptions {
  */
 export function configureDefaultBridge(
   network: NetworkRecord,
-  wanted: DefaultBridgeOptions,
+  wanted: DefaultBridgeOptions & { bridge: string; foreign: boolean },
   used: boolean,
 ): boolean {
   const subnets = defaultSubnets(wanted);
   const ipv6 = wanted.ipv6 ?? false;
-  network.options = defaultBridgeOptions(wanted, network.bridge);
-  if (used) return ipv6 === network.ipv6 && subnets.every((subnet) => has(network, subnet));
+  const { bridge, foreign } = wanted;
+  network.options = defaultBridgeOptions(wanted, used ? network.bridge : bridge);
+  if (used)
+    return (
+      bridge === network.bridge && ipv6 === network.ipv6 && subnets.every((subnet) => has(network, subnet))
+    );
+  Object.assign(network, { bridge, foreignBridge: foreign });
   const fixed = subnets.some(isIpv4);
   // One that was chosen may go on; one that an earlier daemon was told not.
   const before = fixed || network.fixedSubnets ? [] : network.subnets.filter(isIpv4);

@@ -46,6 +46,8 @@ export class NetworkStore {
   readonly #pools: readonly AddressPool[];
   /** By network and address family. */
   readonly #allocators = new Map<string, AddressAllocator>();
+  /** There is no default network: what would be in it has the loopback alone. */
+  #withoutDefault = false;
 
   constructor(db: DatabaseSync, { tag, pools = defaultPools }: NetworkStoreOptions) {
     this.tag = tag;
@@ -60,15 +62,28 @@ export class NetworkStore {
   }
 
   all(): NetworkRecord[] {
-    return this.#table.all();
+    return this.#table.all().filter((network) => this.#exists(network));
   }
 
   find(ref: string): NetworkRecord | undefined {
-    return this.#table.find(ref);
+    const found = this.#table.find(ref);
+    return found && this.#exists(found) ? found : undefined;
   }
 
   get(ref: string): NetworkRecord {
-    return this.#table.get(ref);
+    const found = this.#table.get(ref);
+    if (!this.#exists(found)) throw notFound(`network ${ref} not found`);
+    return found;
+  }
+
+  /** Whether a network is the default one, of which the daemon was told that there is none. */
+  isSwitchedOff(ref: string): boolean {
+    const found = this.#table.find(ref);
+    return found !== undefined && !this.#exists(found);
+  }
+
+  #exists({ name }: NetworkRecord): boolean {
+    return !this.#withoutDefault || name !== "bridge";
   }
 
   /** How the names of containers' links on the host begin. */
@@ -76,8 +91,12 @@ export class NetworkStore {
     return this.tag === "" ? "bv-" : `bv${this.tag}`;
   }
 
+  get #defaultBridge(): string {
+    return this.tag === "" ? "berth0" : `berth-${this.tag}`;
+  }
+
   #predefined(name: string, driver: DriverName): NetworkRecord {
-    const bridge = this.tag === "" ? "berth0" : `berth-${this.tag}`;
+    const bridge = this.#defaultBridge;
     return {
       id: newId(),
       name,
@@ -238,8 +257,12 @@ export class NetworkStore {
    * when it then is not what was asked for. Throws INVALID_PARAMETER.
    */
   configureDefault(wanted: DefaultBridgeOptions, used: boolean): boolean {
-    const network = this.get("bridge");
-    const done = configureDefaultBridge(network, wanted, used);
+    const network = this.#table.get("bridge");
+    this.#withoutDefault = wanted.bridge === "none" && !used;
+    if (wanted.bridge === "none") return !used;
+    const bridge = wanted.bridge ?? this.#defaultBridge;
+    const foreign = wanted.bridge !== undefined && wanted.bridge !== this.#defaultBridge;
+    const done = configureDefaultBridge(network, { ...wanted, bridge, foreign }, used);
     for (const version of [4, 6]) this.#allocators.delete(`${network.id}/${version}`);
     this.#table.save(network);
     return done;

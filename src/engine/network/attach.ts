@@ -58,10 +58,12 @@ export function memberships(context: EngineContext, container: Container): Membe
   const mode = hostConfig.NetworkMode ?? "bridge";
   if (mode.startsWith("container:") || container.record.config.NetworkDisabled) return [];
   const wishes = { [mode]: {}, ...networking.EndpointsConfig };
-  const found = Object.entries(wishes).map(([name, wish]) => {
+  const found = Object.entries(wishes).flatMap(([name, wish]) => {
     const network = context.networks.find(name);
+    // One that there is no more stands for the loopback alone, as with dockerd.
+    if (!network && context.networks.isSwitchedOff(name)) return [];
     if (!network) throw notFound(`network ${name} not found`);
-    return { network, wish, first: name === mode };
+    return [{ network, wish, first: name === mode }];
   });
   return found
     .filter(({ network }, at) => found.findIndex((other) => other.network === network) === at)

@@ -78,8 +78,10 @@ function extraHosts(context: EngineContext, { record }: Container): string[] {
 /** Where a container reaches the host: at its own bridge, which is there as long as it runs. */
 function hostGateways(context: EngineContext, { state }: ContainerRecord): string[] {
   const own = (state.network?.endpoints ?? []).map(({ networkId }) => context.networks.find(networkId));
-  const bridge = own.find((network) => network?.driver === "bridge") ?? context.networks.get("bridge");
-  return bridge.subnets.map(({ gateway }) => gateway);
+  const { hostGateway } = context.networkDefaults;
+  if (hostGateway.length > 0) return hostGateway;
+  const bridge = own.find((network) => network?.driver === "bridge") ?? context.networks.find("bridge");
+  return bridge?.subnets.map(({ gateway }) => gateway) ?? [];
 }
 
 /** No name server of ours is in reach of a macvlan or ipvlan: the file tells who else is there. */
@@ -138,9 +140,17 @@ function ownHosts({ record }: Container): string[] {
     .map((address) => `${address}\t${names}`);
 }
 
+const orElse = (given: string[] | undefined, otherwise: string[]): string[] =>
+  given && given.length > 0 ? given : otherwise;
+
 function resolvConf(context: EngineContext, container: Container): string {
   const { hostConfig, state } = container.record;
-  const { Dns = [], DnsSearch = [], DnsOptions = [] } = hostConfig;
+  const { dns } = context.networkDefaults;
+  const [Dns, DnsSearch, DnsOptions] = [
+    orElse(hostConfig.Dns, dns.servers),
+    orElse(hostConfig.DnsSearch, dns.search),
+    orElse(hostConfig.DnsOptions, dns.options),
+  ];
   const given = Dns.length > 0 || DnsSearch.length > 0 || DnsOptions.length > 0;
   const host = hostResolver();
   if (!state.network) return given ? render({ servers: Dns, search: DnsSearch, options: DnsOptions }) : host;

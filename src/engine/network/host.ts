@@ -16,7 +16,7 @@ import {
   removeLoopback6,
 } from "../../network/loopback6.ts";
 import { elementBatches, NETLINK_NETFILTER, type SetElement } from "../../network/netlink/nftables.ts";
-import { deleteLink, NETLINK_ROUTE } from "../../network/netlink/route.ts";
+import { deleteLink, NETLINK_ROUTE, setLinkUp } from "../../network/netlink/route.ts";
 import { networkOptions } from "../../network/options.ts";
 import { newParent, parentLink, parentRefused, sharesLink } from "../../network/parents.ts";
 import { bridgeElements, type RuleElement } from "../../network/rules/elements.ts";
@@ -42,6 +42,8 @@ export interface NetworkHostOptions {
   names: NameDirectory;
   /** Where the v2 tree of control groups is mounted; undefined without one. */
   groups: string | undefined;
+  /** Whether the kernel is told to forward packets. */
+  forwarding: boolean;
 }
 
 /** The default bridge gives way when another link came to the same addresses at the same time. */
@@ -109,7 +111,7 @@ export class NetworkHost {
 
   async #make(network: NetworkRecord): Promise<number> {
     const index = await this.#makeBridge(network);
-    allowForwarding(network);
+    allowForwarding(network, this.#options.forwarding);
     if (network.ipv6) await this.#makeLoopback();
     await this.#options.names.serve(network);
     await this.fastPaths.make(network, index);
@@ -124,7 +126,7 @@ export class NetworkHost {
     if (present !== undefined) {
       if (!isBridge(network.bridge))
         throw system(`the link ${network.bridge} is there already and is no bridge`);
-      await this.#route(bridgeAddresses(network, present), anyErrno);
+      await this.#route([setLinkUp(present), ...bridgeAddresses(network, present)], anyErrno);
       return present;
     }
     for (let attempt = 1; ; attempt++) {
@@ -166,7 +168,7 @@ export class NetworkHost {
     return this.#lock.run(async () => {
       for (const network of this.#ready.values()) {
         const index = await this.#makeBridge(network);
-        allowForwarding(network);
+        allowForwarding(network, this.#options.forwarding);
         if (network.ipv6) await this.#makeLoopback();
         const present = endpoints.get(network.id) ?? [];
         await this.plug(network, index, present);

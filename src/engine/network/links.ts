@@ -52,8 +52,8 @@ export function liveLinks(context: EngineContext, { record }: Container): LiveLi
 }
 
 function bridgeAddress(context: EngineContext, { state }: ContainerRecord): string | undefined {
-  const { id } = context.networks.get("bridge");
-  return state.network?.endpoints.find(({ networkId }) => networkId === id)?.ipv4;
+  const home = context.networks.find("bridge");
+  return state.network?.endpoints.find(({ networkId }) => networkId === home?.id)?.ipv4;
 }
 
 /** Before a start. Throws dockerd's words for a link that leads nowhere. */

@@ -31,6 +31,8 @@ export interface NameDirectoryOptions {
   store: NetworkStore;
   table: ContainerTable;
   log: Logger;
+  /** Those that containers ask which name none. */
+  servers: readonly string[];
 }
 
 /** Names of containers in their networks, and the servers that tell them. */
@@ -117,7 +119,8 @@ export class NameDirectory implements Names {
     if (!container) return [];
     const { networks = [], own } = this.#networksOf(container);
     if (networks.length > 0 && networks.every(({ internal }) => internal)) return [];
-    return own.length > 0 ? own : hostServers();
+    if (own.length > 0) return own;
+    return this.#options.servers.length > 0 ? [...this.#options.servers] : hostServers();
   }
 
   #networksOf({ record }: Container): { networks: NetworkRecord[]; own: string[] } {

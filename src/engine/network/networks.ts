@@ -37,14 +37,15 @@ export class NetworkVerbs implements Networks {
   }
 
   async create(request: NetworkCreateRequest): Promise<{ Id: string; Warning: string }> {
-    const { networks, networkHost } = this.#context;
+    const { networks, networkHost, networkDefaults } = this.#context;
     if (request.ConfigOnly || request.ConfigFrom?.Network) {
       throw invalid("configuration-only networks are of swarm mode, which does not exist here");
     }
     if (request.Ingress || request.Scope === "swarm") throw swarmOnly();
+    const driver = request.Driver || "bridge";
     const network = networks.create({
       name: request.Name ?? "",
-      driver: request.Driver || "bridge",
+      driver,
       internal: request.Internal,
       attachable: request.Attachable,
       ipv4: request.EnableIPv4,
@@ -52,7 +53,7 @@ export class NetworkVerbs implements Networks {
       ipamDriver: request.IPAM?.Driver,
       ipamOptions: request.IPAM?.Options,
       subnets: request.IPAM?.Config,
-      options: request.Options,
+      options: { ...networkDefaults.options[driver], ...request.Options },
       labels: request.Labels,
     });
     try {

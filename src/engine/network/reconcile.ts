@@ -1,18 +1,50 @@
 import { existsSync } from "node:fs";
-import { linkIndex } from "../../network/bridge.ts";
-import type { DefaultBridgeOptions } from "../../network/default-bridge.ts";
+import { invalid } from "../../lib/errors.ts";
+import { isBridge, linkIndex } from "../../network/bridge.ts";
+import { type DefaultBridgeOptions, defaultSubnets } from "../../network/default-bridge.ts";
+import { parseMessages } from "../../network/netlink/message.ts";
+import { getAddresses, NETLINK_ROUTE, parseAddress4 } from "../../network/netlink/route.ts";
 import type { NetworkRecord } from "../../network/types.ts";
+import { Plan } from "../../runtime/plan/plan.ts";
 import type { EngineContext } from "../context.ts";
 import { settleConnections } from "./connect.ts";
 import { endpointsIn } from "./view.ts";
 
 /** Makes the default network as the daemon was told. Throws INVALID_PARAMETER. */
-export function configureDefaultNetwork(context: EngineContext, wanted: DefaultBridgeOptions): void {
+export async function configureDefaultNetwork(
+  context: EngineContext,
+  wanted: DefaultBridgeOptions,
+): Promise<void> {
   const { id } = context.networks.get("bridge");
-  if (context.networks.configureDefault(wanted, usedNetworks(context).has(id))) return;
+  const { bridge } = wanted;
+  const given = bridge !== undefined && bridge !== "none" ? await addressOf(context, bridge) : undefined;
+  if (context.networks.configureDefault({ ...wanted, ...given }, usedNetworks(context).has(id))) return;
   context.log.warn(
     "containers are in the default network: it gets other addresses when none is in it at a start",
   );
+}
+
+/** Throws INVALID_PARAMETER, with dockerd's words, for a default network on a bridge that is not there. */
+export function checkDefaultNetwork(wanted: DefaultBridgeOptions): void {
+  const { bridge } = wanted;
+  if (bridge === "none") return;
+  // A bridge says itself what its subnet is.
+  if (bridge === undefined) defaultSubnets(wanted);
+  else if (!isBridge(bridge))
+    throw invalid(
+      `Error creating default "bridge" network: bridge device with non default name ${bridge} must be created manually`,
+    );
+}
+
+/** The first address of a bridge, which says what the network is; it may have none. */
+async function addressOf(context: EngineContext, bridge: string): Promise<{ bip?: string }> {
+  const index = linkIndex(bridge);
+  const plan = new Plan().group("network");
+  plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, getAddresses()], "");
+  const answer = Buffer.concat(await context.runtime.run(plan));
+  const own = [...parseMessages(answer)].map(({ payload }) => parseAddress4(payload));
+  const first = own.find((address) => address?.index === index);
+  return first ? { bip: first.cidr } : {};
 }
 
 /** Ids of the networks in which containers are now. */

@@ -6,6 +6,7 @@ const RTM = {
   DELLINK: 17,
   GETLINK: 18,
   NEWADDR: 20,
+  GETADDR: 22,
   NEWROUTE: 24,
   DELROUTE: 25,
   NEWNEIGH: 28,
@@ -261,6 +262,16 @@ export function addAddress(index: number, address: Ip, prefix: number): Buffer {
   if (address.version === 4) message.attribute(IFA.BROADCAST, broadcast(address.bytes, prefix));
   else message.u32(IFA.FLAGS, IFA_F_NODAD);
   return message.finish();
+}
+
+export const getAddresses = (): Buffer =>
+  new NetlinkMessage(RTM.GETADDR, flags.REQUEST | flags.DUMP, 1, Buffer.alloc(8)).finish();
+
+/** An IPv4 address from the payload of an RTM_NEWADDR answer; undefined for one of another family. */
+export function parseAddress4(payload: Buffer): { index: number; cidr: string } | undefined {
+  const bytes = parseAttributes(payload.subarray(8)).get(IFA.LOCAL);
+  if (payload[0] !== FAMILY[4] || !bytes) return undefined;
+  return { index: readU32(payload, 4), cidr: `${[...bytes].join(".")}/${payload[1]}` };
 }
 
 function broadcast(address: Uint8Array, prefix: number): Uint8Array {
