@@ -50,16 +50,21 @@ interface Seen {
   name: string;
 }
 
-/** Connects to a port; undefined when that is refused. */
-async function ask(host: string, port: number, localAddress?: string): Promise<Seen | undefined> {
-  const socket = connect({ host, port, timeout: 3000, ...(localAddress ? { localAddress } : {}) });
-  socket.on("timeout", () => socket.destroy(new Error("no answer in 3 s")));
+/** Connects to a port; undefined when nobody serves there. The daemon resets who comes while it gives a port back. */
+async function ask(...to: [host: string, port: number, localAddress?: string]): Promise<Seen | undefined> {
   try {
-    await once(socket, "connect");
+    return await exchange(...to);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ECONNREFUSED") return undefined;
+    const code = error instanceof Error && "code" in error ? error.code : "";
+    if (code === "ECONNREFUSED" || code === "ECONNRESET") return undefined;
     throw error;
   }
+}
+
+async function exchange(host: string, port: number, localAddress?: string): Promise<Seen> {
+  const socket = connect({ host, port, timeout: 3000, ...(localAddress ? { localAddress } : {}) });
+  socket.on("timeout", () => socket.destroy(new Error("no answer in 3 s")));
+  await once(socket, "connect");
   const [own, peer] = [
     `${socket.localAddress} ${socket.localPort}`,
     `${socket.remoteAddress} ${socket.remotePort}`,

@@ -303,7 +303,7 @@ function setup(
       message,
       why: "addresses that its links may use, and published ports",
     })),
-    directPorts: context.networkHost.directPorts.setup(elements),
+    directPorts: context.networkHost.directPorts.setup("add", elements),
     host: links.flatMap(({ host }) => host),
     carriers: links.flatMap(({ carriers }) => carriers),
     fastPaths: hasTaps(container)

@@ -7,7 +7,7 @@ import type { RuleElement } from "../../network/rules/elements.ts";
 import type { Endpoint, NetworkRecord, PublishedPorts } from "../../network/types.ts";
 import { O_RDONLY } from "../../runtime/linux.ts";
 import { Plan } from "../../runtime/plan/plan.ts";
-import { planCarriers, planFastPath } from "../../runtime/spec/network.ts";
+import { planCarriers, planDirectPorts, planFastPath } from "../../runtime/spec/network.ts";
 import type { Container } from "../container.ts";
 import type { EngineContext } from "../context.ts";
 import { isIsolated } from "../isolation/isolation.ts";
@@ -143,7 +143,7 @@ async function connectLive(
     const elements = networkElements(context, state.network);
     for (const batch of context.networkHost.additions(elements))
       plan.add("host", "netlink", [NETLINK_NETFILTER, null, -1, batch], "");
-    context.networkHost.directPorts.plan(plan, "add", elements);
+    planDirectPorts(plan, "host", context.networkHost.directPorts.setup("add", elements));
     const namespace = enter(plan, container);
     for (const { message, descriptorAt } of links.host)
       plan.add("host", "netlink", [NETLINK_ROUTE, namespace, descriptorAt, message], "");

@@ -1,3 +1,4 @@
+import { system } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import {
   type DirectEntry,
@@ -33,34 +34,27 @@ export interface DirectPortsOptions {
 
 /**
  * Has connections from the host's loopback to published ports begin as connections to the container, which
- * spares their packets the translation of addresses. Programs at connect(2) do so, which hang on the root of the control groups by
- * descriptors of the launcher: they are gone with it, and with the daemon, and then the rules do what they
- * do for everything else. Made when there is first a port to lead to.
+ * spares their packets the translation of addresses. Programs at connect(2) do so. They hang on the root of the
+ * control groups by descriptors of the launcher, so they are gone with it, and with the daemon; then the rules
+ * do what they do for everything else. Made when there is first a port to lead to.
  */
 export class DirectPorts {
   readonly #options: DirectPortsOptions;
   /** The id that the kernel gave the map. */
   #map: number | undefined;
   #making: Promise<void> | undefined;
-  #possible: boolean;
+  #possible = true;
 
   constructor(options: DirectPortsOptions) {
     this.#options = options;
-    this.#possible = options.groups !== undefined;
   }
 
-  /** What leads to the ports of elements that are about to be added; undefined where nothing does. */
-  setup(elements: readonly RuleElement[]): DirectPortsSetup | undefined {
+  /** What changes with elements that are about to be added or removed; undefined where rules alone lead. */
+  setup(verb: "add" | "remove", elements: readonly RuleElement[]): DirectPortsSetup | undefined {
     const entries = entriesOf(elements);
     if (entries.length === 0) return undefined;
-    if (this.#map === undefined) void this.#make();
-    return this.#map === undefined ? undefined : { map: this.#map, verb: "add", entries };
-  }
-
-  /** The steps that change what leads to the ports of elements as these are changed. */
-  plan(plan: Plan, verb: "add" | "remove", elements: readonly RuleElement[]): void {
-    const setup = this.setup(elements);
-    if (setup) planDirectPorts(plan, "host", { ...setup, verb });
+    if (this.#map === undefined && verb === "add") void this.#make();
+    return this.#map === undefined ? undefined : { map: this.#map, verb, entries };
   }
 
   /** Makes everything anew, if there are ports to lead to. */
@@ -79,8 +73,9 @@ export class DirectPorts {
 
   async #attach(): Promise<void> {
     const { runtime, log, groups } = this.#options;
-    if (!this.#possible || groups === undefined) return;
+    if (!this.#possible) return;
     try {
+      if (groups === undefined) throw system("no v2 tree of control groups is mounted");
       const [cookie] = await runtime.run(new Plan().group("network").add("host", "netns_cookie", [], ""));
       const plan = attachment(groups, cookie?.readBigUInt64LE(0) ?? 0n);
       const [id] = await runtime.keep(plan, () => {
@@ -90,9 +85,11 @@ export class DirectPorts {
       this.#map = id?.readUInt32LE(0);
       await this.#fill();
     } catch (error) {
+      // What nobody keeps up to date does not stay attached. With a launcher that died nothing is.
+      if (this.#map !== undefined) await runtime.keep(new Plan(), () => undefined).catch(() => undefined);
       this.#map = undefined;
-      // The kernel refused a step; another launcher may do better than one that died.
-      if (error instanceof LaunchError && error.step) this.#possible = false;
+      // Another launcher may do better than one that died; a kernel that refused a step will again.
+      this.#possible = error instanceof LaunchError && !error.step;
       log.info("connections from the host to published ports are led by rules alone", {
         error: String(error),
       });

@@ -27,6 +27,7 @@ import { overlap, parseCidr } from "../../network/subnet.ts";
 import type { Endpoint, NetworkRecord } from "../../network/types.ts";
 import { LaunchError } from "../../runtime/launch-error.ts";
 import { anyErrno, Plan } from "../../runtime/plan/plan.ts";
+import { planDirectPorts } from "../../runtime/spec/network.ts";
 import type { Runtime } from "../../runtime/types.ts";
 import { DirectPorts } from "./direct-ports.ts";
 import { FastPaths } from "./fast-paths.ts";
@@ -242,7 +243,7 @@ export class NetworkHost {
   /** Runs a plan, of which nothing fails, and changes elements with it. */
   async #change(verb: "add" | "remove", elements: readonly RuleElement[], plan: Plan): Promise<void> {
     if (elements.length === 0 && plan.steps.host.length === 0) return;
-    this.directPorts.plan(plan, verb, elements);
+    planDirectPorts(plan, "host", this.directPorts.setup(verb, elements));
     try {
       await this.#send(elementBatches(this.table, verb, elements), 0, plan);
     } catch (error) {

@@ -26,10 +26,12 @@ const entries = new Map(
 class Socket {
   readonly version: 4 | 6;
   readonly bound: string;
+  readonly link: number;
   memory: Buffer | undefined;
 
-  constructor(version: 4 | 6, bound = "") {
+  constructor(version: 4 | 6, bound = "", link = 0) {
     this.version = version;
+    this.link = link;
     this.bound = bound;
   }
 
@@ -53,6 +55,7 @@ class Socket {
     context.writeUInt16BE(given.port, 24);
     context.writeUInt32LE(given.protocol, 36);
     const socket = Buffer.alloc(80);
+    socket.writeUInt32LE(this.link, 0);
     if (this.bound !== "") socket.set(addressBytes(parseAddress(this.bound)), this.version === 4 ? 24 : 28);
     const result = execute(program, {
       context,
@@ -132,12 +135,13 @@ test("all others are as they were", () => {
   }
 });
 
-test("so are those of other protocols and namespaces, and of sockets that have an address", () => {
+test("so are those of other protocols and namespaces, and of sockets that have an address or a link", () => {
   const same = "127.0.0.1 8080";
   for (const protocol of [UDP, MPTCP])
     assert.equal(new Socket(4).connect("127.0.0.1", 8080, { protocol }), same);
   for (const namespace of [4n, 3n, 0x2_0000_0003n])
     assert.equal(new Socket(4).connect("127.0.0.1", 8080, { namespace }), same);
+  assert.equal(new Socket(4, "", 1).connect("127.0.0.1", 8080), same);
   assert.equal(new Socket(4, "127.0.0.1").connect("127.0.0.1", 8080), same);
   assert.equal(new Socket(6, "::1").connect("::1", 8080), "::1 8080");
   const both = mapped("127.0.0.1");

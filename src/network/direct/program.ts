@@ -3,7 +3,7 @@ import { KEY, MEMORY, TARGET } from "./entries.ts";
 
 /** Offsets in struct bpf_sock_addr, and in the struct bpf_sock that it points to. */
 const ADDRESS = { ip4: 4, ip6: [8, 12, 16, 20], port: 24, protocol: 36, socket: 64 } as const;
-const SOCKET = { ip4: 24, lastOfIp6: 40 } as const;
+const SOCKET = { link: 0, ip4: 24, lastOfIp6: 40 } as const;
 /** bpf-helpers(7). */
 const HELPER = { mapLookup: 1, socketStorage: 107, namespaceCookie: 122 } as const;
 const BPF_SK_STORAGE_GET_F_CREATE = 1;
@@ -31,8 +31,8 @@ const MEMORIES = 1;
  * published port of the host's loopback gets the container's address and port in its place: what is then sent
  * is between the host and the container, and needs no translation. The socket remembers what was asked for.
  *
- * That is so for sockets of the network namespace with the cookie. A socket that has an address of its own
- * already is left to the rules, which change that too.
+ * That is so for sockets of the network namespace with the cookie. A socket that has an address or a link of its
+ * own already is left to the rules, which change that too.
  */
 export function connectProgram(version: 4 | 6, cookie: bigint): Buffer {
   const program = new Assembler().move(context, first);
@@ -40,8 +40,8 @@ export function connectProgram(version: 4 | 6, cookie: bigint): Buffer {
   else requireLoopback6(program);
   program.load(4, first, context, ADDRESS.protocol).jumpIf(first, "is not", IPPROTO_TCP, "pass");
   program.load(8, socket, context, ADDRESS.socket);
-  program.load(4, first, socket, version === 4 ? SOCKET.ip4 : SOCKET.lastOfIp6);
-  program.jumpIf(first, "is not", 0, "pass");
+  for (const own of [version === 4 ? SOCKET.ip4 : SOCKET.lastOfIp6, SOCKET.link])
+    program.load(4, first, socket, own).jumpIf(first, "is not", 0, "pass");
   program.move(first, context).call(HELPER.namespaceCookie).setWide(first, cookie);
   program.jumpIfRegister(result, "is not", first, "pass");
   program.load(4, port, context, ADDRESS.port);
