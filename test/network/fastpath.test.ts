@@ -244,3 +244,36 @@ test("another's hardware address opens nothing", { skip }, async () => {
   await daemon.ok(["exec", "thief", "ip", "link", "set", "eth0", "address", mac]);
   assert.ok(!(await reaches("thief", target)));
 });
+
+test("of two addresses that have one place in the map the later goes that way, the other over the bridge", {
+  skip,
+}, async () => {
+  await daemon.ok(["network", "create", "--subnet", "10.249.0.0/16", "wide"]);
+  await server("early", "wide", "--ip", "10.249.0.5", "-p", "80");
+  await server("late", "wide", "--ip", "10.249.8.5", "-p", "80");
+  await server("aside", "wide", "--ip", "10.249.0.6");
+  const all = async (...names: string[]): Promise<void> => {
+    for (const name of names) {
+      for (const from of ["early", "late", "aside"])
+        assert.ok(await reaches(from, await address(name, "IPAddress", "wide")), `${from} reaches ${name}`);
+      if (name !== "aside") assert.ok(await hostReaches(await published(name)), `the host reaches ${name}`);
+    }
+  };
+  await all("early", "late", "aside");
+  await blockBridges("late", "aside");
+  assert.ok(await reaches("aside", "10.249.8.5"));
+  await unblock();
+  await blockBridges("early", "aside");
+  assert.ok(!(await reaches("aside", "10.249.0.5")));
+  await unblock();
+  // The one that comes later is now the other; what goes away does not take its place along.
+  await daemon.ok(["restart", "-t", "0", "early"]);
+  await until("early serves again", () => reaches("aside", "10.249.0.5"));
+  await all("early", "late", "aside");
+  await daemon.ok(["stop", "-t", "0", "late"]);
+  await blockBridges("early", "aside");
+  assert.ok(await reaches("aside", "10.249.0.5"));
+  await unblock();
+  await daemon.ok(["rm", "-f", "early", "late", "aside"]);
+  await daemon.ok(["network", "rm", "wide"]);
+});
