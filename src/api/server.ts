@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { newestApi } from "../lib/api-version.ts";
 import { http } from "../lib/http.ts";
 import type { Logger } from "../lib/log.ts";
+import { collectYoung } from "../lib/young-garbage.ts";
 import { Context } from "./context.ts";
 import { sendFailure, sendMessage } from "./failure.ts";
 import type { Connection } from "./hijack.ts";
@@ -33,6 +34,9 @@ const maxHeaderSize = 256 * 1024;
 
 /** How long `close` waits for answers that are being worked on. Milliseconds. */
 const patience = 2000;
+
+/** After so long without a call the garbage of the calls before is collected, so that the next need not wait for it. */
+const QUIET_MS = 30;
 
 const serverOptions: ServerOptions = {
   maxHeaderSize,
@@ -62,6 +66,7 @@ export class ApiServer {
   readonly #identity: Map<string, string>;
   readonly #connections = new Set<Socket>();
   readonly #calls = new Set<Context>();
+  readonly #quiet = setTimeout(collectYoung, QUIET_MS).unref();
 
   constructor(options: ApiOptions, makeServer: MakeServer) {
     this.#services = options.services;
@@ -82,6 +87,7 @@ export class ApiServer {
 
   async #serve(request: IncomingMessage, response: ServerResponse, upgrade?: Connection): Promise<void> {
     let context: Context | undefined;
+    this.#quiet.refresh();
     try {
       const match = findRoute(request);
       if (!match) {
@@ -98,6 +104,7 @@ export class ApiServer {
       sendFailure(request, response, error, this.#log);
     } finally {
       if (context) this.#calls.delete(context);
+      this.#quiet.refresh();
     }
   }
 

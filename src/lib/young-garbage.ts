@@ -15,6 +15,11 @@ export function passedThrough(size: number): void {
   bytes += size;
   if (bytes < interval) return;
   bytes = 0;
+  collectYoung();
+}
+
+/** Collects what was made lately and is not used any more: 1 ms, less the less of it is still used. */
+export function collectYoung(): void {
   collect ??= findCollector();
   collect();
 }
