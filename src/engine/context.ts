@@ -8,6 +8,7 @@ import type { SeccompCompiler } from "../runtime/seccomp/compile.ts";
 import type { Runtime } from "../runtime/types.ts";
 import type { State } from "../state/index.ts";
 import type { VolumeStore } from "../volume/store.ts";
+import type { Afterwards } from "./afterwards.ts";
 import type { Ahead } from "./ahead.ts";
 import type { EventBus } from "./events.ts";
 import type { ExecTable } from "./exec.ts";
@@ -53,5 +54,6 @@ export interface EngineContext {
   readonly guestKernel: string | undefined;
   readonly idRanges: IdRanges;
   readonly ahead: Ahead;
+  readonly afterwards: Afterwards;
   readonly log: Logger;
 }

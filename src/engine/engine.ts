@@ -16,6 +16,7 @@ import { LinuxRuntime } from "../runtime/runtime.ts";
 import { openState, type State } from "../state/index.ts";
 import { VolumeStore } from "../volume/store.ts";
 import type { Volumes } from "../volume/types.ts";
+import { Afterwards } from "./afterwards.ts";
 import { Ahead } from "./ahead.ts";
 import { CgroupVerbs } from "./cgroup-verbs.ts";
 import type { Container } from "./container.ts";
@@ -203,6 +204,7 @@ export class Engine {
         guestKernel: options.guestKernel,
         cgroups,
         idRanges: new IdRanges(dataRoot),
+        afterwards: new Afterwards(),
         log,
       };
       const execs = new ExecTable(context);
@@ -223,6 +225,7 @@ export class Engine {
       container.health?.close();
       container.control?.close();
     }
+    await this.#context.afterwards.close();
     await this.#context.ahead.close();
     await this.#context.templates.close();
     await closeNetworks(this.#context);

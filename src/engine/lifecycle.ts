@@ -108,7 +108,7 @@ export function follow(context: EngineContext, container: Container, shim: Shim)
   });
   watchHealth(context, container);
   shim.exited.then(
-    (status) => exited(context, container, shim, status),
+    (status) => context.afterwards.keep(exited(context, container, shim, status)),
     (error: unknown) => shimLost(context, container, shim, error),
   );
 }
@@ -215,7 +215,7 @@ function exited(context: EngineContext, container: Container, shim: Shim, status
 
 async function autoRemove(context: EngineContext, container: Container): Promise<void> {
   try {
-    await removeContainer(context, container, { volumes: true });
+    await removeContainer(context, container, { volumes: true, unasked: true });
   } catch (error) {
     if (error instanceof BerthError && error.code === "NOT_FOUND") return;
     context.log.error("automatic removal failed", { container: container.id, error: String(error) });

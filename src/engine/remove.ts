@@ -18,6 +18,8 @@ export interface RemoveOptions {
   force?: boolean;
   volumes?: boolean;
   link?: boolean;
+  /** By `--rm`: nobody waits for an answer. */
+  unasked?: boolean;
 }
 
 /** `docker rm`: refuses a running container unless forced, then kills it first. */
@@ -85,7 +87,7 @@ export async function removeContainer(
   containerEvent(context, container, "destroy");
   container.notifyRemoved();
   // Nobody needs to wait until its files are gone: first those are answered who waited for the removal.
-  await setImmediate();
+  await (options.unasked ? context.afterwards.pause() : setImmediate());
   if (diskLimit(container.record.hostConfig) !== null) await closeDisk(directory);
   discardTree(context, directory);
   rmSync(dirname(networkFiles(context, container.id).hosts), { recursive: true, force: true });

@@ -67,6 +67,8 @@ export async function attach(
   const output = new Output();
   const events: ConnectionEvents = {
     output: (stream, data) => output.push({ stream, data }),
+    // Nothing comes after that.
+    exit: () => output.end(),
     closed: () => output.end(),
   };
   const connection = await connect(events);
