@@ -91,7 +91,8 @@ function assemble(
       dataRoot: context.state.paths.root,
       lower: [...layers],
       rw: join(directory, "rw"),
-      volatile: container.record.step,
+      // Whoever is removed anyway needs nothing written out first.
+      volatile: container.record.step || (hostConfig.AutoRemove ?? false),
       ownDisk: diskLimit(hostConfig) !== null,
     },
     stdio: {

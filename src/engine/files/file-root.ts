@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { enclosedRootfs } from "../../runtime/spec/enclosure.ts";
 import type { Container } from "../container.ts";
@@ -45,7 +45,11 @@ function stoppedRoot(context: EngineContext, container: Container, write: boolea
   const upper = join(rw, "upper");
   const layers = rootLayers(context, container);
   const args = (write ? layers : [upper, ...layers]).flatMap((layer) => ["lower", layer]);
-  if (write) args.push("upper", upper, join(rw, "work"));
+  if (write) {
+    // The mark of a volatile mount, which refuses every other one.
+    rmSync(join(rw, "work", "work", "incompat"), { recursive: true, force: true });
+    args.push("upper", upper, join(rw, "work"));
+  }
   if (record.hostConfig.ReadonlyRootfs) args.push("readonly");
   if (seen === "root alone") return args;
   for (const mount of record.mounts) {
