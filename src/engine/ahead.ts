@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { closeSync, openSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { ContainerConfig, HostConfig } from "@docker/node-sdk";
@@ -14,6 +14,7 @@ import type { IdRanges } from "./id-ranges.ts";
 import { rootLayers } from "./init-layer.ts";
 import { isIsolated } from "./isolation/isolation.ts";
 import { buildLaunch } from "./launch.ts";
+import { logPath } from "./logs/options.ts";
 import { isMachine } from "./machines/record.ts";
 import { networksToCome } from "./network/attach.ts";
 import { networkFiles } from "./network/files.ts";
@@ -58,6 +59,8 @@ export class Ahead {
   readonly #context: EngineContext;
   /** Nobody's yet. */
   #next: Beginning | null = null;
+  /** What the container wished for that was started last. */
+  #lastWish = "";
   /** Of containers that were created with their ids. */
   readonly #claimed = new Map<string, Beginning>();
   readonly #undoing = new Map<string, Promise<void>>();
@@ -75,14 +78,16 @@ export class Ahead {
     return this.#next?.cgroupPath ?? null;
   }
 
-  /** The id for a new container: that of what was begun for one like it, or a fresh one. */
-  idFor(looks: Looks): string {
+  /** The record of a new container, with the id of what was begun for one like it, or a fresh one. */
+  recordFor(looks: Looks, recordOf: (id: string) => ContainerRecord): ContainerRecord {
     this.#timer?.refresh();
     const next = this.#next;
-    if (!next || next.looks !== looksOf(looks)) return newId();
+    if (next?.looks !== looksOf(looks)) return recordOf(newId());
+    const record = recordOf(next.id);
+    if (next.advanced && wishOf(record) !== next.wish) return recordOf(newId());
     this.#next = null;
     this.#claimed.set(next.id, next);
-    return next.id;
+    return record;
   }
 
   /** Whether a container's directories were made with what was begun for it. */
@@ -96,14 +101,22 @@ export class Ahead {
    */
   async created(container: Container): Promise<void> {
     const beginning = this.#claimed.get(container.id);
-    if (!beginning || wishOf(container.record) !== beginning.wish) return;
+    if (!beginning || (!beginning.advanced && wishOf(container.record) !== beginning.wish)) return;
+    const { launch } = beginning;
+    // An image may be another under the same id, when it was removed and came back.
+    const sameLayers = (): boolean =>
+      rootLayers(this.#context, container).join() === launch.rootfs.lower.join();
+    if (beginning.advanced) {
+      if (sameLayers()) container.spec = launch.spec;
+      else await this.giveUp(container.id);
+      return;
+    }
     // What volumes and the host's directories hold is for the start to find.
     if (container.record.mounts.length > 0) return;
     // The client is answered first.
     await setImmediate();
     if (this.#claimed.get(container.id) !== beginning || container.status !== "created") return;
-    const { launch } = beginning;
-    if (rootLayers(this.#context, container).join() !== launch.rootfs.lower.join()) return;
+    if (!sameLayers()) return;
     container.spec = launch.spec;
     beginning.advanced = this.#context.runtime.advance(launch);
   }
@@ -129,15 +142,26 @@ export class Ahead {
   started(container: Container, launch: ContainerLaunch): void {
     this.#work();
     if (this.#closed || !isOrdinary(this.#context, container, launch)) return;
-    const { record, layers } = container;
-    if (this.#next?.looks === looksOf(record)) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#begun = this.#begin(record, layers).catch((error: unknown) => {
+      this.#begun = this.#prepare(container).catch((error: unknown) => {
         this.#context.log.debug("could not begin a start ahead", { error: String(error) });
       });
     }, PAUSE_MS);
     this.#timer.unref();
+  }
+
+  /** Begins a start like that of a container. When two in a row were alike in all, the next is taken for a third. */
+  async #prepare({ record, layers }: Container): Promise<void> {
+    const wish = wishOf(anotherOf(record, ""));
+    const again = wish === this.#lastWish && record.mounts.length === 0;
+    this.#lastWish = wish;
+    const next = this.#next;
+    if (next?.looks !== looksOf(record)) return this.#begin(record, layers, again);
+    if (next.wish !== wishOf(anotherOf(record, next.id))) {
+      // What waits for any container of these looks is as good as another.
+      if (next.advanced) await this.#begin(record, layers, again);
+    } else if (again && !next.advanced) next.advanced = this.#context.runtime.advance(next.launch);
   }
 
   /** Undoes what was begun for a container, because it changes or is not going to start. */
@@ -171,7 +195,7 @@ export class Ahead {
     this.#timer = undefined;
   }
 
-  async #begin(model: ContainerRecord, layers: string[] | null): Promise<void> {
+  async #begin(model: ContainerRecord, layers: string[] | null, whole: boolean): Promise<void> {
     const context = this.#context;
     if (this.#next) this.#undo(this.#next);
     this.#next = null;
@@ -183,6 +207,9 @@ export class Ahead {
     let held: ContainerLaunch | null = null;
     try {
       await makeDirectories(context, record);
+      // Some file systems look long for a free inode.
+      const log = logPath(record.hostConfig, containerDirectory(context, id), id);
+      if (log !== "") closeSync(openSync(log, "a", 0o640));
       const network = networksToCome(context, container);
       const launch = await buildLaunch(context, container, network, only(place.idRange));
       if (await context.runtime.prepare(launch)) held = launch;
@@ -193,7 +220,7 @@ export class Ahead {
           looks: looksOf(record),
           launch: held,
           wish: wishOf(record),
-          advanced: false,
+          advanced: whole && context.runtime.advance(held),
           expiry: setTimeout(() => this.#expire(beginning), KEEP_MS).unref(),
         };
         this.#next = beginning;

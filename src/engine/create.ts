@@ -51,7 +51,9 @@ export async function createFrom(
   options: { layerIds?: readonly number[]; step?: boolean } = {},
 ): Promise<ContainerCreateResponse> {
   const { table, images } = context;
-  const { record, warnings } = newRecord(context, request, image, (looks) => context.ahead.idFor(looks));
+  const { record, warnings } = newRecord(context, request, image, (looks, recordOf) =>
+    context.ahead.recordFor(looks, recordOf),
+  );
   if (options.step) record.step = true;
   record.name = wanted ?? generateName((candidate) => table.hasName(candidate));
   for (const warning of warnings) context.log.warn(warning, { container: record.name });
@@ -87,7 +89,8 @@ export function newRecord(
   context: EngineContext,
   request: ContainerCreateRequest,
   image: ResolvedImage,
-  chooseId: (looks: Looks) => string = newId,
+  choose: (looks: Looks, recordOf: (id: string) => ContainerRecord) => ContainerRecord = (_, recordOf) =>
+    recordOf(newId()),
 ): { record: ContainerRecord; warnings: string[] } {
   checkRequest(request);
   checkConflicts(request);
@@ -99,30 +102,32 @@ export function newRecord(
     ...(isIsolated(hostConfig) ? [] : limitWarnings(rlimits(hostConfig))),
   ];
   const imageConfig = image.document.config ?? {};
-  const id = chooseId({ config: { ...request, User: request.User || imageConfig.User }, hostConfig });
-  const config = mergeConfig(request, imageConfig, id);
+  checkWorkingDirectory(request.WorkingDir);
+  const links = newLinks(context, hostConfig);
   // Who shares a network is one host to others.
   const peer = context.table.find(sharedWith(hostConfig.NetworkMode) ?? "")?.record.config;
-  if (peer) Object.assign(config, { Hostname: peer.Hostname, Domainname: peer.Domainname });
-  const { path, args } = commandLine(config);
-  validateHealthcheck(config.Healthcheck);
-  if (config.StopSignal) signalNumber(config.StopSignal);
-  checkWorkingDirectory(request.WorkingDir);
-  const record: ContainerRecord = {
-    id,
-    name: "",
-    created: timestamp(),
-    imageId: image.id,
-    path,
-    args,
-    config,
-    hostConfig,
-    networking: request.NetworkingConfig ?? {},
-    mounts: [],
-    links: newLinks(context, hostConfig),
-    cgroupPath: join("/", hostConfig.CgroupParent || context.cgroupParent, id),
-    state: initialState(),
+  const recordOf = (id: string): ContainerRecord => {
+    const config = mergeConfig(request, imageConfig, id);
+    if (peer) Object.assign(config, { Hostname: peer.Hostname, Domainname: peer.Domainname });
+    return {
+      id,
+      name: "",
+      created: timestamp(),
+      imageId: image.id,
+      ...commandLine(config),
+      config,
+      hostConfig,
+      networking: request.NetworkingConfig ?? {},
+      mounts: [],
+      links,
+      cgroupPath: join("/", hostConfig.CgroupParent || context.cgroupParent, id),
+      state: initialState(),
+    };
   };
+  const looks = { config: { ...request, User: request.User || imageConfig.User }, hostConfig };
+  const record = choose(looks, recordOf);
+  validateHealthcheck(record.config.Healthcheck);
+  if (record.config.StopSignal) signalNumber(record.config.StopSignal);
   return { record, warnings };
 }
 

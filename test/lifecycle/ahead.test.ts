@@ -1,7 +1,15 @@
 // Starts that were begun before they were asked for: they are used, and nobody can tell.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -19,8 +27,11 @@ after(async () => {
 
 const shims = (): string[] => readdirSync(join(daemon.execRoot, "shims"));
 
-/** Runs a container and waits until a start like it has been begun; answers that one's id. */
-const begun = (...options: string[]): Promise<string> => begunLike([...options, "busybox", "true"]);
+let count = 0;
+
+/** Runs a container and waits until a start like it has been begun, but not with all it says; answers that one's id. */
+const begun = (...options: string[]): Promise<string> =>
+  begunLike([...options, "busybox", "true", String(count++)]);
 
 async function begunLike(args: readonly string[]): Promise<string> {
   await daemon.ok(["run", "--rm", ...args]);
@@ -93,6 +104,52 @@ test("the same words twice", async () => {
   assert.notEqual(first.stdout, second.stdout);
 });
 
+test("after two that are alike in all, the next is taken for a third", async () => {
+  const script = "hostname; cat /etc/hostname; id -u; ls /made; touch /made; echo bad >&2; exit 4";
+  const words = [...none, "busybox", "sh", "-c", script];
+  const file = join(daemon.directory, "cid");
+  for (let round = 0; round < 4; round++) {
+    rmSync(file, { force: true });
+    const [next = ""] = shims();
+    const { code, stdout, stderr } = await daemon.docker(["run", "--rm", "--cidfile", file, ...words]);
+    if (round > 1) assert.equal(readFileSync(file, "utf8"), next);
+    assert.equal(code, 4);
+    assert.match(stderr, /made: No such file.*\nbad\n$/s);
+    const [name = "", written, user] = stdout.split("\n");
+    assert.match(name, /^[0-9a-f]{12}$/);
+    assert.deepEqual([written, user], [name, "0"]);
+    await until("the next is begun", () => shims().length === 1 && shims()[0] !== next);
+    await sleep(100);
+  }
+});
+
+test("what was made for a third like two others is nobody else's", async () => {
+  const twice = async (...words: string[]): Promise<string> => {
+    await daemon.ok(["run", "--rm", ...none, ...words]);
+    return begunLike([...none, ...words]);
+  };
+  const id = await twice("-w", "/of/others", "busybox", "true");
+  const create = ["create", ...none, "busybox", "ls", "/"];
+  const other = await daemon.ok(create);
+  assert.notEqual(other, id);
+  assert.doesNotMatch(await daemon.ok(["start", "-a", other]), /^of$/m);
+  await daemon.ok(["rm", other]);
+
+  await daemon.ok(["tag", "busybox", "passing"]);
+  await twice("passing", "true");
+  await daemon.ok(["rmi", "passing"]);
+  assert.match((await daemon.docker(["run", "--rm", ...none, "passing", "true"])).stderr, /passing/);
+
+  // Files of one that was made whole can be copied to, before it starts.
+  const reading = ["busybox", "sh", "-c", "cat /file || true"];
+  await twice(...reading);
+  const copied = await daemon.ok(["create", "--rm", ...none, ...reading]);
+  const file = join(daemon.directory, "file");
+  writeFileSync(file, "copied\n");
+  await daemon.ok(["cp", file, `${copied}:/file`]);
+  assert.equal(await daemon.ok(["start", "-a", copied]), "copied");
+});
+
 test("a container that looks otherwise is not made of it", async () => {
   const id = await begun(...none);
   const other = await daemon.ok(["create", ...none, "--memory", "64m", "busybox", "true"]);
@@ -134,14 +191,14 @@ test("what changes between creation and start counts", async () => {
 });
 
 test("who attached before the start hears all, whatever became of what was begun", async () => {
-  const command = [...none, "busybox", "echo", "heard"];
   const changes: ((id: string) => Promise<unknown>)[] = [
     async () => undefined,
     (id) => daemon.ok(["rename", id, "renamed"]),
     (id) => daemon.ok(["update", "--memory", "64m", "--memory-swap", "64m", id]),
     () => until("it is given up", () => shims().length === 0),
   ];
-  for (const change of changes) {
+  for (const [index, change] of changes.entries()) {
+    const command = [...none, "busybox", "echo", "heard", String(index)];
     const id = await begunLike(command);
     assert.equal(await daemon.ok(["create", ...command]), id);
     const container = new Docker({ socketPath: daemon.socket }).getContainer(id);
