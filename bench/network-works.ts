@@ -9,9 +9,9 @@ import type { Work } from "./work.ts";
 
 const PORT = 5000;
 /** Short ones in turn, of which the best counts: what else the machine does only ever makes them worse. */
-const TRIALS = 12;
-const BULK_MS = 60;
-const TURNS = 1000;
+const TRIALS = 40;
+const BULK_MS = 20;
+const TURNS = 400;
 const QUESTIONS = 200;
 
 /** A published port that the host chooses. */
