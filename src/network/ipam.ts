@@ -1,4 +1,4 @@
-import { invalid } from "../lib/errors.ts";
+import { BerthError, invalid } from "../lib/errors.ts";
 import { contains, formatCidr, parseAddress, parseCidr, type Range } from "./subnet.ts";
 import type { Subnet } from "./types.ts";
 
@@ -14,6 +14,29 @@ export interface SubnetRequest {
 export function checkSubnets(requests: readonly SubnetRequest[]): void {
   const faults = requests.flatMap(faultsOf);
   if (faults.length > 0) throw invalid(`invalid network config:\n${faults.join("\n")}`);
+  for (const request of requests) checkReserved(toSubnet(request), request.Gateway);
+}
+
+/** Gateway and auxiliary addresses each are another one, and none that stands for the network or for all in it. */
+function checkReserved({ subnet, gateway, auxAddresses = {} }: Subnet, asked = ""): void {
+  const range = parseCidr(subnet);
+  const { value } = parseAddress(gateway);
+  // IPv6 has no broadcast address.
+  const taken = new Set(range.version === 4 ? [range.first, range.last] : [range.first]);
+  if (taken.has(value) || !contains(range, { version: range.version, value })) {
+    const why = asked === "" ? "No available addresses on this pool" : "Address already in use";
+    throw new BerthError("FORBIDDEN", `failed to allocate gateway (${asked}): ${why}`);
+  }
+  taken.add(value);
+  for (const [name, address] of Object.entries(auxAddresses)) {
+    const { value } = parseAddress(address);
+    if (taken.has(value))
+      throw new BerthError(
+        "FORBIDDEN",
+        `failed to allocate secondary ip address (${name}:${address}): Address already in use`,
+      );
+    taken.add(value);
+  }
 }
 
 function faultsOf({ Subnet = "", IPRange, Gateway, AuxiliaryAddresses = {} }: SubnetRequest): string[] {

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { invalid } from "../lib/errors.ts";
 import { isLinkName, PREFIX } from "./interface.ts";
 import type { NetworkRecord } from "./types.ts";
@@ -65,6 +66,9 @@ export function checkOptions(options: Record<string, string>): void {
   if (mtu !== undefined && !(/^\d+$/.test(mtu) && Number(mtu) >= 68 && Number(mtu) <= 65535)) {
     throw invalid(`failed to parse ${MTU} value: ${JSON.stringify(mtu)} (a number from 68 to 65535)`);
   }
+  const address = options[`${BRIDGE}.host_binding_ipv4`];
+  if (address && isIP(address) === 0)
+    throw invalid(`failed to parse ${BRIDGE}.host_binding_ipv4 value: ${JSON.stringify(address)} (nil ip)`);
   const mode = options[`${BRIDGE}.gateway_mode_ipv4`];
   if (mode !== undefined && !GATEWAY_MODES.includes(mode)) throw invalid(`unknown gateway mode ${mode}`);
   const prefix = options[PREFIX];

@@ -186,7 +186,7 @@ export class NetworkStore {
     if (holder) {
       throw new BerthError(
         "FORBIDDEN",
-        `conflicts with network ${holder.id} (${holder.bridge}): networks have same bridge name`,
+        `cannot create network ${id} (${wanted}): conflicts with network ${holder.id} (${holder.bridge}): networks have same bridge name`,
       );
     }
     return wanted || (this.tag === "" ? `br-${id.slice(0, 12)}` : `br-${this.tag}${id.slice(0, 8)}`);

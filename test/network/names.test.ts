@@ -193,6 +193,7 @@ test("IPv6 beside IPv4", async () => {
 
 test("what cannot be is refused in dockerd's words", async () => {
   await daemon.ok(["network", "create", "--subnet", "10.99.0.0/24", "base"]);
+  const bind = "com.docker.network.bridge.host_binding_ipv4";
   const cases: [string[], RegExp][] = [
     [["network", "create", "base"], /network with name base already exists/],
     [
@@ -207,8 +208,21 @@ test("what cannot be is refused in dockerd's words", async () => {
     [["network", "create", "bridge"], /operation is not permitted on predefined bridge network/],
     [
       ["network", "create", "-o", "com.docker.network.bridge.name=lo", "x"],
-      /link lo is there already and is no bridge/,
+      /existing interface lo is not a bridge/,
     ],
+    ...[
+      ["--gateway=10.98.0.0", "failed to allocate gateway (10.98.0.0): Address already in use"],
+      ["--gateway=10.98.0.255", "failed to allocate gateway (10.98.0.255): Address already in use"],
+      ["--aux-address=a=10.98.0.1", "secondary ip address (a:10.98.0.1): Address already in use"],
+      [`--opt=${bind}=nonsense`, `failed to parse ${bind} value: "nonsense" (nil ip)`],
+    ].map(([flag = "", text = ""]): [string[], RegExp] => [
+      ["network", "create", "--subnet", "10.98.0.0/24", flag, "x"],
+      new RegExp(text.replace(/[()]/g, "\\$&")),
+    ]),
+    ...["10.98.0.0/31", "10.98.0.0/32"].map((subnet): [string[], RegExp] => [
+      ["network", "create", "--subnet", subnet, "x"],
+      /failed to allocate gateway \(\): No available addresses on this pool/,
+    ]),
     [["network", "rm", "bridge"], /bridge is a pre-defined network and cannot be removed/],
     [["network", "rm", "nothing"], /network nothing not found/],
     [["run", "--rm", "--network", "nothing", "busybox", "true"], /network nothing not found/],

@@ -125,8 +125,7 @@ export class NetworkHost {
   async #makeBridge(network: NetworkRecord): Promise<number> {
     const present = linkIndex(network.bridge);
     if (present !== undefined) {
-      if (!isBridge(network.bridge))
-        throw system(`the link ${network.bridge} is there already and is no bridge`);
+      if (!isBridge(network.bridge)) throw system(`existing interface ${network.bridge} is not a bridge`);
       await this.#route([setLinkUp(present), ...bridgeAddresses(network, present)], anyErrno);
       return present;
     }
