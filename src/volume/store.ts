@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Volume, VolumeCreateOptions, VolumeListResponse, VolumePruneResponse } from "@docker/node-sdk";
 import { BerthError, conflict, notFound } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
+import { KeyedMutex } from "../lib/keyed-mutex.ts";
 import { isMounted } from "../lib/mounts.ts";
 import { orNull } from "../lib/or-null.ts";
 import type { State } from "../state/index.ts";
@@ -20,6 +21,8 @@ export class VolumeStore implements Volumes {
   readonly #table: VolumeTable;
   readonly #options: VolumeStoreOptions;
   /** Containers that run with a volume. */
+  readonly #mounting = new KeyedMutex();
+  readonly #filling = new KeyedMutex();
   readonly #holders = new Map<string, Set<string>>();
 
   constructor(state: State, options: VolumeStoreOptions) {
@@ -90,15 +93,22 @@ export class VolumeStore implements Volumes {
       if (options.force) return;
       throw notFound(`get ${name}: no such volume`);
     }
-    const users = this.#options.users().get(name) ?? [];
-    if (users.length > 0) throw conflict(`remove ${name}: volume is in use - [${users.join(", ")}]`);
+    this.#refuseUsed(name);
     // A rm of something still mounted would remove what the volume only shows.
-    await unmountVolume(this.directory(name));
+    await this.#mounting.run(name, () => unmountVolume(this.directory(name)));
+    // That took its time.
+    if (!this.#table.find(name)) return;
+    this.#refuseUsed(name);
     const doomed = join(this.#temporary, newId());
     renameSync(join(this.#root, name), doomed);
     this.#table.delete(name);
     this.#options.onEvent("destroy", name, { driver: "local" });
     await rm(doomed, { recursive: true, force: true });
+  }
+
+  #refuseUsed(name: string): void {
+    const users = this.#options.users().get(name) ?? [];
+    if (users.length > 0) throw conflict(`remove ${name}: volume is in use - [${users.join(", ")}]`);
   }
 
   /** Removes a volume unless somebody else has it or has removed it. */
@@ -149,7 +159,7 @@ export class VolumeStore implements Volumes {
     this.#holders.set(name, holders.add(containerId));
     if (!needsMount(record)) return;
     try {
-      await mountVolume(record, this.directory(name));
+      await this.#mounting.run(name, () => mountVolume(record, this.directory(name)));
     } catch (error) {
       holders.delete(containerId);
       throw error;
@@ -163,8 +173,22 @@ export class VolumeStore implements Volumes {
     if (holders.size > 0) return true;
     this.#holders.delete(name);
     const record = this.#table.find(name);
-    if (record && needsMount(record)) await unmountVolume(this.directory(name));
+    if (record && needsMount(record))
+      await this.#mounting.run(name, async () => {
+        // The next one may have come meanwhile.
+        if (!this.#holders.has(name)) await unmountVolume(this.directory(name));
+      });
     return true;
+  }
+
+  /** Runs what fills a volume while it is a container's, one after the other. */
+  async fill(name: string, containerId: string, task: () => Promise<void>): Promise<void> {
+    await this.acquire(name, containerId);
+    try {
+      await this.#filling.run(name, task);
+    } finally {
+      await this.release(name, containerId);
+    }
   }
 
   /** A container that was found running with the volume. */

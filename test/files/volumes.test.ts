@@ -255,6 +255,25 @@ describe("volumes", () => {
     await daemon.ok(["volume", "rm", "parts"]);
   });
 
+  test("containers that are made at once fill the volume that they share once", async () => {
+    const make =
+      "mkdir /many; cd /many; for i in $(seq 3000); do echo $i > f$i; done; mkfifo p; ln f1 h; ln -s f2 l";
+    await daemon.ok(["run", "--name", "maker", "--network", "none", "busybox", "sh", "-c", make]);
+    await daemon.ok(["commit", "maker", "many"]);
+    const names = ["1", "2", "3", "4"].map((number) => `at-once-${number}`);
+    const created = names.map((name) =>
+      daemon.docker(["create", "--name", name, "-v", "many:/many", "many", "true"], { timeout: 20_000 }),
+    );
+    for (const { code, stderr } of await Promise.all(created)) assert.equal(code, 0, stderr);
+    const count = ["-v", "many:/many", "many"];
+    assert.equal(
+      await daemon.ok(["run", "--rm", ...count, "sh", "-c", "ls /many | wc -l; cat /many/h"]),
+      "3003\n1",
+    );
+    await daemon.ok(["rm", "maker", ...names]);
+    await daemon.ok(["volume", "rm", "many"]);
+  });
+
   test("options of mount(8): mounted while somebody uses it", async () => {
     await daemon.ok([
       "volume",
@@ -302,6 +321,15 @@ describe("volumes", () => {
     assert.match(await out(["-v", "bound:/t"], "ls /t"), /^in/);
     await daemon.ok(["volume", "rm", "bound"]);
     assert.ok(existsSync(join(host, "own/in")), "what it showed stays");
+    const nowhere = ["type=none", "o=bind", "device=/not-there"].flatMap((option) => ["--opt", option]);
+    await daemon.ok(["volume", "create", ...nowhere, "nowhere"]);
+    const refused = await daemon.docker(["run", "--rm", "-v", "nowhere:/t", "busybox", "true"]);
+    assert.equal(refused.code, 127);
+    assert.match(
+      refused.stderr,
+      /failed to mount local volume: mount \/not-there:.*, flags: 0x1000: no such file or directory/,
+    );
+    await daemon.ok(["volume", "rm", "nowhere"]);
   });
 
   test("cp reaches volumes and binds of a stopped container", async () => {

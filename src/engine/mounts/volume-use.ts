@@ -122,12 +122,9 @@ async function fillVolume(
   const [, top = ""] = Destination.split("/");
   // Most volumes are mounted where the image has nothing.
   if (!image.some((layer) => lstatSync(join(layer, top), { throwIfNoEntry: false }))) return;
-  await context.volumes.acquire(Name, container.id);
-  try {
+  await context.volumes.fill(Name, container.id, async () => {
     if (readdirSync(Source).length === 0) await copyTree(context, image, Destination, Source);
-  } finally {
-    await context.volumes.release(Name, container.id);
-  }
+  });
 }
 
 /** Copies what the image has in a directory, which need not be there, with owners, modes and times. */
@@ -143,8 +140,8 @@ async function copyTree(
   from.archive.pipe(to.stdin);
   const unpacked = Array.fromAsync(to.lines);
   try {
-    await Array.fromAsync(from.lines);
-    await unpacked;
+    // When one side fails the other waits for it for ever.
+    await Promise.all([Array.fromAsync(from.lines), unpacked]);
   } catch (error) {
     from.kill();
     to.kill();
