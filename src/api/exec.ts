@@ -34,6 +34,7 @@ async function create(context: Context): Promise<void> {
   const config = decode(execConfig, body);
   if (context.version < 42) delete config.ConsoleSize;
   if (!config.Cmd || config.Cmd.length === 0) throw invalid("No exec command specified");
+  if (config.DetachKeys) parseDetachKeys(config.DetachKeys, "escape");
   const { Id } = await context.services.execs.create(context.name, config);
   context.json(201, { Id });
 }

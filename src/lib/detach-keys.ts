@@ -21,12 +21,13 @@ function keyByte(key: string): number | undefined {
 
 /**
  * The bytes of a detach sequence as Docker writes one: keys separated by commas, each a character or
- * `ctrl-` and a letter or one of @ [ \ ] ^ _. Throws INVALID_PARAMETER for anything else.
+ * `ctrl-` and a letter or one of @ [ \ ] ^ _. Throws INVALID_PARAMETER for anything else; `name` is what dockerd
+ * calls them there.
  */
-export function parseDetachKeys(text: string): number[] {
+export function parseDetachKeys(text: string, name: "detach" | "escape" = "detach"): number[] {
   return text.split(",").map((key) => {
     const byte = keyByte(key);
-    if (byte === undefined) throw invalid(`Invalid detach keys (${text}) provided`);
+    if (byte === undefined) throw invalid(`Invalid ${name} keys (${text}) provided`);
     return byte;
   });
 }

@@ -120,6 +120,31 @@ test("restart policies: on-failure counts, always goes on until stopped", { skip
   await daemon.ok(["rm", "fails", "always"]);
 });
 
+test("resolv.conf without a network: what is given, else the host's; a dot is no search list", async () => {
+  const shown = async (...options: string[]): Promise<string[]> => {
+    const all = ["run", "--rm", "--network", "none", ...options, "busybox", "cat", "/etc/resolv.conf"];
+    return (await daemon.ok(all)).split("\n").filter((line) => !line.startsWith("#"));
+  };
+  const [name = "", ...rest] = (await shown()).filter((line) => line.startsWith("nameserver"));
+  const servers = name === "" ? [] : [name, ...rest];
+  assert.deepEqual(
+    (await shown("--dns-search", ".")).filter((line) => !line.startsWith("options")),
+    servers.length > 0 ? servers : [""],
+  );
+  const given = ["--dns", "1.2.3.4", "--dns-search", "a.b", "--dns-option", "ndots:3"];
+  assert.deepEqual(await shown(...given), ["search a.b", "nameserver 1.2.3.4", "options ndots:3"]);
+});
+
+test("an exec with keys that are none is refused before it starts", async () => {
+  const id = await daemon.ok(["run", "-d", "busybox", "sleep", "600"]);
+  const { code, stderr } = await daemon.docker(["exec", "--detach-keys", "bad,keys", id, "true"]);
+  assert.deepEqual(
+    [code, stderr.trim()],
+    [1, "Error response from daemon: Invalid escape keys (bad,keys) provided"],
+  );
+  await daemon.ok(["rm", "-f", id]);
+});
+
 test("pause stops and unpause goes on", async () => {
   await daemon.ok(["run", "-d", "--name", "paused", "busybox", "sleep", "100"]);
   await daemon.ok(["pause", "paused"]);

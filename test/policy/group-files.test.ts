@@ -101,6 +101,18 @@ if (host.support.blkioWeight) changed.push(weight("1000", "10000"));
 
 const flags = (rows: Row[]): string[] => rows.flatMap(([options]) => options);
 
+const realTime = "cpu.rt_period_us";
+const cpu = hierarchyOf(host.layout, "cpu")?.mountpoint;
+const noRealTime =
+  cpu && existsSync(join(cpu, realTime)) ? false : "this kernel does not share out real-time scheduling";
+
+// First, while no other container needs a group of this kind.
+test("a period of real-time scheduling alone", { skip: noRealTime }, async () => {
+  const id = await daemon.ok(["run", "-d", "--cpu-rt-period", "500000", "busybox", "sleep", "600"]);
+  check(id, [["--cpu-rt-period", "500000"], [[realTime, "500000"]], []]);
+  await daemon.ok(["rm", "-f", id]);
+});
+
 test("every limit is in its file; update changes them; a restart keeps the change", async () => {
   const id = await daemon.ok(["run", "-d", "--name", "all", ...flags(given), "busybox", "sleep", "600"]);
   for (const row of given) check(id, row);

@@ -153,7 +153,12 @@ function resolvConf(context: EngineContext, container: Container): string {
   ];
   const given = Dns.length > 0 || DnsSearch.length > 0 || DnsOptions.length > 0;
   const host = hostResolver();
-  if (!state.network) return given ? render({ servers: Dns, search: DnsSearch, options: DnsOptions }) : host;
+  // A dot alone is how one asks for no list at all.
+  const search =
+    DnsSearch.length > 0 ? DnsSearch.filter((domain) => domain !== ".") : wordsOf(host, "search");
+  const options = DnsOptions.length > 0 ? [...DnsOptions] : wordsOf(host, "options");
+  if (!state.network)
+    return given ? render({ servers: Dns.length > 0 ? Dns : hostServers(), search, options }) : host;
   const networks = state.network.endpoints.flatMap(({ networkId }) => context.networks.find(networkId) ?? []);
   const bridges = networks.filter(({ driver }) => driver === "bridge");
   const named = bridges.filter(hasNames);
@@ -162,9 +167,6 @@ function resolvConf(context: EngineContext, container: Container): string {
   const through = named.length > 0 ? named : reachable.length === 0 ? bridges.slice(0, 1) : [];
   const gateways = through.flatMap(({ subnets }) => subnets.map(({ gateway }) => gateway)).filter(Boolean);
   const servers = resolverEndpoint(context, state.network.endpoints) ? [RESOLVER] : gateways;
-  const search =
-    DnsSearch.length > 0 ? DnsSearch.filter((domain) => domain !== ".") : wordsOf(host, "search");
-  const options = DnsOptions.length > 0 ? DnsOptions : wordsOf(host, "options");
   if (named.length > 0) {
     if (!options.some((option) => option.startsWith("ndots:"))) options.push("ndots:0");
     return render({ servers, search, options });

@@ -105,6 +105,7 @@ export function prepareParent(
     resources.cpu?.shares ||
     resources.cpu?.quota ||
     resources.cpu?.period ||
+    resources.cpu?.realtimePeriod ||
     resources.cpu?.realtimeRuntime
   )
     prepareHierarchy(host, "cpu", parent);
