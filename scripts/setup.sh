@@ -215,7 +215,7 @@ setup_native() {
 # not in the first start, which would take longer and keep the compiler in its memory.
 bundle_daemon() {
 	[ -w . ] || return 0
-	[ -n "$(find src package-lock.json -newercm .cache/bundle/begun -print -quit 2>&1)" ] || return 0
+	[ -n "$(find src package-lock.json scripts/bundle-code.ts -newercm .cache/bundle/begun -print -quit 2>&1)" ] || return 0
 	say "bundling"
 	work=.cache/bundle.new
 	rm -rf "$work"

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
@@ -53,6 +62,14 @@ test("the library runs a container from its first to its last moment", () => {
 /** The package's command line, with a Node that is new enough on PATH as its only help. */
 const berth = join(project, "node_modules/.bin/berth");
 const env = { ...process.env, PATH: `${join(root, "node_modules/.bin")}:${process.env.PATH}` };
+
+test("its programs are held with one byte for a character", () => {
+  const dist = join(project, "node_modules/berth/dist");
+  const programs = globSync("**/*.js", { cwd: dist });
+  assert.ok(programs.length > 10, `${programs}`);
+  const wide = programs.filter((name) => /[^\0-\x7f]/.test(readFileSync(join(dist, name), "utf8")));
+  assert.deepEqual(wide, []);
+});
 
 test("the command line runs from the package", () => {
   const said = execFileSync(berth, ["--version"], { cwd: tmpdir(), encoding: "utf8", env });
