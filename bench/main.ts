@@ -69,6 +69,7 @@ async function compare(): Promise<void> {
     await daemon.start();
     await importImage(daemon, rootfs);
   }
+  await take(works.restedMemory(daemons, 1, 50));
   const life = works.apiLife(daemons, rounds(12));
   if ((await take(life.whole)).length > 0) for (const part of life.parts) await takeAlways(part);
   await take(works.bridgedLife(daemons, rounds(12)));

@@ -48,6 +48,23 @@ export function daemonStart(daemons: Daemon[], rounds: number): { starting: Work
   return { starting, resident };
 }
 
+/** What a daemon holds that has worked and then rested. */
+export function restedMemory(daemons: Daemon[], rounds: number, lives: number): Work {
+  return {
+    title: `daemon: resident 12 s after ${lives} lives`,
+    unit: "MB",
+    better: "less",
+    budget: 90,
+    rounds,
+    warmups: 0,
+    contenders: each(daemons, async (daemon) => {
+      for (let count = 0; count < lives; count++) await life(daemon);
+      await pause(12_000);
+      return residentBytes(daemon.processes) / megabyte;
+    }),
+  };
+}
+
 /** A whole life over the API, and its parts as they were in the same lives. */
 export function apiLife(daemons: Daemon[], rounds: number): { whole: Work; parts: Work[] } {
   const lives = new Map<string, LifeParts[]>(daemons.map(({ name }) => [name, []]));

@@ -5,6 +5,8 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import { collectYoung } from "../lib/garbage.ts";
 import { silentLogger } from "../lib/log.ts";
 import { startDaemon } from "./daemon.ts";
 import { type DaemonOptions, parseDaemonOptions } from "./daemon-options.ts";
@@ -49,6 +51,23 @@ test("a daemon listens on private sockets and leaves nothing behind", async () =
   );
   await daemon.stop();
   assert.deepEqual([existsSync(one), existsSync(two), existsSync(pidFile)], [false, false, false]);
+});
+
+test("a daemon that nobody asks for anything gives memory back", async ({ mock }) => {
+  using directory = scratch();
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const address = `unix://${join(directory.path, "api.sock")}`;
+  const daemon = await startDaemon(options("-H", address), openFake, silentLogger);
+  let kept: object | undefined = {};
+  // Old enough to be left by the collections of what is young.
+  for (let count = 0; count < 3; count++) collectYoung();
+  const garbage = new WeakRef(kept);
+  kept = undefined;
+  await turn();
+  mock.timers.tick(10_000);
+  const left = garbage.deref();
+  await daemon.stop();
+  assert.equal(left, undefined);
 });
 
 test("a socket file that nobody serves is replaced, a living pid is respected", async () => {

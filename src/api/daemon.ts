@@ -1,5 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { BerthError, conflict } from "../lib/errors.ts";
+import { collectAll, collectYoung } from "../lib/garbage.ts";
+import { Idle } from "../lib/idle.ts";
 import { createLogger, type Logger } from "../lib/log.ts";
 import { berthVersion } from "../lib/version.ts";
 import { type DaemonOptions, parseDaemonOptions, usage } from "./daemon-options.ts";
@@ -11,6 +13,11 @@ import type { Services } from "./services.ts";
 export interface ClosableServices extends Services {
   close(): Promise<void>;
 }
+
+/** After so long without a request the garbage of those before is collected, so that the next need not wait for it. */
+const quiet = 30;
+/** After so long the daemon gives back all memory that it does not need. Milliseconds, both. */
+const rest = 10_000;
 
 export type OpenEngine = (options: {
   dataRoot: string;
@@ -44,12 +51,19 @@ export async function startDaemon(options: DaemonOptions, open: OpenEngine, log:
     if (options.pidFile !== undefined) undo.push(writePidFile(options.pidFile));
     const engine = await open({ ...options, log });
     undo.push(() => engine.close());
+    const idles = [new Idle(collectYoung, quiet), new Idle(collectAll, rest)];
+    undo.push(() => {
+      for (const idle of idles) idle.close();
+    });
+    const onRequest = (): void => {
+      for (const idle of idles) idle.happens();
+    };
     const servers: ApiServer[] = [];
     undo.push(async () => {
       await Promise.all(servers.map((server) => server.close()));
     });
     for (const address of options.addresses) {
-      servers.push(await listen(address, { services: engine, log, release: berthVersion }));
+      servers.push(await listen(address, { services: engine, log, release: berthVersion, onRequest }));
       log.info("listening", { address: describeAddress(address) });
     }
   } catch (error) {

@@ -19,6 +19,20 @@ test("_ping answers with what clients negotiate by", async () => {
   assert.deepEqual([head.status, head.text, head.headers["content-length"]], [200, "", "0"]);
 });
 
+test("it is told of every request, when it comes and when it was answered", async () => {
+  const told: string[] = [];
+  const services = fakeServices({
+    containers: {
+      start: async () => {
+        told.push("start");
+      },
+    },
+  });
+  await using server = await serveForTest(services, () => told.push("told"));
+  await server.fetch("POST", "/containers/one/start");
+  assert.deepEqual(told, ["told", "start", "told"]);
+});
+
 test("unknown routes and versions are refused with dockerd's words", async () => {
   await using server = await serveForTest(fakeServices());
   const unknown = await server.fetch("GET", "/nothing");

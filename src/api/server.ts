@@ -7,7 +7,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { newestApi } from "../lib/api-version.ts";
 import { http } from "../lib/http.ts";
 import type { Logger } from "../lib/log.ts";
-import { collectYoung } from "../lib/young-garbage.ts";
 import { Context } from "./context.ts";
 import { sendFailure, sendMessage } from "./failure.ts";
 import type { Connection } from "./hijack.ts";
@@ -22,6 +21,8 @@ export interface ApiOptions {
   log: Logger;
   /** Berth's own version, for the Server header. */
   release: string;
+  /** Is told of every request when it comes and when it was answered. */
+  onRequest?: () => void;
 }
 
 /** Makes the server of node:http or node:https with the settings that the API needs. */
@@ -34,9 +35,6 @@ const maxHeaderSize = 256 * 1024;
 
 /** How long `close` waits for answers that are being worked on. Milliseconds. */
 const patience = 2000;
-
-/** After so long without a call the garbage of the calls before is collected, so that the next need not wait for it. */
-const QUIET_MS = 30;
 
 const serverOptions: ServerOptions = {
   maxHeaderSize,
@@ -63,14 +61,15 @@ export class ApiServer {
   readonly http: Server | TlsServer;
   readonly #services: Services;
   readonly #log: Logger;
+  readonly #onRequest: (() => void) | undefined;
   readonly #identity: Map<string, string>;
   readonly #connections = new Set<Socket>();
   readonly #calls = new Set<Context>();
-  readonly #quiet = setTimeout(collectYoung, QUIET_MS).unref();
 
   constructor(options: ApiOptions, makeServer: MakeServer) {
     this.#services = options.services;
     this.#log = options.log;
+    this.#onRequest = options.onRequest;
     this.#identity = new Map([
       ["Api-Version", newestApi],
       ["Docker-Experimental", String(options.services.experimental)],
@@ -87,7 +86,7 @@ export class ApiServer {
 
   async #serve(request: IncomingMessage, response: ServerResponse, upgrade?: Connection): Promise<void> {
     let context: Context | undefined;
-    this.#quiet.refresh();
+    this.#onRequest?.();
     try {
       const match = findRoute(request);
       if (!match) {
@@ -104,7 +103,7 @@ export class ApiServer {
       sendFailure(request, response, error, this.#log);
     } finally {
       if (context) this.#calls.delete(context);
-      this.#quiet.refresh();
+      this.#onRequest?.();
     }
   }
 

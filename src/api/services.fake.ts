@@ -160,11 +160,11 @@ export interface Answer {
 }
 
 /** An API server over `services` on a socket of its own. */
-export async function serveForTest(services: Services): Promise<TestServer> {
+export async function serveForTest(services: Services, onRequest?: () => void): Promise<TestServer> {
   const directory = mkdtempSync(join(tmpdir(), "berth-api-test-"));
   const socketPath = join(directory, "api.sock");
   const server = new ApiServer(
-    { services, log: silentLogger, release: "0.0.0" },
+    { services, log: silentLogger, release: "0.0.0", onRequest },
     (settings, handler) => new Server(settings, handler),
   );
   await new Promise<void>((resolve) => server.http.listen(socketPath, resolve));

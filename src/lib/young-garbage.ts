@@ -1,9 +1,7 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
+import { collectYoung } from "./garbage.ts";
 
 /** Collected after so many bytes have passed: seldom enough to cost nothing, often enough to stay small. */
 const interval = 4 * 2 ** 20;
-let collect: (() => void) | undefined;
 let bytes = 0;
 
 /**
@@ -16,16 +14,4 @@ export function passedThrough(size: number): void {
   if (bytes < interval) return;
   bytes = 0;
   collectYoung();
-}
-
-/** Collects what was made lately and is not used any more: 1 ms, less the less of it is still used. */
-export function collectYoung(): void {
-  collect ??= findCollector();
-  collect();
-}
-
-function findCollector(): () => void {
-  setFlagsFromString("--expose-gc");
-  const gc: unknown = runInNewContext("gc");
-  return typeof gc === "function" ? () => gc({ type: "minor" }) : () => undefined;
 }
