@@ -135,6 +135,21 @@ test("resolv.conf without a network: what is given, else the host's; a dot is no
   assert.deepEqual(await shown(...given), ["search a.b", "nameserver 1.2.3.4", "options ndots:3"]);
 });
 
+test("the host's network and none are no networks among others", async () => {
+  const alone = /cannot be (connected to multiple networks|disconnected from host network)/;
+  for (const [first, second] of [
+    ["none", "host"],
+    ["bridge", "none"],
+    ["host", "bridge"],
+    ["bridge", "host"],
+  ] as const) {
+    const both = ["--network", first, "--network", second];
+    const { code, stderr } = await daemon.docker(["run", "--rm", ...both, "busybox", "true"]);
+    assert.deepEqual([code, alone.test(stderr)], [125, true], `${both} ${stderr}`);
+  }
+  assert.equal(await daemon.ok(["ps", "-aq"]), "");
+});
+
 test("an exec with keys that are none is refused before it starts", async () => {
   const id = await daemon.ok(["run", "-d", "busybox", "sleep", "600"]);
   const { code, stderr } = await daemon.docker(["exec", "--detach-keys", "bad,keys", id, "true"]);

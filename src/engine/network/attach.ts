@@ -46,6 +46,12 @@ export const loopbackOnly: NetworkSetup = {
   inside: [loopback],
 };
 
+/** Why the networks without links are no container's one among several, by driver. */
+export const standsAlone: Record<string, string> = {
+  host: "container cannot be disconnected from host network or connected to host network",
+  null: "container cannot be connected to multiple networks with one of the networks in private (none) mode",
+};
+
 /** A network that a container is to be in, and what it wants there. */
 export interface Membership {
   network: NetworkRecord;
@@ -65,8 +71,14 @@ export function memberships(context: EngineContext, container: Container): Membe
     if (!network) throw notFound(`network ${name} not found`);
     return [{ network, wish, first: name === mode }];
   });
-  return found
-    .filter(({ network }, at) => found.findIndex((other) => other.network === network) === at)
+  const distinct = found.filter(
+    ({ network }, at) => found.findIndex((other) => other.network === network) === at,
+  );
+  // What the others need would be done to the host's own links.
+  const alone = distinct.find((membership) => !hasLink(membership));
+  if (alone && distinct.length > 1)
+    throw new BerthError("FORBIDDEN", standsAlone[alone.network.driver] ?? "");
+  return distinct
     .sort((a, b) => Number(b.first) - Number(a.first) || a.network.name.localeCompare(b.network.name, "en"))
     .map(({ network, wish, first }) => ({ network, wish: withOwnMac(container, wish ?? {}, first) }));
 }

@@ -21,6 +21,7 @@ import {
   networkElements,
   resolverEndpoint,
   resolverRoutes,
+  standsAlone,
   takeEndpoint,
   takePorts,
   withOwnMac,
@@ -59,8 +60,9 @@ export function connectContainer(
       await connectLive(context, network, container, withOwnMac(container, wish, isFirst));
     }
     // Without a network before, its first one is this.
+    const { none: _none, ...others } = networking.EndpointsConfig ?? {};
     if (hostConfig.NetworkMode === "none") hostConfig.NetworkMode = network.name;
-    networking.EndpointsConfig = { ...networking.EndpointsConfig, [network.name]: wish };
+    networking.EndpointsConfig = { ...others, [network.name]: wish };
     context.table.save(container);
     if (container.running) {
       context.names.changed();
@@ -81,20 +83,13 @@ function refuseMachine({ record }: Container, verb: string): void {
 
 function refuseShared({ record }: Container, network: NetworkRecord): void {
   const mode = record.hostConfig.NetworkMode ?? "";
-  if (mode.startsWith("container:") || mode === "host" || network.driver === "host") {
+  const alone = standsAlone[network.driver];
+  if (alone) throw new BerthError("FORBIDDEN", alone);
+  if (mode.startsWith("container:") || mode === "host")
     throw new BerthError(
       "FORBIDDEN",
-      network.driver === "host"
-        ? "container cannot be disconnected from host network or connected to host network"
-        : "container sharing network namespace with another container or host cannot be connected to any other network",
+      "container sharing network namespace with another container or host cannot be connected to any other network",
     );
-  }
-  if (network.driver === "null") {
-    throw new BerthError(
-      "FORBIDDEN",
-      "container cannot be connected to multiple networks with one of the networks in private (none) mode",
-    );
-  }
 }
 
 const endpointOf = ({ record }: Container, { id }: NetworkRecord): Endpoint | undefined =>
