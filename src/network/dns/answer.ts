@@ -24,7 +24,7 @@ const NXDOMAIN = 3;
 /** The answer to a question about containers; null when it is to be asked outside. */
 export function answer(names: Names, client: string, query: Packet): Packet | null {
   const [question] = query.questions ?? [];
-  if (!question || query.questions?.length !== 1) return reply(query, [], 0);
+  if (!question) return null;
   const { name, type } = question;
   const bare = name.replace(/\.$/, "");
   if (type === "PTR") {

@@ -5,21 +5,28 @@ import { connect } from "node:net";
 const PORT = 53;
 const ATTEMPT_MS = 2000;
 
+const SERVFAIL = 2;
+const REFUSED = 5;
+
 /**
  * Asks servers one after the other and resolves with the first answer, under the question's own number;
- * null when none answers.
+ * null when none answers. One that could not or would not say leaves it to the next.
  */
 export async function forward(
   query: Buffer,
   servers: readonly string[],
   overTcp: boolean,
 ): Promise<Buffer | null> {
+  let last: Buffer | null = null;
   for (const server of servers) {
     const answer = await (overTcp ? askByTcp(query, server) : askByUdp(query, server));
-    if (answer) return answer;
+    if (answer && ![SERVFAIL, REFUSED].includes(codeOf(answer))) return answer;
+    last = answer ?? last;
   }
-  return null;
+  return last;
 }
+
+const codeOf = (answer: Buffer): number => (answer.length < 4 ? SERVFAIL : answer.readUInt8(3) & 0x0f);
 
 function askByUdp(query: Buffer, server: string): Promise<Buffer | null> {
   return new Promise((resolve) => {

@@ -9,9 +9,15 @@ const PORT = 53;
 /** What a client without EDNS takes (RFC 1035, 4.2.1); it asks again by TCP for more. */
 const UDP_MOST = 512;
 const TRUNCATED = 0x0200;
+const FORMERR = 1;
 const SERVFAIL = 2;
+const NOTIMP = 4;
+/** Every message begins with so many bytes. */
+const HEADER = 12;
 /** Questions that wait for servers outside; more are refused. */
-const MOST_FORWARDED = 256;
+const MOST_FORWARDED = 1024;
+/** For many questions at once; the kernel gives what it allows (net.core.rmem_max). */
+const RECEIVE_BUFFER = 4 << 20;
 const IDLE_MS = 10_000;
 
 /** A name server on one address, by UDP and TCP. */
@@ -41,6 +47,7 @@ export class NameServer {
       server.#udp.bind(PORT, address);
       server.#tcp.listen(PORT, address);
       await bound;
+      server.#udp.setRecvBufferSize(RECEIVE_BUFFER);
     } catch (error) {
       server.close();
       throw error;
@@ -81,13 +88,16 @@ export class NameServer {
 
   /** The reply to a query; null for what is none. */
   async #serve(bytes: Buffer, client: string, overTcp: boolean): Promise<Buffer | null> {
+    // A reply to a reply would be answered in turn.
+    if (bytes.length < HEADER || bytes.readUInt8(2) & 0x80) return null;
+    if (bytes.readUInt8(2) & 0x78) return refusal(bytes, NOTIMP);
     let query: Packet;
     try {
       query = decode(bytes);
     } catch {
-      return null;
+      return refusal(bytes, FORMERR);
     }
-    if (query.type !== "query") return null;
+    if (query.questions?.length !== 1) return refusal(bytes, FORMERR);
     const own = answer(this.#names, client, query);
     if (own) return encode(own);
     const servers = this.#names.upstream(client);
@@ -100,6 +110,14 @@ export class NameServer {
       this.#forwarded--;
     }
   }
+}
+
+/** A reply that has nothing of the query but its number and what it asked for. */
+function refusal(query: Buffer, code: number): Buffer {
+  const reply = Buffer.alloc(HEADER);
+  query.copy(reply, 0, 0, 2);
+  reply.writeUInt16BE(0x8000 | (query.readUInt16BE(2) & 0x7900) | code, 2);
+  return reply;
 }
 
 /** The query again, as a reply that says that the servers failed. */
