@@ -1,6 +1,6 @@
 import type { LogLine, WaitCondition } from "../engine/types.ts";
-import { parseDetachKeys } from "../lib/detach-keys.ts";
 import { invalid } from "../lib/errors.ts";
+import { openAttachment } from "./attachment.ts";
 import { BatchWriter } from "./batch.ts";
 import type { Context } from "./context.ts";
 import { frame } from "./frames.ts";
@@ -8,17 +8,7 @@ import { pump } from "./pump.ts";
 import type { Route } from "./router.ts";
 
 async function attach(context: Context): Promise<void> {
-  const { query } = context;
-  const stdin = query.flag("stdin");
-  const keys = query.text("detachKeys");
-  const detachKeys = keys === undefined ? undefined : parseDetachKeys(keys);
-  const attachment = await context.services.containers.attach(context.name, {
-    stdin,
-    stdout: query.flag("stdout"),
-    stderr: query.flag("stderr"),
-    logs: query.flag("logs"),
-    stream: query.flag("stream"),
-  });
+  const { attachment, stdin, detachKeys } = await openAttachment(context);
   await pump(await context.hijack(!attachment.tty), attachment, { stdin, detachKeys });
 }
 

@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import { parseDetachKeys } from "../lib/detach-keys.ts";
 import { invalid } from "../lib/errors.ts";
+import { openAttachment } from "./attachment.ts";
 import type { Context } from "./context.ts";
 import { pump } from "./pump.ts";
 import type { Route } from "./router.ts";
@@ -10,18 +10,9 @@ const maxPayload = 1024 * 1024;
 
 /** The process's streams over a WebSocket: binary messages, stdout and stderr as they come. */
 async function attach(context: Context): Promise<void> {
-  const { query, request, response } = context;
+  const { request, response } = context;
   if (request.headers.upgrade?.toLowerCase() !== "websocket") throw invalid("not a WebSocket request");
-  const stdin = query.flag("stdin");
-  const keys = query.text("detachKeys");
-  const detachKeys = keys === undefined ? undefined : parseDetachKeys(keys);
-  const attachment = await context.services.containers.attach(context.name, {
-    stdin,
-    stdout: query.flag("stdout"),
-    stderr: query.flag("stderr"),
-    logs: query.flag("logs"),
-    stream: query.flag("stream"),
-  });
+  const { attachment, stdin, detachKeys } = await openAttachment(context);
   // Loaded at first use: hardly anybody attaches this way.
   const { WebSocketServer, createWebSocketStream } = await import("ws");
   const server = new WebSocketServer({ noServer: true, maxPayload, perMessageDeflate: false });
