@@ -5,29 +5,19 @@ import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Result, TestDaemon, until } from "../support/daemon.ts";
+import { TestDaemon, until } from "../support/daemon.ts";
 import { makeBootDisk } from "./boot-disk.ts";
+import { machinesOf } from "./machines.ts";
 
 let daemon: TestDaemon;
+const { vm, ok, field, end } = machinesOf(() => daemon);
 let disk: string;
 
 before(async () => {
   daemon = await TestDaemon.start("vm-disk");
   disk = makeBootDisk(daemon.directory);
 });
-after(async () => {
-  await vm("rm", "-f", ...(await ok("ls", "-q")).split("\n").filter(Boolean));
-  await daemon.end();
-  assert.deepEqual(daemon.leftovers(), []);
-});
-
-const vm = (...args: string[]): Promise<Result> => daemon.berth(["vm", ...args]);
-
-async function ok(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await vm(...args);
-  assert.equal(code, 0, `vm ${args.join(" ")}: ${stderr}\n${daemon.log}`);
-  return stdout.trim();
-}
+after(() => end());
 
 async function refused(why: RegExp, ...args: string[]): Promise<void> {
   const { code, stderr } = await vm(...args);
@@ -35,7 +25,6 @@ async function refused(why: RegExp, ...args: string[]): Promise<void> {
   assert.equal(code, 1);
 }
 
-const field = (name: string, template: string): Promise<string> => ok("inspect", name, "--format", template);
 const create = (name: string, ...flags: string[]): Promise<string> =>
   ok("create", name, "--disk", disk, "--memory", "64m", "--network", "none", ...flags);
 const booted = (name: string, times = 1): Promise<void> =>

@@ -3,29 +3,19 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { patience, type Result, run, TestDaemon, until } from "../support/daemon.ts";
+import { patience, run, TestDaemon, until } from "../support/daemon.ts";
+import { machinesOf } from "./machines.ts";
 
 /** A mirror that takes longer is none for a test. */
 const downloadMs = 240_000;
 
 let daemon: TestDaemon;
+const { vm, ok, end } = machinesOf(() => daemon);
 before(async () => {
   daemon = new TestDaemon("vm-os");
   await daemon.up();
 });
-after(async () => {
-  await vm("rm", "-f", "os");
-  await daemon.end();
-  assert.deepEqual(daemon.leftovers(), []);
-});
-
-const vm = (...args: string[]): Promise<Result> => daemon.berth(["vm", ...args]);
-
-async function ok(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await vm(...args);
-  assert.equal(code, 0, `vm ${args.join(" ")}: ${stderr}\n${daemon.log}`);
-  return stdout.trim();
-}
+after(() => end());
 
 /** Makes the image's archive; answers why that is not possible here, or with nothing. */
 async function debootstrap(file: string): Promise<string> {

@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { type Result, TestDaemon, until } from "../support/daemon.ts";
+import { TestDaemon, until } from "../support/daemon.ts";
 import { dockerArchive } from "../support/images.ts";
+import { machinesOf } from "./machines.ts";
 import { systemImage } from "./system-image.ts";
 
 let daemon: TestDaemon;
+const { vm, ok, field, end } = machinesOf(() => daemon);
 
 before(async () => {
   daemon = await TestDaemon.start("vm-system");
@@ -25,22 +27,8 @@ before(async () => {
   );
   await ok("start", "sys");
 });
-after(async () => {
-  const names = (await ok("ls", "-q")).split("\n").filter(Boolean);
-  if (names.length > 0) await ok("rm", "-f", ...names);
-  await daemon.end();
-  assert.deepEqual(daemon.leftovers(), []);
-});
+after(() => end());
 
-const vm = (...args: string[]): Promise<Result> => daemon.berth(["vm", ...args]);
-
-async function ok(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await vm(...args);
-  assert.equal(code, 0, `vm ${args.join(" ")}: ${stderr}\n${daemon.log}`);
-  return stdout.trim();
-}
-
-const field = (name: string, template: string): Promise<string> => ok("inspect", name, "--format", template);
 const sh = (command: string): Promise<string> => ok("exec", "sys", "sh", "-c", command);
 const consoleText = async (): Promise<string> => (await ok("logs", "sys")).replaceAll("\r", "");
 const ups = async (): Promise<number> => (await consoleText()).split("system sys is up").length - 1;
