@@ -57,6 +57,7 @@ export function execute(program: Buffer, kernel: Kernel): Value {
       registers[destination] =
         typeof left === "object" ? { ...left, at: left.at + immediate } : number(left) + immediate;
     else if (code === 0x57) registers[destination] = number(left) & immediate;
+    else if (code === 0x77) registers[destination] = number(left) >>> immediate;
     else if (code === 0xdc) registers[destination] = ((number(left) & 0xff) << 8) | (number(left) >> 8);
     else if (code === 0x18 && source === MAP_BY_INDEX) {
       registers[destination] = immediate;

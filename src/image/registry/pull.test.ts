@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, afterEach, beforeEach, describe, test } from "node:test";
+import { afterEach, beforeEach, describe, test } from "node:test";
 import {
   busyboxImage,
   hostArchitecture,
@@ -14,40 +13,19 @@ import {
   tarOf,
 } from "../../../test/support/images.ts";
 import { type Fault, TestRegistry } from "../../../test/support/registry.ts";
-import { removeTree } from "../../lib/remove-tree.ts";
-import { openState, type State } from "../../state/index.ts";
-import { ImageStore } from "../store.ts";
+import type { State } from "../../state/index.ts";
 import type { Progress } from "../types.ts";
-import { defaultRegistryConfig, type RegistryConfig } from "./hosts.ts";
+import { testStores } from "./stores-testing.ts";
 
-const base = mkdtempSync(join(tmpdir(), "berth-pull-"));
-after(() => removeTree(base));
+const open = testStores("pull");
 
-let roots = 0;
 let registry: TestRegistry;
-let opened: { state: State; store: ImageStore }[] = [];
 
 beforeEach(async () => {
   registry = await TestRegistry.start();
 });
 
-afterEach(async () => {
-  await registry.stop();
-  for (const { state, store } of opened) {
-    store.close();
-    await store.settled();
-    state.close();
-  }
-  opened = [];
-});
-
-function open(config: Partial<RegistryConfig> = {}) {
-  const state = openState(join(base, String(roots++)));
-  const registries = { ...defaultRegistryConfig, ...config };
-  const both = { state, store: new ImageStore({ state, registries }) };
-  opened.push(both);
-  return both;
-}
+afterEach(() => registry.stop());
 
 const layer = (name: string, size = 1000): Buffer => tarOf([{ name, data: Buffer.alloc(size, name) }]);
 const image = (...names: string[]): TestImage => ({ layers: names.map((name) => layer(name)) });

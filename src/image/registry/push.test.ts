@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { after, afterEach, beforeEach, describe, test } from "node:test";
+import { afterEach, beforeEach, describe, test } from "node:test";
 import {
   busyboxImage,
   dockerArchive,
@@ -13,38 +12,18 @@ import {
   tarOf,
 } from "../../../test/support/images.ts";
 import { TestRegistry } from "../../../test/support/registry.ts";
-import { removeTree } from "../../lib/remove-tree.ts";
-import { openState, type State } from "../../state/index.ts";
-import { ImageStore } from "../store.ts";
 import type { Progress } from "../types.ts";
+import { testStores } from "./stores-testing.ts";
 
-const base = mkdtempSync(join(tmpdir(), "berth-push-"));
-after(() => removeTree(base));
+const open = testStores("push");
 
-let roots = 0;
 let registry: TestRegistry;
-let opened: { state: State; store: ImageStore }[] = [];
 
 beforeEach(async () => {
   registry = await TestRegistry.start();
 });
 
-afterEach(async () => {
-  await registry.stop();
-  for (const { state, store } of opened) {
-    store.close();
-    await store.settled();
-    state.close();
-  }
-  opened = [];
-});
-
-function open() {
-  const state = openState(join(base, String(roots++)));
-  const both = { state, store: new ImageStore({ state }) };
-  opened.push(both);
-  return both;
-}
+afterEach(() => registry.stop());
 
 const stream = (data: Buffer): Readable => Readable.from([data], { objectMode: false });
 const image = (tag: string, ...names: string[]): TestImage => ({

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { execute } from "../../lib/bpf-testing.ts";
 import { defaultDeviceRules, privilegedDeviceRules } from "../defaults.ts";
 import type { DeviceRule } from "../oci.ts";
 import { deviceProgram } from "./device-program.ts";
@@ -8,29 +9,9 @@ import { deviceProgram } from "./device-program.ts";
 function run(program: Buffer, question: string): boolean {
   const [, type, major, minor, letters = ""] = /^([bc]) (\d+):(\d+) ([rwm]+)$/.exec(question) ?? [];
   const access = [...letters].reduce((bits, letter) => bits | { m: 1, r: 2, w: 4 }[letter as "m"], 0);
-  const context = [(access << 16) | (type === "b" ? 1 : 2), Number(major), Number(minor)];
-  const registers = new Array<number>(11).fill(0);
-  for (let at = 0; at < program.length / 8; at++) {
-    const base = at * 8;
-    const code = program.readUInt8(base);
-    const destination = program.readUInt8(base + 1) & 15;
-    const source = program.readUInt8(base + 1) >> 4;
-    const offset = program.readInt16LE(base + 2);
-    const immediate = program.readInt32LE(base + 4);
-    const value = registers[destination] ?? 0;
-    const other = registers[source] ?? 0;
-    if (code === 0x61) registers[destination] = context[offset / 4] ?? 0;
-    else if (code === 0xb7) registers[destination] = immediate;
-    else if (code === 0xbf) registers[destination] = other;
-    else if (code === 0x57) registers[destination] = value & immediate;
-    else if (code === 0x77) registers[destination] = value >>> immediate;
-    else if (code === 0x15) at += value === immediate ? offset : 0;
-    else if (code === 0x55) at += value !== immediate ? offset : 0;
-    else if (code === 0x5d) at += value !== other ? offset : 0;
-    else if (code === 0x95) return registers[0] === 1;
-    else assert.fail(`opcode ${code}`);
-  }
-  assert.fail("fell off the end");
+  const fields = [(access << 16) | (type === "b" ? 1 : 2), Number(major), Number(minor)];
+  const context = Buffer.from(Uint32Array.from(fields).buffer);
+  return execute(program, { context, pointers: {}, helpers: {} }) === 1;
 }
 
 const check = (rules: readonly DeviceRule[], answers: Record<string, boolean>) => {
