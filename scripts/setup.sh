@@ -217,18 +217,20 @@ bundle_daemon() {
 	[ -w . ] || return 0
 	[ -n "$(find src package-lock.json scripts/bundle-code.ts -newercm .cache/bundle/begun -print -quit 2>&1)" ] || return 0
 	say "bundling"
-	work=.cache/bundle.new
-	rm -rf "$work"
-	mkdir "$work"
+	name=bundles/$(date +%s%N)
+	work=.cache/$name
+	mkdir -p "$work"
 	# Before the sources are read: what is touched meanwhile counts as touched after.
 	touch "$work/begun"
 	node_modules/.bin/node --input-type=module --eval \
 		'const { bundleCode } = await import(`${process.cwd()}/scripts/bundle-code.ts`); await bundleCode(process.cwd(), process.argv[1])' "$work"
-	rm -rf .cache/bundle
-	mv "$work" .cache/bundle
 	NODE_COMPILE_CACHE=.cache/compile node_modules/.bin/node --max-semi-space-size=2 --input-type=module --eval \
-		'const { globSync } = await import("node:fs"); for (const file of globSync(`${process.cwd()}/.cache/bundle/chunks/{daemon,open-engine}-*.js`)) await import(file)'
+		'const { globSync } = await import("node:fs"); for (const file of globSync(`${process.cwd()}/${process.argv[1]}/chunks/{daemon,open-engine}-*.js`)) await import(file)' "$work"
+	[ -h .cache/bundle ] || rm -rf .cache/bundle
+	ln -sfn "$name" .cache/bundle
 	bin/berth daemon --help > /dev/null
+	# A daemon that runs may still load parts of the one from which it started.
+	ls -d .cache/bundles/* | head -n -5 | xargs rm -rf
 }
 
 if [ -w . ]; then
