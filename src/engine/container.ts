@@ -55,6 +55,8 @@ export class Container {
   doomed = false;
   /** The last pause before a restart; 0 when the next failure is the first. */
   restartDelayMs = 0;
+  /** Until it counts as one that a signal did not stop. */
+  forgiving: NodeJS.Timeout | undefined;
   readonly pendingAttaches = new Set<PendingAttach>();
   readonly execIds = new Set<string>();
   readonly #waiters = new Set<Waiter>();

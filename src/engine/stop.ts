@@ -1,5 +1,6 @@
 import { BerthError, conflict, notModified } from "../lib/errors.ts";
 import { signalNumber } from "../lib/signals.ts";
+import type { Shim } from "../runtime/types.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
@@ -55,13 +56,30 @@ export async function killContainer(
   if (!container.running || !shim) {
     throw conflict(`container ${container.id} is not running`);
   }
-  if (number === SIGKILL || number === stopSignal(container)) markStopped(context, container);
+  // Where nobody said which signal stops it, dockerd takes every one for that.
+  const any = !container.record.config.StopSignal;
+  const stops = any || number === SIGKILL || number === stopSignal(container);
+  if (stops) markStopped(context, container);
   const gone = container.wait("not-running");
   await shim.signal(number);
-  if (number === SIGKILL && container.status === "paused") thaw(context, container);
   containerEvent(context, container, "kill", { signal: String(number) });
+  if (stops && container.status === "paused") {
+    thaw(context, container);
+    containerEvent(context, container, "unpause");
+  }
+  if (stops && number !== SIGKILL && number !== stopSignal(container))
+    forgiveSurvivor(context, container, shim);
   // As dockerd: whoever kills may remove the image or start again right after.
   if (number === SIGKILL) await within(gone, DEFAULT_TIMEOUT_S);
+}
+
+/** A container that goes on after a signal was not stopped by it: the next end is its own. */
+function forgiveSurvivor(context: EngineContext, container: Container, shim: Shim): void {
+  container.forgiving = setTimeout(() => {
+    if (container.shim !== shim) return;
+    container.record.state.stoppedByUser = false;
+    recordFact(context, container);
+  }, DEFAULT_TIMEOUT_S * 1000).unref();
 }
 
 /** For forced removal. */
@@ -123,6 +141,7 @@ function endRestarting(context: EngineContext, container: Container): void {
 }
 
 function markStopped(context: EngineContext, container: Container): void {
+  clearTimeout(container.forgiving);
   container.record.state.stoppedByUser = true;
   recordFact(context, container);
 }

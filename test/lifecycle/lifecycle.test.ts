@@ -135,6 +135,39 @@ test("resolv.conf without a network: what is given, else the host's; a dot is no
   assert.deepEqual(await shown(...given), ["search a.b", "nameserver 1.2.3.4", "options ndots:3"]);
 });
 
+/** Starts a container that ends by HUP with 7 and by TERM with 6. */
+async function trapping(name: string, ...options: string[]): Promise<void> {
+  const script = 'trap "exit 7" HUP; trap "exit 6" TERM; echo ready; while :; do sleep 0.1; done';
+  const all = ["-d", "--name", name, "--network", "none", ...options, "busybox", "sh", "-c", script];
+  await daemon.ok(["run", ...all]);
+  await until("it is ready", async () => (await daemon.ok(["logs", name])) === "ready");
+}
+
+test("a signal lets a paused container go on if it may stop it; only another does not", async () => {
+  await trapping("plain");
+  await trapping("own", "--stop-signal", "TERM");
+  await daemon.ok(["pause", "plain", "own"]);
+  await daemon.ok(["kill", "-s", "WINCH", "plain", "own"]);
+  assert.equal(await state("plain", "Status"), "running");
+  assert.equal(await state("own", "Status"), "paused");
+  await daemon.ok(["kill", "-s", "TERM", "own"]);
+  assert.equal(await daemon.ok(["wait", "own"]), "6");
+  await daemon.ok(["rm", "-f", "plain", "own"]);
+});
+
+test("who ends by a signal of a user's is not started again, unless it has a stop signal and that is another", async () => {
+  await trapping("plain", "--restart", "always");
+  await trapping("own", "--restart", "always", "--stop-signal", "TERM");
+  await daemon.ok(["kill", "-s", "HUP", "plain", "own"]);
+  assert.equal(await daemon.ok(["wait", "plain"]), "7");
+  await until(
+    "it is started again",
+    async () => (await daemon.ok(["inspect", "-f", "{{.RestartCount}}", "own"])) === "1",
+  );
+  assert.equal(await state("plain", "Status"), "exited");
+  await daemon.ok(["rm", "-f", "plain", "own"]);
+});
+
 test("the host's network and none are no networks among others", async () => {
   const alone = /cannot be (connected to multiple networks|disconnected from host network)/;
   for (const [first, second] of [
