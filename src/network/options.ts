@@ -4,6 +4,7 @@ import { isLinkName, PREFIX } from "./interface.ts";
 import type { NetworkRecord } from "./types.ts";
 
 const BRIDGE = "com.docker.network.bridge";
+const INHIBIT = `${BRIDGE}.inhibit_ipv4`;
 const FAST_PATH = "berth.fastpath";
 const MTU = "com.docker.network.driver.mtu";
 
@@ -11,11 +12,14 @@ const booleans = [
   `${BRIDGE}.enable_icc`,
   `${BRIDGE}.enable_ip_masquerade`,
   `${BRIDGE}.default_bridge`,
+  INHIBIT,
   FAST_PATH,
 ];
 const TRUE = ["1", "t", "T", "TRUE", "true", "True"];
 const FALSE = ["0", "f", "F", "FALSE", "false", "False"];
-const GATEWAY_MODES = ["nat", "nat-unprotected", "routed"];
+/** How a network's containers are reached from outside, and what addresses they have there. */
+export type GatewayMode = "nat" | "nat-unprotected" | "routed";
+const GATEWAY_MODES: readonly string[] = ["nat", "nat-unprotected", "routed"] satisfies GatewayMode[];
 
 /** The options of a network in terms of what is done with them. */
 export interface NetworkOptions {
@@ -24,9 +28,9 @@ export interface NetworkOptions {
   icc: boolean;
   /** Packets between them may go past the bridge. */
   fastPath: boolean;
-  masquerade: boolean;
-  /** Containers are reached at their own addresses from outside. */
-  routed: boolean;
+  modes: Record<4 | 6, GatewayMode>;
+  /** Whether packets that leave get the host's address. */
+  masquerade: Record<4 | 6, boolean>;
   /** The address that published ports are bound to unless they say; empty for all. */
   bindAddress: string;
   /** How the names of its links inside containers begin. */
@@ -37,16 +41,27 @@ const isTrue = (text: string | undefined, otherwise: boolean): boolean =>
   text === undefined ? otherwise : TRUE.includes(text);
 
 export function networkOptions({ options }: Pick<NetworkRecord, "options">): NetworkOptions {
-  const mode = options[`${BRIDGE}.gateway_mode_ipv4`] ?? "nat";
+  const mode = (version: 4 | 6) => (options[gatewayMode(version)] as GatewayMode | undefined) ?? "nat";
+  const masquerade = isTrue(options[`${BRIDGE}.enable_ip_masquerade`], true);
   return {
     mtu: options[MTU] ? Number(options[MTU]) : undefined,
     icc: isTrue(options[`${BRIDGE}.enable_icc`], true),
     fastPath: isTrue(options[FAST_PATH], true),
-    masquerade: mode !== "routed" && isTrue(options[`${BRIDGE}.enable_ip_masquerade`], true),
-    routed: mode !== "nat",
+    modes: { 4: mode(4), 6: mode(6) },
+    masquerade: { 4: masquerade && mode(4) !== "routed", 6: masquerade && mode(6) !== "routed" },
     bindAddress: options[`${BRIDGE}.host_binding_ipv4`] ?? "",
     prefix: options[PREFIX] || "eth",
   };
+}
+
+const gatewayMode = (version: 4 | 6): string => `${BRIDGE}.gateway_mode_ipv${version}`;
+
+function checkGatewayMode(mode: string | undefined): void {
+  if (mode === "isolated")
+    throw invalid(
+      "gateway mode isolated: a bridge has its address always, as names are served there; use --internal",
+    );
+  if (mode !== undefined && !GATEWAY_MODES.includes(mode)) throw invalid(`unknown gateway mode ${mode}`);
 }
 
 /** The link name that the user chose for a bridge. */
@@ -69,8 +84,9 @@ export function checkOptions(options: Record<string, string>): void {
   const address = options[`${BRIDGE}.host_binding_ipv4`];
   if (address && isIP(address) === 0)
     throw invalid(`failed to parse ${BRIDGE}.host_binding_ipv4 value: ${JSON.stringify(address)} (nil ip)`);
-  const mode = options[`${BRIDGE}.gateway_mode_ipv4`];
-  if (mode !== undefined && !GATEWAY_MODES.includes(mode)) throw invalid(`unknown gateway mode ${mode}`);
+  for (const version of [4, 6] as const) checkGatewayMode(options[gatewayMode(version)]);
+  if (isTrue(options[INHIBIT], false))
+    throw invalid(`${INHIBIT}: a bridge has its address always, as names are served there`);
   const prefix = options[PREFIX];
   // A number follows it.
   if (prefix !== undefined && !isLinkName(`${prefix}000`))

@@ -22,6 +22,7 @@ import {
   endpointElements,
   portElements,
   type RuleElement,
+  reachElements,
   selfElements,
 } from "../../network/rules/elements.ts";
 import { type Endpoint, type NetworkRecord, usesIpv6 } from "../../network/types.ts";
@@ -355,7 +356,12 @@ export function networkElements(
     ...(gateway && state.ports.length > 0 ? selfElements(gateway) : []),
     ...state.ports.flatMap((ports) => {
       const address = ports.hostIp.includes(":") ? gateway?.ipv6 : gateway?.ipv4;
-      return address ? portElements(ports, address, { loopback: networkHost.loopback, direct }) : [];
+      if (!address) return [];
+      const routed = home && networkOptions(home).modes[address.includes(":") ? 6 : 4] === "routed";
+      return [
+        ...portElements(ports, address, { loopback: networkHost.loopback, direct }),
+        ...(routed ? reachElements(ports, address) : []),
+      ];
     }),
   ];
 }

@@ -211,13 +211,13 @@ export class NetworkHost {
   }
 
   #bridgeElements(network: NetworkRecord): RuleElement[] {
-    const { masquerade, routed } = networkOptions(network);
+    const { masquerade, modes } = networkOptions(network);
     const own = network.subnets.find(({ subnet }) => !subnet.includes(":"));
     return bridgeElements({
       link: network.bridge,
       internal: network.internal,
       masquerade,
-      routed,
+      modes,
       resolver: (hasNames(network) && own?.gateway) || "",
     });
   }

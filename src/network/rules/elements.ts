@@ -2,6 +2,7 @@ import { type DirectEntry, directEntry } from "../direct/entries.ts";
 import type { Loopback6 } from "../loopback6.ts";
 import { macBytes } from "../mac.ts";
 import type { SetElement } from "../netlink/nftables.ts";
+import type { GatewayMode } from "../options.ts";
 import { addressBytes, parseAddress } from "../subnet.ts";
 import { type Endpoint, type Protocol, type PublishedPorts, usesIpv6 } from "../types.ts";
 
@@ -60,16 +61,16 @@ function element(
 export interface BridgeRules {
   link: string;
   internal: boolean;
-  /** Packets that leave get the host's address. */
-  masquerade: boolean;
-  /** Containers are reached by their own addresses from outside. */
-  routed: boolean;
+  /** How its containers are reached from outside. */
+  modes: Record<4 | 6, GatewayMode>;
+  /** Whether packets that leave get the host's address. */
+  masquerade: Record<4 | 6, boolean>;
   /** The address of its name server; empty without one. */
   resolver: string;
 }
 
 /** The elements that make a bridge known. */
-export function bridgeElements({ link, internal, masquerade, routed, resolver }: BridgeRules): RuleElement[] {
+export function bridgeElements({ link, internal, masquerade, modes, resolver }: BridgeRules): RuleElement[] {
   const one = (set: string) => element({ family: "inet", set }, [linkField(link)]);
   return [
     one("bridges"),
@@ -78,8 +79,12 @@ export function bridgeElements({ link, internal, masquerade, routed, resolver }:
       ? [element({ family: "inet", set: "resolver" }, [linkField(link)], [addressField(resolver)])]
       : []),
     ...(internal ? [one("internal")] : []),
-    ...(masquerade && !internal ? [one("outward")] : []),
-    ...(routed && !internal ? [one("routed")] : []),
+    ...(internal ? [] : ([4, 6] as const)).flatMap((version) => [
+      ...(masquerade[version] ? [one(`outward${version}`)] : []),
+      ...(modes[version] === "nat"
+        ? []
+        : [one(`${modes[version] === "routed" ? "routed" : "open"}${version}`)]),
+    ]),
   ];
 }
 
@@ -141,6 +146,21 @@ function directEntries(
         { ...ports, hostPort: ports.hostPort + place, containerPort: ports.containerPort + place },
         address,
       ) ?? [],
+  );
+}
+
+/** The ports of a container that its own address is reached by where the network is routed. */
+export function reachElements(
+  { protocol, containerPort, count }: PublishedPorts,
+  address: string,
+): RuleElement[] {
+  const set = `reach${address.includes(":") ? 6 : 4}`;
+  return Array.from({ length: count }, (_, at) =>
+    element({ family: "inet", set }, [
+      addressField(address),
+      protocolField(protocol),
+      portField(containerPort + at),
+    ]),
   );
 }
 

@@ -2,7 +2,7 @@ import { RESOLVER } from "../links.ts";
 import type { Loopback6 } from "../loopback6.ts";
 import type { RuleElement } from "./elements.ts";
 
-const SETS = ["bridges", "internal", "outward", "routed"];
+const SETS = ["bridges", "internal", "outward4", "outward6", "open4", "open6", "routed4", "routed6"];
 
 /**
  * The whole of the rules as one transaction for nft(8): what was there under the table's name is
@@ -33,6 +33,8 @@ delete table bridge ${table}
 table inet ${table} {
 ${SETS.map((name) => set(name, "ifname")).join("\n")}
 ${set("hairpin", "ifname . ifname")}
+${set("reach4", "ipv4_addr . inet_proto . inet_service")}
+${set("reach6", "ipv6_addr . inet_proto . inet_service")}
 ${set("self4", "ipv4_addr . ipv4_addr")}
 ${set("self6", "ipv6_addr . ipv6_addr")}
 ${map("resolver", "ifname : ipv4_addr")}
@@ -128,7 +130,12 @@ const chains = ({ entry, exit, target, source }: Loopback6): string => `
     ct state established,related accept
     ct status dnat accept
     iifname . oifname @hairpin accept
-    oifname @routed accept
+    meta nfproto ipv4 oifname @open4 accept
+    meta nfproto ipv6 oifname @open6 accept
+    ip protocol icmp oifname @routed4 accept
+    meta nfproto ipv6 meta l4proto ipv6-icmp oifname @routed6 accept
+    meta l4proto { tcp, udp, sctp } ip daddr . meta l4proto . th dport @reach4 accept
+    meta l4proto { tcp, udp, sctp } ip6 daddr . meta l4proto . th dport @reach6 accept
     drop
   }
   chain outward {
@@ -145,5 +152,6 @@ const chains = ({ entry, exit, target, source }: Loopback6): string => `
     ip saddr . ip daddr @self4 masquerade
     ip6 saddr . ip6 daddr @self6 masquerade
     oifname @bridges return
-    iifname @outward masquerade
+    meta nfproto ipv4 iifname @outward4 masquerade
+    meta nfproto ipv6 iifname @outward6 masquerade
   }`;
