@@ -46,6 +46,8 @@ export class NetworkStore {
   readonly #pools: readonly AddressPool[];
   /** By network and address family. */
   readonly #allocators = new Map<string, AddressAllocator>();
+  /** Those that are being removed: nothing may begin in them any more. */
+  readonly #leaving = new Set<string>();
   /** There is no default network: what would be in it has the loopback alone. */
   #withoutDefault = false;
 
@@ -78,12 +80,22 @@ export class NetworkStore {
 
   /** Whether a network is the default one, of which the daemon was told that there is none. */
   isSwitchedOff(ref: string): boolean {
-    const found = this.#table.find(ref);
-    return found !== undefined && !this.#exists(found);
+    return this.#withoutDefault && this.#table.find(ref)?.name === "bridge";
   }
 
-  #exists({ name }: NetworkRecord): boolean {
-    return !this.#withoutDefault || name !== "bridge";
+  #exists({ id, name }: NetworkRecord): boolean {
+    return !this.#leaving.has(id) && !(this.#withoutDefault && name === "bridge");
+  }
+
+  /** Takes a network away: nobody finds it from now on, and it is forgotten when `task` has undone what there is of it. */
+  async remove(network: NetworkRecord, task: () => Promise<void>): Promise<void> {
+    this.#leaving.add(network.id);
+    try {
+      await task();
+      this.delete(network);
+    } finally {
+      this.#leaving.delete(network.id);
+    }
   }
 
   /** How the names of containers' links on the host begin. */

@@ -1,6 +1,8 @@
 // Names and isolation of networks with the real docker CLI.
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { after, before, test } from "node:test";
+import { call } from "../files/support.ts";
 import { run, TestDaemon, until } from "../support/daemon.ts";
 
 let daemon: TestDaemon;
@@ -311,4 +313,31 @@ test("a hardware address that an old client gave a container stays when it is ta
   }
   await daemon.ok(["rm", "-f", "known"]);
   await daemon.ok(["network", "rm", "fixed"]);
+});
+
+test("a network that is removed while containers come to it is there for all or for none", async () => {
+  const tag = daemon.cgroupParent.slice("berth-".length, "berth-".length + 4);
+  const bridges = (): string[] =>
+    readdirSync("/sys/class/net").filter((name) => name.startsWith(`br-${tag}`));
+  const before = bridges();
+  const image = ["busybox", "sleep", "1000"];
+  await daemon.ok(["run", "-d", "--name", "joins", ...image]);
+  for (let round = 0; round < 10; round++) {
+    await daemon.ok(["network", "create", "brief"]);
+    await daemon.ok(["create", "--name", "starts", "--network", "brief", ...image]);
+    const [removed, started, joined, again] = await Promise.all([
+      call(daemon.socket, "DELETE", "/networks/brief"),
+      call(daemon.socket, "POST", "/containers/starts/start"),
+      call(daemon.socket, "POST", "/networks/brief/connect", { Container: "joins" }),
+      call(daemon.socket, "DELETE", "/networks/brief"),
+    ]);
+    const gone = [removed.status, again.status].filter((status) => status === 204).length;
+    assert.ok(gone <= 1);
+    if (gone === 1) assert.deepEqual([started.status, joined.status], [404, 404]);
+    await daemon.ok(["rm", "-f", "starts"]);
+    await daemon.docker(["network", "disconnect", "brief", "joins"]);
+    await daemon.docker(["network", "rm", "brief"]);
+    assert.deepEqual(bridges(), before);
+  }
+  await daemon.ok(["rm", "-f", "joins"]);
 });

@@ -103,6 +103,10 @@ export async function acquireNetworks(context: EngineContext, container: Contain
   if (joined.length === 0) return loopbackOnly;
   const onto: number[] = [];
   for (const { network } of joined) onto.push(await context.networkHost.ensure(network));
+  requirePresent(
+    context,
+    joined.map(({ network }) => network),
+  );
   const { state } = container.record;
   const network: NetworkState = noNetwork();
   state.network = network;
@@ -116,6 +120,12 @@ export async function acquireNetworks(context: EngineContext, container: Contain
   context.table.save(container);
   context.names.changed();
   return setup(context, container, joined, network, onto);
+}
+
+/** Throws NOT_FOUND for networks that were removed meanwhile. From here on none is until something is waited for. */
+export function requirePresent(context: EngineContext, networks: readonly NetworkRecord[]): void {
+  for (const { id, name } of networks)
+    if (!context.networks.find(id)) throw notFound(`network ${name} not found`);
 }
 
 /** What stands for the networks of a start that is not yet: whether there are any. */

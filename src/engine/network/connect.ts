@@ -19,6 +19,7 @@ import {
   gatewayRoutes,
   type Membership,
   networkElements,
+  requirePresent,
   resolverEndpoint,
   resolverRoutes,
   standsAlone,
@@ -116,6 +117,7 @@ async function connectLive(
 ): Promise<void> {
   const { state } = container.record;
   const onto = await context.networkHost.ensure(network);
+  requirePresent(context, [network]);
   const old = state.network ?? noNetwork();
   const used = new Set(old.endpoints.map(({ position }) => position));
   const position = [...used, -1].findIndex((_, candidate) => !used.has(candidate));

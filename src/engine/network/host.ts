@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { system } from "../../lib/errors.ts";
+import { notFound, system } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import { Mutex } from "../../lib/mutex.ts";
 import { allowForwarding, bridgeAddresses, isBridge, linkIndex, newBridge } from "../../network/bridge.ts";
@@ -111,6 +111,8 @@ export class NetworkHost {
   }
 
   async #make(network: NetworkRecord): Promise<number> {
+    // It may have been removed by the one that had the lock before.
+    if (!this.#options.store.find(network.id)) throw notFound(`network ${network.name} not found`);
     const index = await this.#makeBridge(network);
     allowForwarding(network, this.#options.forwarding);
     if (network.ipv6) await this.#makeLoopback();

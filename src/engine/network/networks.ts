@@ -67,8 +67,7 @@ export class NetworkVerbs implements Networks {
       }
       await networkHost.ensure(network);
     } catch (error) {
-      await networkHost.remove(network);
-      networks.delete(network);
+      await networks.remove(network, () => networkHost.remove(network));
       throw error;
     }
     networkEvent(this.#context, network.id, "create");
@@ -105,9 +104,11 @@ export class NetworkVerbs implements Networks {
   }
 
   async #remove(network: NetworkRecord): Promise<void> {
-    await this.#context.networkHost.remove(network);
-    networkEvent(this.#context, network.id, "destroy");
-    this.#context.networks.delete(network);
+    const { networks, networkHost } = this.#context;
+    await networks.remove(network, async () => {
+      await networkHost.remove(network);
+      networkEvent(this.#context, network.id, "destroy");
+    });
   }
 
   async repair(): Promise<void> {
