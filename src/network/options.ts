@@ -31,6 +31,8 @@ export interface NetworkOptions {
   modes: Record<4 | 6, GatewayMode>;
   /** Whether packets that leave get the host's address. */
   masquerade: Record<4 | 6, boolean>;
+  /** Which address of the host's that is; empty for that of the link they leave by. */
+  source: Record<4 | 6, string>;
   /** The address that published ports are bound to unless they say; empty for all. */
   bindAddress: string;
   /** How the names of its links inside containers begin. */
@@ -48,12 +50,14 @@ export function networkOptions({ options }: Pick<NetworkRecord, "options">): Net
     icc: isTrue(options[`${BRIDGE}.enable_icc`], true),
     fastPath: isTrue(options[FAST_PATH], true),
     modes: { 4: mode(4), 6: mode(6) },
+    source: { 4: options[sourceOption(4)] ?? "", 6: options[sourceOption(6)] ?? "" },
     masquerade: { 4: masquerade && mode(4) !== "routed", 6: masquerade && mode(6) !== "routed" },
     bindAddress: options[`${BRIDGE}.host_binding_ipv4`] ?? "",
     prefix: options[PREFIX] || "eth",
   };
 }
 
+const sourceOption = (version: 4 | 6): string => `com.docker.network.host_ipv${version}`;
 const gatewayMode = (version: 4 | 6): string => `${BRIDGE}.gateway_mode_ipv${version}`;
 
 function checkGatewayMode(mode: string | undefined): void {
@@ -84,7 +88,14 @@ export function checkOptions(options: Record<string, string>): void {
   const address = options[`${BRIDGE}.host_binding_ipv4`];
   if (address && isIP(address) === 0)
     throw invalid(`failed to parse ${BRIDGE}.host_binding_ipv4 value: ${JSON.stringify(address)} (nil ip)`);
-  for (const version of [4, 6] as const) checkGatewayMode(options[gatewayMode(version)]);
+  for (const version of [4, 6] as const) {
+    checkGatewayMode(options[gatewayMode(version)]);
+    const name = sourceOption(version);
+    if (options[name] && isIP(options[name]) !== version)
+      throw invalid(
+        `failed to parse ${name} value: ${JSON.stringify(options[name])} (no IPv${version} address)`,
+      );
+  }
   if (isTrue(options[INHIBIT], false))
     throw invalid(`${INHIBIT}: a bridge has its address always, as names are served there`);
   const prefix = options[PREFIX];

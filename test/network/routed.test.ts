@@ -141,6 +141,32 @@ test("a mode of its own for each family; unprotected lets in to all ports", asyn
   await daemon.ok(["network", "rm", "half", "bare"]);
 });
 
+test("what leaves has the address of the host's that the network says", async () => {
+  await ip("addr", "add", "10.246.0.77/24", "dev", near);
+  await ip("-6", "addr", "add", `${BESIDE}::77/64`, "dev", near, "nodad");
+  const source = (version: 4 | 6, address: string) => [
+    "-o",
+    `com.docker.network.host_ipv${version}=${address}`,
+  ];
+  const six = ["--ipv6", "--subnet", `${SIX}::/64`, ...source(6, `${BESIDE}::77`)];
+  await daemon.ok([
+    "network",
+    "create",
+    ...six,
+    "--subnet",
+    "10.245.1.0/24",
+    ...source(4, "10.246.0.77"),
+    "said",
+  ]);
+  await daemon.ok(["run", "-d", "--name", "asks", "--network", "said", "busybox", "sleep", "1000"]);
+  assert.equal(await seenFrom("asks", 4), "10.246.0.77");
+  assert.equal(await seenFrom("asks", 6), `${BESIDE}::77`);
+  await daemon.ok(["rm", "-f", "asks"]);
+  await daemon.ok(["network", "rm", "said"]);
+  const refused = await daemon.docker(["network", "create", ...source(4, "::1"), "x"]);
+  assert.match(refused.stderr, /failed to parse com.docker.network.host_ipv4 value: "::1"/);
+});
+
 test("modes that there are not are refused", async () => {
   for (const [version, value, text] of [
     [4, "isolated", /gateway mode isolated: .*--internal/],

@@ -213,13 +213,14 @@ export class NetworkHost {
   }
 
   #bridgeElements(network: NetworkRecord): RuleElement[] {
-    const { masquerade, modes } = networkOptions(network);
+    const { masquerade, modes, source } = networkOptions(network);
     const own = network.subnets.find(({ subnet }) => !subnet.includes(":"));
     return bridgeElements({
       link: network.bridge,
       internal: network.internal,
       masquerade,
       modes,
+      source,
       resolver: (hasNames(network) && own?.gateway) || "",
     });
   }

@@ -65,13 +65,30 @@ export interface BridgeRules {
   modes: Record<4 | 6, GatewayMode>;
   /** Whether packets that leave get the host's address. */
   masquerade: Record<4 | 6, boolean>;
+  /** Which that is; empty for that of the link they leave by. */
+  source: Record<4 | 6, string>;
   /** The address of its name server; empty without one. */
   resolver: string;
 }
 
 /** The elements that make a bridge known. */
-export function bridgeElements({ link, internal, masquerade, modes, resolver }: BridgeRules): RuleElement[] {
+export function bridgeElements({
+  link,
+  internal,
+  masquerade,
+  source,
+  modes,
+  resolver,
+}: BridgeRules): RuleElement[] {
   const one = (set: string) => element({ family: "inet", set }, [linkField(link)]);
+  const leaves = (version: 4 | 6) =>
+    source[version]
+      ? element(
+          { family: "inet", set: `source${version}` },
+          [linkField(link)],
+          [addressField(source[version])],
+        )
+      : one(`outward${version}`);
   return [
     one("bridges"),
     element({ family: "inet", set: "hairpin" }, [linkField(link), linkField(link)]),
@@ -80,7 +97,7 @@ export function bridgeElements({ link, internal, masquerade, modes, resolver }: 
       : []),
     ...(internal ? [one("internal")] : []),
     ...(internal ? [] : ([4, 6] as const)).flatMap((version) => [
-      ...(masquerade[version] ? [one(`outward${version}`)] : []),
+      ...(masquerade[version] ? [leaves(version)] : []),
       ...(modes[version] === "nat"
         ? []
         : [one(`${modes[version] === "routed" ? "routed" : "open"}${version}`)]),

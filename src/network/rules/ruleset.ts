@@ -38,6 +38,8 @@ ${set("reach6", "ipv6_addr . inet_proto . inet_service")}
 ${set("self4", "ipv4_addr . ipv4_addr")}
 ${set("self6", "ipv6_addr . ipv6_addr")}
 ${map("resolver", "ifname : ipv4_addr")}
+${map("source4", "ifname : ipv4_addr")}
+${map("source6", "ifname : ipv6_addr")}
 ${[4, 6].map((version) => portMaps(version, map)).join("\n")}
 ${set("loop6", "inet_proto . inet_service")}
 ${set("loop6_range", "inet_proto . inet_service", true)}
@@ -152,6 +154,8 @@ const chains = ({ entry, exit, target, source }: Loopback6): string => `
     ip saddr . ip daddr @self4 masquerade
     ip6 saddr . ip6 daddr @self6 masquerade
     oifname @bridges return
+    snat ip to iifname map @source4
+    snat ip6 to iifname map @source6
     meta nfproto ipv4 iifname @outward4 masquerade
     meta nfproto ipv6 iifname @outward6 masquerade
   }`;
