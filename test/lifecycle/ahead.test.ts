@@ -104,24 +104,27 @@ test("the same words twice", async () => {
   assert.notEqual(first.stdout, second.stdout);
 });
 
-test("after two that are alike in all, the next is taken for a third", async () => {
-  const script = "hostname; cat /etc/hostname; id -u; ls /made; touch /made; echo bad >&2; exit 4";
-  const words = [...none, "busybox", "sh", "-c", script];
-  const file = join(daemon.directory, "cid");
-  for (let round = 0; round < 4; round++) {
-    rmSync(file, { force: true });
-    const [next = ""] = shims();
-    const { code, stdout, stderr } = await daemon.docker(["run", "--rm", "--cidfile", file, ...words]);
-    if (round > 1) assert.equal(readFileSync(file, "utf8"), next);
-    assert.equal(code, 4);
-    assert.match(stderr, /made: No such file.*\nbad\n$/s);
-    const [name = "", written, user] = stdout.split("\n");
-    assert.match(name, /^[0-9a-f]{12}$/);
-    assert.deepEqual([written, user], [name, "0"]);
-    await until("the next is begun", () => shims().length === 1 && shims()[0] !== next);
-    await sleep(100);
-  }
-});
+for (const network of ["none", "bridge"]) {
+  test(`after two that are alike in all, the next is taken for a third, network ${network}`, async () => {
+    const script =
+      "hostname; ip -o -4 addr | grep -c eth0; cat /etc/hostname; id -u; ls /made; touch /made; echo bad >&2; exit 4";
+    const words = ["--network", network, "busybox", "sh", "-c", script];
+    const file = join(daemon.directory, "cid");
+    for (let round = 0; round < 4; round++) {
+      rmSync(file, { force: true });
+      const [next = ""] = shims();
+      const { code, stdout, stderr } = await daemon.docker(["run", "--rm", "--cidfile", file, ...words]);
+      if (round > 1) assert.equal(readFileSync(file, "utf8"), next);
+      assert.equal(code, 4);
+      assert.match(stderr, /made: No such file.*\nbad\n$/s);
+      const [name = "", links, written, user] = stdout.split("\n");
+      assert.match(name, /^[0-9a-f]{12}$/);
+      assert.deepEqual([links, written, user], [network === "none" ? "0" : "1", name, "0"]);
+      await until("the next is begun", () => shims().length === 1 && shims()[0] !== next);
+      await sleep(100);
+    }
+  });
+}
 
 test("what was made for a third like two others is nobody else's", async () => {
   const twice = async (...words: string[]): Promise<string> => {
