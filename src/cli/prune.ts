@@ -1,13 +1,18 @@
 import type { Client } from "./client/client.ts";
 import { confirm } from "./confirm.ts";
-import { encodeFilters } from "./flags/filters.ts";
+import { encodeFilters, filterFlag } from "./flags/filters.ts";
 import type { FlagTable } from "./flags/flag.ts";
 import { humanSize } from "./format/units.ts";
 import { out } from "./io/output.ts";
 
 /** The flags of every `prune`. */
 export const pruneFlags = {
-  filter: { type: "list", placeholder: "filter", help: "Only what matches KEY=VALUE" },
+  filter: {
+    type: "list",
+    placeholder: "filter",
+    help: "Only what matches KEY=VALUE",
+    check: filterFlag.check,
+  },
   force: { type: "bool", short: "f", help: "Do not ask" },
 } as const satisfies FlagTable;
 

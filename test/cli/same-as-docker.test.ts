@@ -105,6 +105,14 @@ sameLines("run: streams, exit codes, options", [
 ]);
 
 sameLines("run: what is refused before and by the daemon", [
+  "run --rm --mount '' busybox",
+  "run --rm --network '' busybox",
+  "run --rm --network none --network name=none,alias=x busybox",
+  "run --rm --network none --network host busybox",
+  "run --rm --security-opt seccomp=FOLDER/file busybox",
+  "run --rm --stop-timeout x busybox",
+  "run --rm --device-cgroup-rule x busybox",
+  "run --rm --detach-keys x,y busybox",
   "run",
   "run --nope x",
   "run -xy",
@@ -237,6 +245,9 @@ sameLines("cp and export", [
 ]);
 
 sameLines("life: stop, start, kill, pause, rename, update, rm", [
+  "container prune -f --filter x",
+  "system prune --filter x",
+  "exec --detach-keys x,y up true",
   "!pause up",
   "pause up",
   "!unpause up",

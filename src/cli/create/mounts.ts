@@ -13,6 +13,7 @@ export function checkMount(value: string): string {
 /** Reads `type=bind,source=/a,target=/b,readonly`. Throws an Error with docker's reason. */
 export function parseMount(value: string): Mount {
   const mount: Mount = { Type: "volume" };
+  if (value === "") throw new Error("EOF");
   for (const field of parseCsv(value)) applyField(mount, field);
   if (!mount.Type) throw new Error("type is required");
   if (!mount.Target) throw new Error("target is required");

@@ -81,9 +81,9 @@ export function parseNetworks(
   const endpoints: Record<string, EndpointSettings> = {};
   for (const [i, network] of networks.entries()) {
     if (i === 0) applyFirst(network, first);
+    const endpoint = toEndpoint(network);
     if (endpoints[network.target])
       throw new CliError(`network ${JSON.stringify(network.target)} is specified multiple times`);
-    const endpoint = toEndpoint(network);
     if (networks.length > 1 || Object.keys(endpoint).length > 0) endpoints[network.target] = endpoint;
   }
   const [{ target = "default" } = {}] = networks;
@@ -113,6 +113,7 @@ function applyFirst(network: NetworkOption, first: FirstNetwork): void {
 }
 
 function toEndpoint(network: NetworkOption): EndpointSettings {
+  if (network.target.trim() === "") throw new CliError("no name set for network");
   if (builtIn(network.target) && network.aliases.length > 0)
     throw new CliError("network-scoped aliases are only supported for user-defined networks");
   const endpoint: EndpointSettings = {};

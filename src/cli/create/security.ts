@@ -1,3 +1,4 @@
+import { jsonFlaw } from "../../lib/json-error.ts";
 import { fs } from "../builtin.ts";
 import { CliError } from "../errors.ts";
 import { openError } from "./env.ts";
@@ -37,9 +38,8 @@ function readProfile(file: string): string {
   }
   try {
     return JSON.stringify(JSON.parse(content));
-  } catch (error) {
-    throw new CliError(
-      `compacting json for seccomp profile (${file}) failed: ${error instanceof Error ? error.message : error}`,
-    );
+  } catch {
+    const flaw = jsonFlaw(content) || "invalid character after top-level value";
+    throw new CliError(`compacting json for seccomp profile (${file}) failed: ${flaw}`);
   }
 }
