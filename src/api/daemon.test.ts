@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { setImmediate as turn } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { collectYoung } from "../lib/garbage.ts";
 import { silentLogger } from "../lib/log.ts";
 import { startDaemon } from "./daemon.ts";
@@ -91,6 +92,18 @@ test("a socket file that nobody serves is replaced, a living pid is respected", 
   const again = options("-H", `unix://${socket}`, "-p", pidFile);
   await assert.rejects(startDaemon(again, openFake, silentLogger), /process with PID 1 is still running/);
   assert.equal(readFileSync(pidFile, "utf8"), "1\n");
+});
+
+test("a process that ended, but that nobody reaped, does not run", async () => {
+  using directory = scratch();
+  const pidFile = join(directory.path, "pid");
+  // The parent of the process that ends goes on as a program that does not wait for it.
+  const parent = spawn("sh", ["-c", `true & echo $! > ${pidFile}; exec sleep 60`]);
+  const state = (): string => readFileSync(`/proc/${readFileSync(pidFile, "utf8").trim()}/stat`, "utf8");
+  while (!existsSync(pidFile) || !state().includes(") Z ")) await sleep(5);
+  const given = options("-H", `unix://${join(directory.path, "s.sock")}`, "-p", pidFile);
+  const daemon = await startDaemon(given, openFake, silentLogger).finally(() => parent.kill());
+  await daemon.stop();
 });
 
 test("when the engine does not open, nothing is left", async () => {

@@ -3,6 +3,7 @@ import { BerthError, conflict } from "../lib/errors.ts";
 import { collectAll, collectYoung } from "../lib/garbage.ts";
 import { Idle } from "../lib/idle.ts";
 import { createLogger, type Logger } from "../lib/log.ts";
+import { readStatus } from "../lib/proc.ts";
 import { berthVersion } from "../lib/version.ts";
 import { type DaemonOptions, parseDaemonOptions, usage } from "./daemon-options.ts";
 import { claimAddress, describeAddress, listen } from "./listen.ts";
@@ -102,9 +103,12 @@ function readPid(path: string): number | null {
 
 function isAlive(pid: number): boolean {
   try {
-    return process.kill(pid, 0);
+    // One that ended is there until its parent asks for it, and an init in a container may never do so.
+    return !readStatus(pid).get("State")?.startsWith("Z");
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ESRCH"))
+      return false;
+    throw error;
   }
 }
 
