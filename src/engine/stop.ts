@@ -42,7 +42,12 @@ export async function restartContainer(
     }
     containerEvent(context, container, "stop");
   }
-  await startContainer(context, container);
+  try {
+    await startContainer(context, container);
+  } catch (error) {
+    // Somebody started it between its end and here.
+    if (!(error instanceof BerthError && error.code === "NOT_MODIFIED")) throw error;
+  }
   containerEvent(context, container, "restart");
 }
 

@@ -341,3 +341,29 @@ test("a network that is removed while containers come to it is there for all or 
   }
   await daemon.ok(["rm", "-f", "joins"]);
 });
+
+test("connect and disconnect of a container that ends at that moment", async () => {
+  await daemon.ok(["network", "create", "one"]);
+  await daemon.ok(["network", "create", "two"]);
+  await sleeper("ends", "--network", "one");
+  const verbs = ["connect", "disconnect"].map((verb, at) => [verb, at === 0 ? "two" : "one"] as const);
+  for (let round = 0; round < 20; round++) {
+    const pid = Number(await daemon.ok(["inspect", "-f", "{{.State.Pid}}", "ends"]));
+    const [verb = "", network = ""] = verbs[round % 2] ?? [];
+    process.kill(pid, "SIGKILL");
+    const { status } = await call(daemon.socket, "POST", `/networks/${network}/${verb}`, {
+      Container: "ends",
+    });
+    assert.equal(status, 200, `${verb} in round ${round}`);
+    await daemon.ok(["wait", "ends"]);
+    const names = "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}";
+    assert.equal(await daemon.ok(["inspect", "-f", names, "ends"]), round % 2 === 0 ? "one two" : "two");
+    if (round % 2 === 1) {
+      await daemon.ok(["network", "connect", "one", "ends"]);
+      await daemon.ok(["network", "disconnect", "two", "ends"]);
+    }
+    await daemon.ok(["start", "ends"]);
+  }
+  await daemon.ok(["rm", "-f", "ends"]);
+  await daemon.ok(["network", "rm", "one", "two"]);
+});

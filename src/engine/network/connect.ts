@@ -5,6 +5,7 @@ import { NETLINK_NETFILTER } from "../../network/netlink/nftables.ts";
 import { deleteLink, NETLINK_ROUTE } from "../../network/netlink/route.ts";
 import type { RuleElement } from "../../network/rules/elements.ts";
 import type { Endpoint, NetworkRecord, PublishedPorts } from "../../network/types.ts";
+import { LaunchError } from "../../runtime/launch-error.ts";
 import { O_RDONLY } from "../../runtime/linux.ts";
 import { Plan } from "../../runtime/plan/plan.ts";
 import { planCarriers, planDirectPorts, planFastPath } from "../../runtime/spec/network.ts";
@@ -174,9 +175,16 @@ async function connectLive(
     await context.networkHost.removeLink(endpoint.link);
     context.networks.releaseEndpoint(endpoint);
     context.ports.release(without(failed.ports, old.ports, portKey));
-    throw error;
+    // Then it gets its link with its next start.
+    if (!isGone(error)) throw error;
   }
 }
+
+/** Whether a plan came too late: the process that it was to enter has ended, and its namespace with it. */
+const isGone = (error: unknown): boolean =>
+  error instanceof LaunchError &&
+  ["pidfd_open", "openat"].includes(error.step?.op ?? "") &&
+  ["ESRCH", "ENOENT"].includes(error.errno);
 
 /** The networks of endpoints with what the container wants in each, in their order. */
 function membershipsAt(
@@ -305,7 +313,11 @@ async function disconnectLive(
     routes.push(...resolverRoutes(context, endpoints).map(({ message }) => message));
   // What a disconnect before a crash has done already is no failure.
   for (const message of routes) plan.add("host", "netlink", [NETLINK_ROUTE, null, -1, message], "", EEXIST);
-  await context.runtime.run(plan);
+  try {
+    await context.runtime.run(plan);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+  }
   await context.networkHost.release(networkElements(context, old), [endpoint]);
   state.network = next;
   await context.networkHost.change("add", networkElements(context, next));
