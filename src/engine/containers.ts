@@ -170,9 +170,10 @@ export class ContainerVerbs implements Containers {
   }
 
   async resize(ref: string, size: Size): Promise<void> {
-    const { shim, id } = this.#get(ref);
+    const { shim, id, record } = this.#get(ref);
     if (!shim) throw conflict(`Container ${id} is not running`);
-    await shim.resize(size);
+    // Without a terminal there is nothing to resize, and no fault in dockerd's eyes.
+    if (record.config.Tty) await shim.resize(size);
     containerEvent(this.#context, this.#get(ref), "resize", {
       height: String(size.height),
       width: String(size.width),

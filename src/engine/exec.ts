@@ -163,7 +163,7 @@ export class ExecTable implements Execs {
     // Clients resize as soon as they have the stream, which may be before the process runs.
     if (exec.state !== "running") throw conflict(`exec ${id} is not running`);
     const shim = await exec.started.promise;
-    await shim.resize(size);
+    if (exec.config.Tty) await shim.resize(size);
   }
 
   /** Resolves with the exit code when the process has ended. */

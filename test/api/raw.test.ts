@@ -170,3 +170,15 @@ test("clients that break off are forgotten", async () => {
   assert.deepEqual(await containers(), []);
   assert.ok(!/unhandled|uncaught|request failed/.test(daemon.log), daemon.log);
 });
+
+test("a process without a terminal has no size: that is no fault", async () => {
+  const id = await daemon.ok(["run", "-d", "busybox", "sleep", "600"]);
+  assert.equal((await send("POST", `/v1.50/containers/${id}/resize?h=10&w=20`)).status, 200);
+  const wish = JSON.stringify({ Cmd: ["sleep", "600"] });
+  const { body } = await send("POST", `/v1.50/containers/${id}/exec`, wish, json);
+  const exec = JSON.parse(body).Id;
+  assert.equal((await send("POST", `/v1.50/exec/${exec}/start`, '{"Detach":true}', json)).status, 200);
+  assert.equal((await send("POST", `/v1.50/exec/${exec}/resize?h=10&w=20`)).status, 200);
+  await refused(400, /strconv/, "POST", `/v1.50/containers/${id}/resize?h=x&w=20`);
+  await daemon.ok(["rm", "-f", id]);
+});
