@@ -5,7 +5,8 @@ import { once } from "node:events";
 import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { after, afterEach, before, test } from "node:test";
-import { run, TestDaemon, until } from "../support/daemon.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { patience, run, TestDaemon, until } from "../support/daemon.ts";
 
 /** Where the machine's v2 tree of control groups is, on whose root the programs hang. */
 const groups = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].find((path) =>
@@ -50,10 +51,11 @@ interface Seen {
   name: string;
 }
 
-/** Connects to a port; undefined when nobody serves there. The daemon resets who comes while it gives a port back. */
+/** Connects to a port; undefined when nobody serves there. The daemon sends away who comes while it gives a port back. */
 async function ask(...to: [host: string, port: number, localAddress?: string]): Promise<Seen | undefined> {
   try {
-    return await exchange(...to);
+    const seen = await exchange(...to);
+    return seen.name === "" ? undefined : seen;
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : "";
     if (code === "ECONNREFUSED" || code === "ECONNRESET") return undefined;
@@ -285,4 +287,44 @@ test("two daemons lead each to its own, and repair makes it anew", { skip }, asy
   }
   assert.ok(isDirect(await seen("127.0.0.1", 18436)));
   assert.equal(await ask("127.0.0.1", 18437), undefined);
+});
+
+test("whatever comes and goes while the launcher is killed, a port leads to its own container or to none", {
+  skip,
+}, async () => {
+  const names = ["one", "two", "three"];
+  const port = (name: string): number => 18460 + names.indexOf(name);
+  for (const name of names) {
+    const flags = ["--name", name, "--hostname", name, "--network", "near", "-p", `${port(name)}:80`];
+    await daemon.ok(["create", ...flags, "busybox", "sh", "-c", serve(80)]);
+  }
+  const running = new Set<string>();
+  for (let round = 0; round < 9; round++) {
+    const changes = names.filter((_, at) => (round + at) % 3 !== 0);
+    const done = Promise.all(
+      changes.map((name) => daemon.docker(running.has(name) ? ["kill", name] : ["start", name])),
+    );
+    const [launcher] = (await children(daemon.pid)).filter((pid) => links(pid).length > 0);
+    if (launcher !== undefined && round % 2 === 1) process.kill(launcher, "SIGKILL");
+    await done;
+    running.clear();
+    for (const name of (await daemon.ok(["ps", "--format", "{{.Names}}"])).split("\n").filter(Boolean))
+      running.add(name);
+    for (const name of names) {
+      // While it is being given back it may lead to an address that nobody has any more.
+      const answer = (): Promise<string> =>
+        Promise.race([
+          sleep(500 * patience, "nobody"),
+          ask("127.0.0.1", port(name)).then(
+            (seen) => seen?.name ?? "refused",
+            () => "nobody",
+          ),
+        ]);
+      await until(`${name} answers as it should`, async () => {
+        const found = await answer();
+        assert.ok([name, "refused", "nobody"].includes(found), `${found} answered for ${name}`);
+        return found === (running.has(name) ? name : "refused");
+      });
+    }
+  }
 });

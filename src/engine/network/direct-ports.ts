@@ -53,22 +53,36 @@ export class DirectPorts {
   setup(verb: "add" | "remove", elements: readonly RuleElement[]): DirectPortsSetup | undefined {
     const entries = entriesOf(elements);
     if (entries.length === 0) return undefined;
-    if (this.#map === undefined && verb === "add") void this.#make();
+    if (this.#map === undefined && verb === "add" && !this.#making) void this.#make(() => this.#attach());
     return this.#map === undefined ? undefined : { map: this.#map, verb, entries };
   }
 
   /** Makes everything anew, if there are ports to lead to. */
-  async renew(): Promise<void> {
-    await this.#making;
+  renew(): Promise<void> {
     this.#map = undefined;
-    if (entriesOf(this.#options.elements()).length > 0) await this.#make();
+    return this.#make(async () => {
+      this.#map = undefined;
+      if (entriesOf(this.#options.elements()).length > 0) await this.#attach();
+    });
   }
 
-  #make(): Promise<void> {
-    this.#making ??= this.#attach().finally(() => {
-      this.#making = undefined;
+  /**
+   * After elements were removed, with what `setup` said: a map that was made meanwhile was filled while they were
+   * still there.
+   */
+  async settle(elements: readonly RuleElement[], planned: DirectPortsSetup | undefined): Promise<void> {
+    if (entriesOf(elements).length === 0) return;
+    await this.#making;
+    if (this.#map !== planned?.map) await this.#change("remove", elements);
+  }
+
+  /** One after the other. */
+  #make(work: () => Promise<void>): Promise<void> {
+    const made = (this.#making ?? Promise.resolve()).then(work).finally(() => {
+      if (this.#making === made) this.#making = undefined;
     });
-    return this.#making;
+    this.#making = made;
+    return made;
   }
 
   async #attach(): Promise<void> {
@@ -78,10 +92,7 @@ export class DirectPorts {
       if (groups === undefined) throw system("no v2 tree of control groups is mounted");
       const [cookie] = await runtime.run(new Plan().group("network").add("host", "netns_cookie", [], ""));
       const plan = attachment(groups, cookie?.readBigUInt64LE(0) ?? 0n);
-      const [id] = await runtime.keep(plan, () => {
-        this.#map = undefined;
-        void this.renew();
-      });
+      const [id] = await runtime.keep(plan, () => void this.renew());
       this.#map = id?.readUInt32LE(0);
       await this.#fill();
     } catch (error) {

@@ -245,7 +245,8 @@ export class NetworkHost {
   /** Runs a plan, of which nothing fails, and changes elements with it. */
   async #change(verb: "add" | "remove", elements: readonly RuleElement[], plan: Plan): Promise<void> {
     if (elements.length === 0 && plan.steps.host.length === 0) return;
-    planDirectPorts(plan, "host", this.directPorts.setup(verb, elements));
+    const direct = this.directPorts.setup(verb, elements);
+    planDirectPorts(plan, "host", direct);
     try {
       await this.#send(elementBatches(this.table, verb, elements), 0, plan);
     } catch (error) {
@@ -254,6 +255,7 @@ export class NetworkHost {
       const single = elements.flatMap((element) => elementBatches(this.table, verb, [element]));
       await this.#send(single, anyErrno, new Plan().group("network"));
     }
+    if (verb === "remove") await this.directPorts.settle(elements, direct);
   }
 
   async #send(batches: readonly Buffer[], tolerate: number, plan: Plan): Promise<void> {
