@@ -97,13 +97,21 @@ test("a socket file that nobody serves is replaced, a living pid is respected", 
 test("a process that ended, but that nobody reaped, does not run", async () => {
   using directory = scratch();
   const pidFile = join(directory.path, "pid");
-  // The parent of the process that ends goes on as a program that does not wait for it.
-  const parent = spawn("sh", ["-c", `true & echo $! > ${pidFile}; exec sleep 60`]);
+  // The process ends when its parent goes on as a program that does not wait for it; a shell might.
+  const child = '(until [ "$(cat /proc/$$/comm)" = sleep ]; do sleep 0.01; done) &';
+  const parent = spawn("sh", [
+    "-c",
+    `${child} echo $! > ${pidFile}.new; mv ${pidFile}.new ${pidFile}; exec sleep 60`,
+  ]);
   const state = (): string => readFileSync(`/proc/${readFileSync(pidFile, "utf8").trim()}/stat`, "utf8");
-  while (!existsSync(pidFile) || !state().includes(") Z ")) await sleep(5);
-  const given = options("-H", `unix://${join(directory.path, "s.sock")}`, "-p", pidFile);
-  const daemon = await startDaemon(given, openFake, silentLogger).finally(() => parent.kill());
-  await daemon.stop();
+  try {
+    while (!existsSync(pidFile) || !state().includes(") Z ")) await sleep(5);
+    const given = options("-H", `unix://${join(directory.path, "s.sock")}`, "-p", pidFile);
+    const daemon = await startDaemon(given, openFake, silentLogger);
+    await daemon.stop();
+  } finally {
+    parent.kill();
+  }
 });
 
 test("when the engine does not open, nothing is left", async () => {
