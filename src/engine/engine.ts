@@ -120,6 +120,7 @@ export class Engine {
     const { defaultBridge = {}, networks: defaults = networkDefaults } = options;
     checkDefaultNetwork(defaultBridge);
     const state = openState(dataRoot);
+    let runtime: LinuxRuntime | undefined;
     try {
       const events = new EventBus();
       const table = new ContainerTable(state.db);
@@ -139,7 +140,7 @@ export class Engine {
         onEvent: (action, name, attributes) => events.publish("volume", action, name, attributes),
       });
       const cgroups = detectCgroups();
-      const runtime = await LinuxRuntime.open({
+      runtime = await LinuxRuntime.open({
         execRoot,
         cgroups,
         seccompCache: join(state.paths.root, "seccomp"),
@@ -214,6 +215,9 @@ export class Engine {
       await reconcile(context);
       return new Engine(context);
     } catch (error) {
+      await runtime?.close().catch((problem: unknown) => {
+        log.error("could not undo a start that failed", { error: String(problem) });
+      });
       state.close();
       throw error;
     }

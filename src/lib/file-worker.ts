@@ -82,6 +82,8 @@ export class FileWorker {
     const child = spawn(nativeFile("berth-files"), ["serve", this.#path], {
       stdio: ["ignore", "pipe", "ignore"],
       env: {},
+      // A terminal's interrupt is for the daemon.
+      detached: true,
     });
     const failed = once(child, "exit").then(([code, signal]) => {
       throw system(`berth-files ended by ${signal ?? `exit code ${code}`}`);

@@ -83,6 +83,8 @@ export class Launcher {
       stdio: ["ignore", "inherit", "inherit", "pipe"],
       env: {},
       cwd: "/",
+      // A terminal's interrupt is for the daemon, which needs it to the last.
+      detached: true,
     });
     const channel = child.stdio[3];
     if (!(channel instanceof Socket)) throw system("the launcher has no channel");
