@@ -4,6 +4,7 @@ import type { Shim } from "../runtime/types.ts";
 import type { Container } from "./container.ts";
 import { containerEvent } from "./container-events.ts";
 import type { EngineContext } from "./context.ts";
+import { isIsolated } from "./isolation/isolation.ts";
 import { startContainer } from "./lifecycle.ts";
 import { shutDown } from "./machines/agent.ts";
 import { isMachine } from "./machines/record.ts";
@@ -66,10 +67,19 @@ export async function killContainer(
   const stops = any || number === SIGKILL || number === stopSignal(container);
   if (stops) markStopped(context, container);
   const gone = container.wait("not-running");
-  await shim.signal(number);
+  const goesOn = stops && container.status === "paused";
+  if (isFrozenMachine(container) && !goesOn) {
+    // It takes the signal when it goes on.
+    shim.signal(number).catch((error: unknown) => {
+      context.log.debug("a signal was lost", { container: container.id, error: String(error) });
+    });
+  } else {
+    if (isFrozenMachine(container)) thaw(context, container);
+    await shim.signal(number);
+  }
   containerEvent(context, container, "kill", { signal: String(number) });
-  if (stops && container.status === "paused") {
-    thaw(context, container);
+  if (goesOn) {
+    if (container.status === "paused") thaw(context, container);
     containerEvent(context, container, "unpause");
   }
   if (stops && number !== SIGKILL && number !== stopSignal(container))
@@ -113,6 +123,7 @@ async function terminate(context: EngineContext, container: Container, options: 
 async function send(context: EngineContext, container: Container, signal: number): Promise<void> {
   const { shim } = container;
   if (!shim) return;
+  if (isFrozenMachine(container)) thaw(context, container);
   try {
     await shim.signal(signal);
   } catch (error) {
@@ -124,6 +135,10 @@ async function send(context: EngineContext, container: Container, signal: number
   // A frozen process gets its signal when it is thawed.
   if (container.status === "paused") thaw(context, container);
 }
+
+/** A frozen process takes a signal and heeds it later; a virtual machine does not even answer. */
+const isFrozenMachine = ({ status, record }: Container): boolean =>
+  status === "paused" && isIsolated(record.hostConfig);
 
 /** A machine's guest ends by itself when its power button is pressed, if it heeds that. */
 async function powerDown(context: EngineContext, container: Container): Promise<void> {

@@ -169,12 +169,16 @@ test("who ends by a signal of a user's is not started again, unless it has a sto
 });
 
 test("the host's network and none are no networks among others", async () => {
+  // A virtual machine is in the host's network never.
+  const hosts = [
+    ["host", "bridge"],
+    ["bridge", "host"],
+  ] as const;
   const alone = /cannot be (connected to multiple networks|disconnected from host network)/;
   for (const [first, second] of [
     ["none", "host"],
     ["bridge", "none"],
-    ["host", "bridge"],
-    ["bridge", "host"],
+    ...(manyStarts ? [] : hosts),
   ] as const) {
     const both = ["--network", first, "--network", second];
     const { code, stderr } = await daemon.docker(["run", "--rm", ...both, "busybox", "true"]);
