@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 
 /** Clients that were told of an end have gone on by then. */
-const PAUSE_MS = 10;
+const PAUSE_MS = 2;
 
 /** What is done when everybody who waited has been answered: it must be done, but is in nobody's way. */
 export class Afterwards {

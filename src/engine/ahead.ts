@@ -21,7 +21,7 @@ import { networkFiles } from "./network/files.ts";
 import { type ContainerRecord, initialState } from "./record.ts";
 
 /** Nothing is begun before so long nobody created or started anything: who works goes first. */
-const PAUSE_MS = 5;
+const PAUSE_MS = 10;
 /** What is not used by then is undone. */
 const KEEP_MS = 5000;
 

@@ -181,7 +181,9 @@ function exited(context: EngineContext, container: Container, shim: Shim, status
     const startedMs = Date.parse(state.startedAt);
     // Where the first process was none of a namespace, its end is not yet that of the others.
     if (container.record.hostConfig.PidMode) await killAll(context.cgroups, container.record.cgroupPath);
-    state.oomKilled = status.oomKilled || oomKillCount(context.cgroups, container.record.cgroupPath) > 0;
+    state.oomKilled =
+      status.oomKilled ||
+      (status.exitCode !== 0 && oomKillCount(context.cgroups, container.record.cgroupPath) > 0);
     state.exitCode = status.exitCode;
     state.error = container.machineFailure;
     state.pid = 0;

@@ -75,6 +75,14 @@ export async function removeContainer(
       context.images.release(container.id);
     });
   const directory = containerDirectory(context, container.id);
+  // With --rm clients wait for nothing else, and are told first. A row that a crash leaves is one of a container
+  // that has ended, which the next start removes.
+  const early = options.unasked === true && container.record.mounts.length === 0;
+  if (early) {
+    tell(context, container);
+    // Nobody who was told can ask for anything before that.
+    await setImmediate();
+  }
   try {
     forget();
   } catch (error) {
@@ -84,11 +92,15 @@ export async function removeContainer(
     forget();
   }
   if (options.volumes) await removeAnonymous(context, container.record.mounts);
-  containerEvent(context, container, "destroy");
-  container.notifyRemoved();
+  if (!early) tell(context, container);
   // Nobody needs to wait until its files are gone: first those are answered who waited for the removal.
   await (options.unasked ? context.afterwards.pause() : setImmediate());
   if (diskLimit(container.record.hostConfig) !== null) await closeDisk(directory);
   discardTree(context, directory);
   rmSync(dirname(networkFiles(context, container.id).hosts), { recursive: true, force: true });
+}
+
+function tell(context: EngineContext, container: Container): void {
+  containerEvent(context, container, "destroy");
+  container.notifyRemoved();
 }

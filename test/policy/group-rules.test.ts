@@ -1,7 +1,15 @@
 // What groups guard and tell, in either version: devices, kills for want of memory, usage, who may be where.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { groupDirectories } from "../../src/runtime/cgroup/processes.ts";
@@ -138,6 +146,9 @@ test("a parent that has processes of its own cannot have limited groups", { skip
   assert.match(stderr, /the group has processes of its own; move them into a child group first/);
   assert.equal(await daemon.ok(["ps", "-aq"]), "");
   assert.equal((await daemon.docker(["run", "--rm", ...options, "busybox", "true"])).code, 0);
+  await until("the container's group is gone", () =>
+    readdirSync(directory, { withFileTypes: true }).every((entry) => !entry.isDirectory()),
+  );
   rmdirSync(directory);
 });
 
