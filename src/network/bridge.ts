@@ -11,7 +11,9 @@ export function linkIndex(name: string): number | undefined {
   try {
     return Number(readFileSync(`/sys/class/net/${name}/ifindex`, "latin1"));
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    // A link that goes just now answers EINVAL.
+    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "EINVAL"))
+      return undefined;
     throw error;
   }
 }

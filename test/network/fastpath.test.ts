@@ -1,9 +1,10 @@
 // Packets between containers of a network, and between them and the host, that do not pass the bridge. Rules
 // on the bridge that drop every packet of the test's containers show which way packets go.
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { release } from "node:os";
 import { after, afterEach, before, test } from "node:test";
+import { linkIndex } from "../../src/network/bridge.ts";
 import { run, TestDaemon, until } from "../support/daemon.ts";
 
 const [major = 0, minor = 0] = release().split(".").map(Number);
@@ -62,10 +63,8 @@ const published = async (name: string): Promise<string> =>
 
 /** The name of the host's end of a container's first link. */
 async function linkOf(container: string): Promise<string> {
-  const index = (await daemon.ok(["exec", container, "cat", "/sys/class/net/eth0/iflink"])).trim();
-  const found = readdirSync("/sys/class/net").find(
-    (name) => readFileSync(`/sys/class/net/${name}/ifindex`, "latin1").trim() === index,
-  );
+  const index = Number(await daemon.ok(["exec", container, "cat", "/sys/class/net/eth0/iflink"]));
+  const found = readdirSync("/sys/class/net").find((name) => linkIndex(name) === index);
   return found ?? assert.fail(`no link ${index}`);
 }
 
