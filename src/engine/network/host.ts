@@ -64,6 +64,8 @@ export class NetworkHost {
   readonly #marker: string;
   /** Networks whose bridge is there and known to the rules. */
   readonly #ready = new Map<string, NetworkRecord>();
+  /** Of those the ones whose rules are there, too. */
+  readonly #ruled = new Set<string>();
   #loaded = false;
 
   constructor(options: NetworkHostOptions) {
@@ -82,7 +84,7 @@ export class NetworkHost {
    */
   async ensure(network: NetworkRecord): Promise<number> {
     if (network.driver !== "bridge") return this.#parent(network);
-    const index = this.#ready.has(network.id) ? linkIndex(network.bridge) : undefined;
+    const index = this.#ruled.has(network.id) ? linkIndex(network.bridge) : undefined;
     return index ?? this.#lock.run(() => this.#make(network));
   }
 
@@ -121,6 +123,7 @@ export class NetworkHost {
     this.#ready.set(network.id, network);
     if (!this.#loaded) await this.#load();
     else await this.change("add", this.#bridgeElements(network));
+    this.#ruled.add(network.id);
     return index;
   }
 
@@ -283,6 +286,7 @@ export class NetworkHost {
     await this.#lock.run(async () => {
       this.#options.names.unserve(network);
       this.fastPaths.forget(network);
+      this.#ruled.delete(network.id);
       if (this.#ready.delete(network.id) && this.#loaded)
         await this.change("remove", this.#bridgeElements(network));
       if (linkIndex(network.bridge) !== undefined && !network.foreignBridge)
